@@ -1,0 +1,1 @@
+//! What a client meets on the wire.
