@@ -20,3 +20,4 @@ pub mod policy;
 pub mod qix;
 pub mod route;
 pub mod session;
+pub mod ws;
