@@ -12,12 +12,16 @@ use http::StatusCode;
 pub struct CloseCode(pub u16);
 
 impl CloseCode {
+    /// The purpose is fulfilled; enigma.js swallows it.
+    pub const NORMAL: Self = Self(1000);
     /// The peer is going away.
     pub const GOING_AWAY: Self = Self(1001);
     /// The peer broke the protocol.
     pub const PROTOCOL: Self = Self(1002);
     /// The message is larger than the route allows.
     pub const TOO_BIG: Self = Self(1009);
+    /// enigma.js suspends itself; it swallows the code from a server too.
+    pub const SUSPENDED: Self = Self(4000);
     /// Nothing happened for too long.
     pub const IDLE: Self = Self(4001);
     /// The engine side is terminating; @qlik/api reconnects by itself.

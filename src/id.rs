@@ -46,6 +46,10 @@ name! {
     /// A person within one issuer; never compared without it.
     Subject
 }
+name! {
+    /// The `/identity/<x>` under which the engine keeps one person's session of one app.
+    EngineIdentity
+}
 
 /// The app session's own stable id (`sid`). Whoever holds it may often act as its person, so it
 /// shows itself to nobody: not in `Debug`, not in a log.
