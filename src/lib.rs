@@ -12,6 +12,7 @@
 
 pub mod config;
 pub mod credential;
+pub mod engine;
 pub mod fault;
 pub mod id;
 pub mod injection;
@@ -23,4 +24,5 @@ pub mod record;
 pub mod relay;
 pub mod route;
 pub mod session;
+pub mod tls;
 pub mod ws;

@@ -64,17 +64,28 @@ impl Live {
             self.leave();
             return Err(Fault::TooMany);
         }
-        let owner =
-            Owner { issuer: person.issuer().clone(), subject: person.subject().clone() };
+        let owner = Owner {
+            issuer: person.issuer().clone(),
+            subject: person.subject().clone(),
+        };
         if let Err(fault) = self.hold(&owner, identity) {
             self.leave();
             return Err(fault);
         }
         let (sender, order) = oneshot::channel();
         self.sockets.insert(id, sender);
-        let seat = Seat { live: Arc::clone(self), id, owner, identity: identity.clone() };
+        let seat = Seat {
+            live: Arc::clone(self),
+            id,
+            owner,
+            identity: identity.clone(),
+        };
         // Looked at after the registration, so that a drain either sees the seat or is seen here.
-        if self.draining.load(Ordering::SeqCst) { Err(Fault::ShuttingDown) } else { Ok((seat, order)) }
+        if self.draining.load(Ordering::SeqCst) {
+            Err(Fault::ShuttingDown)
+        } else {
+            Ok((seat, order))
+        }
     }
 
     /// Ends every socket, and lets none in any more.
@@ -126,7 +137,9 @@ impl Live {
     }
 
     fn release(&self, owner: &Owner, identity: &EngineIdentity) {
-        let Entry::Occupied(mut entry) = self.people.entry(owner.clone()) else { return };
+        let Entry::Occupied(mut entry) = self.people.entry(owner.clone()) else {
+            return;
+        };
         let holding = entry.get_mut();
         holding.sockets -= 1;
         if let Some(uses) = holding.identities.get_mut(identity) {
@@ -170,7 +183,11 @@ mod tests {
 
     use super::*;
 
-    const CAPS: Limits = Limits { sockets: 3, sockets_per_subject: 2, identities_per_subject: 1 };
+    const CAPS: Limits = Limits {
+        sockets: 3,
+        sockets_per_subject: 2,
+        identities_per_subject: 1,
+    };
 
     fn person(issuer: &str, subject: &str) -> Person {
         Person::new(Issuer::new(issuer), Subject::new(subject), None, Map::new())
@@ -186,11 +203,23 @@ mod tests {
         let seat = |n, who: &Person, id: &str| live.seat(ConnectionId(n), who, &identity(id));
         let (ada, other_ada) = (person("idp", "ada"), person("other", "ada"));
         let first = seat(1, &ada, "x").unwrap();
-        assert_eq!(seat(2, &ada, "y").unwrap_err(), Fault::TooMany, "one identity each");
+        assert_eq!(
+            seat(2, &ada, "y").unwrap_err(),
+            Fault::TooMany,
+            "one identity each"
+        );
         let _second = seat(3, &ada, "x").unwrap();
-        assert_eq!(seat(4, &ada, "x").unwrap_err(), Fault::TooMany, "two sockets each");
+        assert_eq!(
+            seat(4, &ada, "x").unwrap_err(),
+            Fault::TooMany,
+            "two sockets each"
+        );
         let _third = seat(5, &other_ada, "x").unwrap();
-        assert_eq!(seat(6, &person("idp", "eve"), "e").unwrap_err(), Fault::TooMany, "three in all");
+        assert_eq!(
+            seat(6, &person("idp", "eve"), "e").unwrap_err(),
+            Fault::TooMany,
+            "three in all"
+        );
         drop(first);
         let _again = seat(7, &ada, "x").unwrap();
         assert_eq!(live.open(), 3);
@@ -199,7 +228,9 @@ mod tests {
     #[tokio::test]
     async fn a_drain_reaches_every_seat_and_lets_none_in() {
         let live = Live::new(CAPS);
-        let (seat, order) = live.seat(ConnectionId(1), &person("i", "a"), &identity("x")).unwrap();
+        let (seat, order) = live
+            .seat(ConnectionId(1), &person("i", "a"), &identity("x"))
+            .unwrap();
         live.drain();
         assert_eq!(order.await, Ok(Cause::Drained));
         let refused = live.seat(ConnectionId(2), &person("i", "b"), &identity("y"));

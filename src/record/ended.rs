@@ -120,6 +120,9 @@ pub struct Ended {
 
 impl Ended {
     /// What is said of a relay that was dropped before it ended.
-    pub const STOPPED: Self =
-        Self { cause: Cause::Stopped, client_code: None, engine_code: None };
+    pub const STOPPED: Self = Self {
+        cause: Cause::Stopped,
+        client_code: None,
+        engine_code: None,
+    };
 }

@@ -41,11 +41,6 @@ struct OfReason {
     reason: &'static str,
 }
 
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct OfWay {
-    direction: &'static str,
-}
-
 /// The numbers of the whole process.
 #[derive(Debug)]
 pub struct Meters {
@@ -89,9 +84,21 @@ impl Meters {
     fn register(&self, registry: &mut Registry) {
         registry.register("sockets_open", "Sockets being relayed", self.open.clone());
         registry.register("sockets_opened", "Sockets opened", self.opened.clone());
-        registry.register("sockets_ended", "Sockets ended, by reason and side", self.ended.clone());
-        registry.register("refused", "Requests refused, by reason", self.refused.clone());
-        registry.register("denied_calls", "Calls answered by the proxy", self.denied.clone());
+        registry.register(
+            "sockets_ended",
+            "Sockets ended, by reason and side",
+            self.ended.clone(),
+        );
+        registry.register(
+            "refused",
+            "Requests refused, by reason",
+            self.refused.clone(),
+        );
+        registry.register(
+            "denied_calls",
+            "Calls answered by the proxy",
+            self.denied.clone(),
+        );
         for (way, traffic) in [("up", &self.up), ("down", &self.down)] {
             let direction = [("direction".into(), way.into())];
             let labelled = registry.sub_registry_with_labels(direction.into_iter());
@@ -105,16 +112,26 @@ impl Meters {
     }
 
     pub(super) fn opened(&self, route: &RouteName) {
-        let label = OfRoute { route: route.to_string() };
+        let label = OfRoute {
+            route: route.to_string(),
+        };
         self.open.get_or_create(&label).inc();
         self.opened.get_or_create(&label).inc();
     }
 
     pub(super) fn ended(&self, route: &RouteName, ended: Ended) {
-        let label = OfRoute { route: route.to_string() };
+        let label = OfRoute {
+            route: route.to_string(),
+        };
         self.open.get_or_create(&label).dec();
         let (reason, side) = (ended.cause.label(), ended.cause.side().label());
-        self.ended.get_or_create(&OfEnd { route: route.to_string(), reason, side }).inc();
+        self.ended
+            .get_or_create(&OfEnd {
+                route: route.to_string(),
+                reason,
+                side,
+            })
+            .inc();
     }
 
     pub(super) fn moved(&self, way: Way, messages: u64, bytes: u64) {
@@ -127,12 +144,20 @@ impl Meters {
     }
 
     pub(super) fn denied(&self, reason: DenyReason) {
-        self.denied.get_or_create(&OfReason { reason: reason.label() }).inc();
+        self.denied
+            .get_or_create(&OfReason {
+                reason: reason.label(),
+            })
+            .inc();
     }
 
     /// Counts a refusal.
     pub fn refused(&self, fault: Fault) {
-        self.refused.get_or_create(&OfReason { reason: fault.answer().label }).inc();
+        self.refused
+            .get_or_create(&OfReason {
+                reason: fault.answer().label,
+            })
+            .inc();
     }
 
     /// Times the gate.

@@ -71,7 +71,15 @@ impl Record {
         meters.opened(&opening.route);
         let opened = Instant::now();
         let (up, down) = (Count::default(), Count::default());
-        Self { opening, opened, up, down, denied: 0, ended: None, meters }
+        Self {
+            opening,
+            opened,
+            up,
+            down,
+            denied: 0,
+            ended: None,
+            meters,
+        }
     }
 
     /// Counts what moved one way.

@@ -26,7 +26,10 @@ struct Beat {
 
 impl Beat {
     fn new(every: Duration, now: Instant) -> Self {
-        Self { every, next: now + every }
+        Self {
+            every,
+            next: now + every,
+        }
     }
 
     fn due(&mut self, now: Instant) -> bool {

@@ -80,12 +80,18 @@ where
     pub fn new(client: End<C>, engine: End<E>, terms: Terms, leash: Leash, record: Record) -> Self {
         let client = Leg::new(client.io, client.early);
         let engine = Leg::new(engine.io, engine.early);
-        Self { pump: Pump::new(client, engine, terms, record), leash }
+        Self {
+            pump: Pump::new(client, engine, terms, record),
+            leash,
+        }
     }
 
     /// Relays until one leg ends and the other has been told.
     pub async fn run(self) -> Ended {
-        let Self { mut pump, mut leash } = self;
+        let Self {
+            mut pump,
+            mut leash,
+        } = self;
         pump.stand(*leash.standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
         loop {

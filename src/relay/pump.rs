@@ -56,8 +56,16 @@ where
             Compression::None => 0,
         };
         let max_message = terms.limits.client_message as u64;
-        let up = Stream { sender: Sender::Client, reserved, max_message };
-        let down = Stream { sender: Sender::Server, reserved, max_message: u64::MAX };
+        let up = Stream {
+            sender: Sender::Client,
+            reserved,
+            max_message,
+        };
+        let down = Stream {
+            sender: Sender::Server,
+            reserved,
+            max_message: u64::MAX,
+        };
         Self {
             client,
             engine,
@@ -81,7 +89,11 @@ where
             // Each way can give the other something to say, so both are asked until both rest.
             while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) {}
         });
-        if self.cause != ending || self.finished() { Poll::Ready(()) } else { Poll::Pending }
+        if self.cause != ending || self.finished() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Takes a word about the app session.
@@ -127,7 +139,11 @@ where
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let client = self.client.poll_shutdown(cx);
         let engine = self.engine.poll_shutdown(cx);
-        if client.is_ready() && engine.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        if client.is_ready() && engine.is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Writes the end into the record, which is emitted as it drops.
@@ -183,7 +199,8 @@ where
             }
             self.speak_to_engine(cx);
         }
-        self.record.moved(Way::Up, self.up.messages() - before, length);
+        self.record
+            .moved(Way::Up, self.up.messages() - before, length);
     }
 
     fn until_up(&self) -> Until {
@@ -230,7 +247,8 @@ where
             Verdict::Pass => self.engine.put(cx, frames),
             Verdict::Deny(denial) => {
                 self.record.denied(denial.reason);
-                self.answers.extend_from_slice(&message_frame(&denial.answer));
+                self.answers
+                    .extend_from_slice(&message_frame(&denial.answer));
             }
         }
     }
@@ -247,7 +265,9 @@ where
         if self.terms.engine_ping.is_some() {
             self.engine.put(cx, &control.raw);
         } else if control.opcode == Opcode::Ping {
-            self.client.urgent.extend_from_slice(&pong_frame(&control.payload, None));
+            self.client
+                .urgent
+                .extend_from_slice(&pong_frame(&control.payload, None));
         }
     }
 
@@ -288,7 +308,10 @@ where
         self.held = Vec::new();
         self.end(cause);
         // The client's Close can no longer be understood; a moment for ours to arrive is enough.
-        self.clock.grace = self.clock.grace.map(|grace| grace.min(Instant::now() + LINGER));
+        self.clock.grace = self
+            .clock
+            .grace
+            .map(|grace| grace.min(Instant::now() + LINGER));
     }
 
     // === engine → client ===
@@ -325,7 +348,8 @@ where
             }
             self.speak_to_client(cx);
         }
-        self.record.moved(Way::Down, self.down.messages() - before, length);
+        self.record
+            .moved(Way::Down, self.down.messages() - before, length);
     }
 
     fn until_down(&self) -> Until {
@@ -473,7 +497,9 @@ where
                 return self.client_vanished();
             }
             self.client.alive = false;
-            self.client.urgent.extend_from_slice(&ping_frame(&self.ping_tag, None));
+            self.client
+                .urgent
+                .extend_from_slice(&ping_frame(&self.ping_tag, None));
         }
         if self.clock.engine_ping_due(now) {
             if !self.engine.alive && !self.blocked() {

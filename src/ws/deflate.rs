@@ -12,12 +12,12 @@ const PARAMETERS: [&str; 4] = [
 /// The permessage-deflate offers within a client's `Sec-WebSocket-Extensions`, written anew;
 /// `None` when it makes none that is well formed.
 #[must_use]
-pub fn offers(header: &str) -> Option<String> {
+pub(super) fn offers(header: &str) -> Option<String> {
     let kept: Vec<String> = header.split(',').filter_map(rewrite).collect();
     (!kept.is_empty()).then(|| kept.join(", "))
 }
 
-/// Whether an engine's answer is exactly one well-formed permessage-deflate.
+/// An engine's answer, written anew, if it is exactly one well-formed permessage-deflate.
 #[must_use]
 pub fn accepts(header: &str) -> Option<String> {
     if header.contains(',') {

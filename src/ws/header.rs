@@ -1,7 +1,7 @@
 //! One frame header (RFC 6455 section 5.2).
 
 /// The longest header a frame can have: 2 bytes, 8 of length, 4 of mask.
-pub const MAX_HEADER: usize = 14;
+pub(super) const MAX_HEADER: usize = 14;
 
 /// What a frame is (RFC 6455 section 11.8).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,12 +5,14 @@ mod close;
 mod cursor;
 mod deflate;
 mod frame;
+mod handshake;
 mod header;
 mod mask;
 
 pub use close::{Close, reason};
 pub use cursor::{Control, Cursor, Step, Stream, Until};
-pub use deflate::{accepts, offers};
+pub use deflate::accepts;
 pub use frame::{close_frame, message_frame, ping_frame, pong_frame};
+pub use handshake::{Handshake, lists};
 pub use header::{Header, Opcode, Sender, Violation};
 pub use mask::{Mask, unmask_message};
