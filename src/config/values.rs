@@ -37,6 +37,12 @@ impl RoutePath {
 pub struct CookieName(String);
 
 impl CookieName {
+    /// Names it.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
