@@ -1,0 +1,4 @@
+mod canary;
+mod endpoint;
+mod keeper;
+mod support;
