@@ -10,19 +10,24 @@
 //! 0 words   id  fault  person  injection     the nouns everything else is said in
 //! ```
 
+pub mod admin;
 pub mod config;
 pub mod credential;
 pub mod engine;
 pub mod fault;
+pub mod gate;
 pub mod id;
 pub mod injection;
 pub mod live;
 pub mod person;
 pub mod policy;
+pub mod proxy;
 pub mod qix;
 pub mod record;
 pub mod relay;
 pub mod route;
+pub mod server;
 pub mod session;
+pub mod telemetry;
 pub mod tls;
 pub mod ws;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::leg::Leg;
 use self::pump::Pump;
 use crate::config::RelayLimits;
+use crate::live::Seat;
 use crate::policy::Permit;
 use crate::record::{Cause, Ended, Record};
 use crate::session::Standing;
@@ -62,6 +63,8 @@ pub struct Leash {
     pub standing: watch::Receiver<Standing>,
     /// A word from the registry; it comes once at most.
     pub order: oneshot::Receiver<Cause>,
+    /// The place in the registry, given back when the relay drops.
+    pub seat: Seat,
 }
 
 /// Two open websockets, ready to be relayed.
@@ -88,11 +91,9 @@ where
 
     /// Relays until one leg ends and the other has been told.
     pub async fn run(self) -> Ended {
-        let Self {
-            mut pump,
-            mut leash,
-        } = self;
-        pump.stand(*leash.standing.borrow_and_update());
+        let Self { mut pump, leash } = self;
+        let Leash { mut standing, mut order, seat: _seat } = leash;
+        pump.stand(*standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
@@ -100,8 +101,8 @@ where
             tokio::select! {
                 biased;
                 () = poll_fn(|cx| pump.poll(cx)) => {}
-                standing = changed(&mut leash.standing) => pump.stand(standing),
-                cause = ordered(&mut leash.order) => pump.end(cause),
+                now = changed(&mut standing) => pump.stand(now),
+                cause = ordered(&mut order) => pump.end(cause),
                 () = &mut alarm => {}
             }
             if pump.finished() {
