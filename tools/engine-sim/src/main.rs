@@ -26,17 +26,17 @@ struct Arguments {
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// An OAuth client, `id=secret`, that may impersonate.
-    #[arg(long, value_parser = pair)]
-    client: Vec<(String, String)>,
+    #[arg(long)]
+    client: Vec<String>,
     /// An OAuth client, `id=secret`, that may not.
-    #[arg(long, value_parser = pair)]
-    machine_client: Vec<(String, String)>,
+    #[arg(long)]
+    machine_client: Vec<String>,
     /// An API key.
     #[arg(long)]
     api_key: Vec<String>,
     /// A user, `subject=userId`; any user exists when none is given.
-    #[arg(long, value_parser = pair)]
-    user: Vec<(String, String)>,
+    #[arg(long)]
+    user: Vec<String>,
     /// How long a token lives: `90s`, `15m`, `6h`.
     #[arg(long, default_value = "6h", value_parser = span)]
     token_life: Duration,
@@ -74,14 +74,12 @@ async fn main() -> anyhow::Result<()> {
 
 fn tenant(arguments: Arguments) -> anyhow::Result<Builder> {
     let mut builder = Tenant::builder().token_life(arguments.token_life);
-    for (id, secret) in arguments
-        .client
-        .into_iter()
-        .chain(clients_from_environment()?)
-    {
+    for client in arguments.client.iter().chain(&clients_from_environment()) {
+        let (id, secret) = pair(client)?;
         builder = builder.client(id, secret, ClientKind::Trusted);
     }
-    for (id, secret) in arguments.machine_client {
+    for client in &arguments.machine_client {
+        let (id, secret) = pair(client)?;
         builder = builder.client(id, secret, ClientKind::Machine);
     }
     for key in arguments
@@ -91,8 +89,9 @@ fn tenant(arguments: Arguments) -> anyhow::Result<Builder> {
     {
         builder = builder.api_key(&key);
     }
-    for (subject, user_id) in arguments.user {
-        builder = builder.user(&subject, &user_id);
+    for user in &arguments.user {
+        let (subject, user_id) = pair(user)?;
+        builder = builder.user(subject, user_id);
     }
     if let (Some(certificate), Some(key)) = (arguments.tls_cert, arguments.tls_key) {
         builder = builder.tls(Arc::new(tls(&certificate, &key)?));
@@ -107,13 +106,10 @@ fn tenant(arguments: Arguments) -> anyhow::Result<Builder> {
     })
 }
 
-fn clients_from_environment() -> anyhow::Result<Vec<(String, String)>> {
+fn clients_from_environment() -> Vec<String> {
     let clients = std::env::var("ENGINE_SIM_CLIENTS").unwrap_or_default();
-    clients
-        .split(',')
-        .filter(|client| !client.is_empty())
-        .map(pair)
-        .collect()
+    let clients = clients.split(',').filter(|client| !client.is_empty());
+    clients.map(ToOwned::to_owned).collect()
 }
 
 fn tls(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
@@ -134,12 +130,10 @@ fn open(path: &Path) -> anyhow::Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// `left=right`; the error never repeats the text, as it may be a secret.
-fn pair(text: &str) -> anyhow::Result<(String, String)> {
-    let (left, right) = text
-        .split_once('=')
-        .context("expected two parts joined by `=`")?;
-    Ok((left.to_owned(), right.to_owned()))
+/// `left=right`. Not a parser of clap's, whose errors repeat the text: it may be a secret.
+fn pair(text: &str) -> anyhow::Result<(&str, &str)> {
+    text.split_once('=')
+        .context("clients and users are two parts joined by `=`")
 }
 
 fn span(text: &str) -> anyhow::Result<Duration> {

@@ -54,7 +54,9 @@ fn script(shared: &Shared, bytes: &[u8]) -> Answer {
     match parsed {
         Ok(scripts) => {
             let taken = scripts.len();
-            scripts.into_iter().for_each(|script| shared.obey(script));
+            for script in scripts {
+                shared.obey(script);
+            }
             found(&json!({ "taken": taken }))
         }
         Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),

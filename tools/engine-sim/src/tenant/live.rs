@@ -128,8 +128,9 @@ enum Over {
 impl From<Error> for Over {
     fn from(error: Error) -> Self {
         match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed,
-            Error::Protocol(ProtocolError::SendAfterClosing) => Self::Closed,
+            Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Protocol(ProtocolError::SendAfterClosing) => Self::Closed,
             error => Self::Lost(error),
         }
     }

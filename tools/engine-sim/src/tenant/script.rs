@@ -22,7 +22,7 @@ pub enum Script {
     Live(LiveFault),
     /// On the next websocket to open, after its greeting.
     Next(LiveFault),
-    /// At the next call on any websocket, in place of its answer.
+    /// At the next call on any websocket: shaping its answer, taking its place, or before it.
     Call(LiveFault),
     /// At once: every token minted so far is refused from now on; API keys are not.
     ExpireTokens,

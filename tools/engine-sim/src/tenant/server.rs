@@ -51,7 +51,11 @@ async fn greet(stream: TcpStream, acceptor: Option<TlsAcceptor>, shared: Arc<Sha
     let Some(acceptor) = acceptor else {
         return serve(stream, shared).await;
     };
-    if let Ok(Ok(stream)) = timeout(TLS_LIMIT, acceptor.accept(stream)).await {
+    let accepted = tokio::select! {
+        () = shared.stop.cancelled() => return,
+        accepted = timeout(TLS_LIMIT, acceptor.accept(stream)) => accepted,
+    };
+    if let Ok(Ok(stream)) = accepted {
         serve(stream, shared).await;
     }
 }
