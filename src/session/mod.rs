@@ -3,32 +3,54 @@
 //! A request's headers enter; a `Session` leaves, or why not. This room talks to the app's own
 //! identity side alone (key sets, the app's session endpoint) and never to Qlik.
 
+mod cookies;
+mod error;
+mod fetch;
+mod flight;
+mod json;
+mod jwt;
+mod moment;
+mod subject;
+#[cfg(test)]
+mod testing;
+
 use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use self::error::SessionError;
+use self::jwt::JwtCheck;
 use crate::config::SessionCheck;
-use crate::fault::{Fault, Faulty};
 use crate::id::RouteName;
 use crate::person::Person;
 
 /// The session checks of one route, in the order of the config.
 #[derive(Debug)]
-pub struct Sessions {}
+pub struct Sessions {
+    checks: Vec<Check>,
+}
 
 impl Sessions {
     /// Prepares the checks of a route. `http` is lent by the house; it follows no redirects.
     pub fn new(
-        _route: &RouteName,
-        _checks: Vec<SessionCheck>,
-        _http: &reqwest::Client,
+        route: &RouteName,
+        checks: Vec<SessionCheck>,
+        http: &reqwest::Client,
     ) -> Result<Self, SessionError> {
-        Ok(Self {})
+        let checks = checks
+            .into_iter()
+            .map(|check| Check::new(route, check, http))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { checks })
     }
 
     /// Finds who knocks: the first kind that finds a credential of its sort decides.
-    #[expect(clippy::unused_async, reason = "kinds ask the network")]
-    pub async fn identify(&self, _knock: Knock<'_>) -> Result<Session, SessionError> {
+    pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
+        for check in &self.checks {
+            if let Some(session) = check.identify(knock).await? {
+                return Ok(session);
+            }
+        }
         Err(SessionError::Missing)
     }
 }
@@ -66,6 +88,9 @@ impl Session {
     }
 
     /// How the session stands, now and as it changes.
+    ///
+    /// A kind that cannot change its mind lets go of the sending half at once: then the value
+    /// stays readable and `changed()` is an error, which is not an end.
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
@@ -84,18 +109,30 @@ pub enum Standing {
     },
 }
 
-/// Why there is no session. `Display` is for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// No credential of any configured kind.
-    #[error("no session credential in the request")]
-    Missing,
+/// One way to know a session, ready to be asked. `None` means that the request carries no
+/// credential of this kind's sort, so that the next kind is asked.
+#[derive(Debug)]
+enum Check {
+    Jwt(Box<JwtCheck>),
 }
 
-impl Faulty for SessionError {
-    fn fault(&self) -> Fault {
+impl Check {
+    fn new(
+        route: &RouteName,
+        check: SessionCheck,
+        http: &reqwest::Client,
+    ) -> Result<Self, SessionError> {
+        match check {
+            SessionCheck::Jwt(jwt) => JwtCheck::new(route, jwt, http).map(Box::new).map(Self::Jwt),
+            SessionCheck::ForwardAuth(_) => {
+                Err(SessionError::Setup("forward-auth is missing".to_owned()))
+            }
+        }
+    }
+
+    async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
         match self {
-            Self::Missing => Fault::NotSignedIn,
+            Self::Jwt(check) => check.identify(knock).await,
         }
     }
 }
