@@ -37,10 +37,11 @@ impl RoutePath {
 pub struct CookieName(String);
 
 impl CookieName {
-    /// Names it.
+    /// Takes a name; `None` for what is no token.
     #[must_use]
-    pub fn new(name: &str) -> Self {
-        Self(name.to_owned())
+    pub fn parse(text: &str) -> Option<Self> {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        (!text.is_empty() && text.bytes().all(token)).then(|| Self(text.to_owned()))
     }
 
     /// The name as text.

@@ -5,6 +5,8 @@
 
 mod cookies;
 mod error;
+mod fetch;
+mod flight;
 mod json;
 mod jwt;
 mod moment;

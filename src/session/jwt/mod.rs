@@ -4,6 +4,7 @@
 //! or an algorithm, and no claim is looked at before the signature.
 
 mod claims;
+mod jwks;
 mod key;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use http::header::AUTHORIZATION;
 use tokio::sync::watch;
 
 use self::claims::Rules;
+use self::jwks::KeySet;
 use self::key::VerifyingKey;
 use self::token::Token;
 use super::error::{Flaw, SessionError, Twice};
@@ -97,18 +99,19 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
 #[derive(Debug)]
 enum Keys {
     Fixed(VerifyingKey),
+    Set(KeySet),
 }
 
 impl Keys {
     fn new(
-        _route: &RouteName,
+        route: &RouteName,
         keys: JwtKeys,
         algorithms: &[Algorithm],
-        _http: &reqwest::Client,
+        http: &reqwest::Client,
     ) -> Result<Self, SessionError> {
         let key = match keys {
             JwtKeys::Hmac(secret) => VerifyingKey::from_secret(&secret),
-            JwtKeys::Jwks(_) => return Err(SessionError::Setup("JWKS is missing".to_owned())),
+            JwtKeys::Jwks(jwks) => return Ok(Self::Set(KeySet::new(route, jwks, http))),
             JwtKeys::Pem(pem) => VerifyingKey::from_pem(&pem)?,
         };
         if algorithms.iter().any(|algorithm| key.fits(*algorithm)) {
@@ -123,6 +126,7 @@ impl Keys {
             Self::Fixed(key) if !key.fits(token.algorithm()) => Err(Flaw::Algorithm.into()),
             Self::Fixed(key) if key.verifies(token) => Ok(()),
             Self::Fixed(_) => Err(Flaw::Signature.into()),
+            Self::Set(set) => set.verify(token).await,
         }
     }
 }

@@ -1,11 +1,15 @@
-//! What the tests of this room share: keys and tokens made on the spot.
+//! What the tests of this room share: keys and tokens made on the spot, a server, a clock.
 
+mod clock;
+mod server;
 mod tokens;
 
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
+pub(super) use self::clock::{HeldClock, until};
+pub(super) use self::server::{Reply, Server};
 pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
 use super::{Client, Knock, Session, SessionError, Sessions};
 use crate::config::{CookieName, SessionCheck};
@@ -13,7 +17,7 @@ use crate::id::RouteName;
 
 /// A cookie's name.
 pub(super) fn cookie_name(name: &str) -> CookieName {
-    CookieName::new(name)
+    CookieName::parse(name).unwrap()
 }
 
 /// A client as the house lends it.

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use rcgen::{KeyPair, RsaKeySize};
 use serde_json::{Value, json};
 
@@ -85,7 +85,13 @@ impl Mint {
 
     /// Its public key as a member of a key set.
     pub(in crate::session) fn jwk(&self) -> Value {
-        let jwk = Jwk::from_encoding_key(&self.key, self.algorithm).unwrap();
+        let pem = self.public_pem();
+        let key = match self.algorithm {
+            Algorithm::EdDSA => DecodingKey::from_ed_pem(pem),
+            Algorithm::ES256 => DecodingKey::from_ec_pem(pem),
+            _ => DecodingKey::from_rsa_pem(pem),
+        };
+        let jwk = Jwk::from_decoding_key(&key.unwrap(), Some(self.algorithm)).unwrap();
         let mut jwk = serde_json::to_value(jwk).unwrap();
         if let Some(kid) = &self.kid {
             jwk["kid"] = json!(kid);
