@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::error::CredentialError;
 
 /// How long a failure that comes and goes is not told again.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// What was last told of a token endpoint.
 #[derive(Debug, Default)]

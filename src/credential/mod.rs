@@ -21,6 +21,7 @@ mod keeper;
 mod lookup;
 mod oauth;
 mod outcome;
+mod place;
 mod rfc3339;
 mod shelf;
 #[cfg(test)]
