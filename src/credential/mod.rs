@@ -31,6 +31,7 @@ use endpoint::Endpoint;
 pub use error::{CredentialError, Trouble};
 pub use explain::Refusal;
 use keeper::Keeper;
+pub use lookup::Flaw;
 use lookup::Who;
 pub use outcome::{Outcome, Outcomes};
 use shelf::Generation;

@@ -107,12 +107,12 @@ impl Answer {
         if self.status.is_redirection() {
             return Err(CredentialError::Down(Trouble::Redirected));
         }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = self.retry_after();
-            return Err(CredentialError::Throttled { wait });
-        }
         let refusal = Arc::new(Refusal::new(self.status, &self.complaint(), secrets));
         Err(match self.status {
+            StatusCode::TOO_MANY_REQUESTS => CredentialError::Throttled {
+                refusal,
+                wait: self.retry_after(),
+            },
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
                 CredentialError::Down(Trouble::Refused(refusal))
             }
@@ -334,7 +334,7 @@ mod tests {
         let wait = |headers: &[(&'static str, &str)]| match answer(429, headers, "")
             .read(UNIX_EPOCH, &[])
         {
-            Err(CredentialError::Throttled { wait }) => wait.as_secs(),
+            Err(CredentialError::Throttled { wait, .. }) => wait.as_secs(),
             _ => unreachable!(),
         };
         assert_eq!(wait(&[("retry-after", "13")]), 13);

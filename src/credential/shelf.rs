@@ -3,6 +3,7 @@
 //! Pure decisions: the time is a parameter, and nothing here waits. The keeper acts on them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use super::Credential;
 use super::alarm::{Alarm, News};
 use super::error::{CredentialError, Trouble};
+use super::explain::Refusal;
 use super::keeper::Minted;
 use super::lookup::Identity;
 use super::outcome::Outcome;
@@ -91,7 +93,7 @@ pub(super) struct Landing {
 pub(super) struct Shelf {
     places: HashMap<Identity, Place>,
     generation: u64,
-    closed_until: Option<Instant>,
+    closed: Option<Closed>,
     alarm: Alarm,
 }
 
@@ -174,9 +176,9 @@ impl Shelf {
     fn note(&mut self, identity: &Identity, error: &CredentialError, now: Instant) -> Outcome {
         let place = self.places.entry(identity.clone()).or_default();
         match error {
-            CredentialError::Throttled { wait } => {
+            CredentialError::Throttled { refusal, wait } => {
                 place.give_up();
-                self.closed_until = self.closed_until.max(Some(now + *wait));
+                self.close(refusal, now + *wait);
                 Outcome::Throttled
             }
             CredentialError::Down(_) => {
@@ -190,10 +192,21 @@ impl Shelf {
         }
     }
 
+    /// Nobody may ask the endpoint before `until`, nor before what was said earlier.
+    fn close(&mut self, refusal: &Arc<Refusal>, until: Instant) {
+        let refusal = Arc::clone(refusal);
+        let earlier = self.closed.take();
+        let longer = earlier.filter(|closed| closed.until > until);
+        self.closed = longer.or(Some(Closed { refusal, until }));
+    }
+
     /// Why nobody may ask the endpoint now, if so.
     fn closed(&self, now: Instant) -> Option<CredentialError> {
-        let wait = self.closed_until?.duration_since(now);
-        (!wait.is_zero()).then_some(CredentialError::Throttled { wait })
+        let closed = self.closed.as_ref().filter(|closed| now < closed.until)?;
+        Some(CredentialError::Throttled {
+            refusal: Arc::clone(&closed.refusal),
+            wait: closed.until - now,
+        })
     }
 
     fn place(&mut self, identity: &Identity, now: Instant) -> Option<&mut Place> {
@@ -229,6 +242,12 @@ impl Shelf {
             self.places.remove(&identity);
         }
     }
+}
+
+/// The endpoint asked to be left alone.
+struct Closed {
+    refusal: Arc<Refusal>,
+    until: Instant,
 }
 
 /// What those who waited get when a fetch ended without a word.

@@ -1,11 +1,13 @@
 //! The endpoint over real sockets: what is asked, and what each kind of answer comes to.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::super::{CredentialError, Credentials, Outcome};
@@ -42,6 +44,7 @@ async fn a_machine_asks_for_its_own_token() {
         })
     );
     assert!(seen.authorization.is_none() && !seen.origin);
+    assert_eq!(seen.content_type.as_deref(), Some("application/json"));
 }
 
 #[tokio::test]
@@ -132,7 +135,7 @@ fn table() -> Vec<Row> {
         ("403", Reply::error(403, "AUTH-5", "User is not a member of tenant"), "no member of the tenant", Refused, FailedFinal),
         ("403 html", Reply::json(403, &json!({})).with_header("content-type", "text/html"), "disabled or holds the maximum", Refused, FailedFinal),
         ("404", Reply::error(404, "x y", "z"), "check token_url", Refused, FailedFinal),
-        ("429", Reply::error(429, "HTTP-429", "API rate limit").with_header("retry-after", "13"), "alone for 13 s", Down, Throttled),
+        ("429", Reply::error(429, "HTTP-429", "API rate limit").with_header("retry-after", "13"), "alone for 13 s: status 429, code HTTP-429, title \"API rate limit\"", Down, Throttled),
         ("429 huge", Reply::error(429, "", "").with_header("retry-after", "13").with_body("x".repeat(70_000)), "alone for 13 s", Down, Throttled),
         ("500", Reply::error(500, "X-1", "Oops"), "status 500, code X-1", Down, FailedPassing),
         ("503", Reply::json(503, &json!({})), "trouble of its own", Down, FailedPassing),
@@ -191,24 +194,74 @@ async fn a_token_of_a_second_is_fetched_again() {
     })
     .await;
     let credentials = machine(server.oauth());
-    let ada = person("ada", &json!({}));
-    let seconds = async {
-        loop {
-            let credential = credentials.obtain(&ada).await.unwrap();
-            if shown(&credential) == "Bearer t-3" {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
+    let third = wait_for(&credentials, "Bearer t-3");
     let started = std::time::Instant::now();
-    tokio::time::timeout(Duration::from_secs(20), seconds)
+    tokio::time::timeout(Duration::from_secs(20), third)
         .await
         .unwrap();
     assert!(
         started.elapsed() >= Duration::from_millis(1600),
         "not before 80 % of its life"
     );
+}
+
+async fn wait_for(credentials: &Credentials, token: &str) {
+    let ada = person("ada", &json!({}));
+    while shown(&credentials.obtain(&ada).await.unwrap()) != token {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A head and half a body, and then silence or the end.
+#[tokio::test]
+async fn half_an_answer_is_no_answer() {
+    let half = |status: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\
+             retry-after: 7\r\n\r\n{{\"access_token\":"
+        )
+    };
+    for (status, end, text) in [
+        ("200 OK", End::Silence, "did not answer within 400 ms"),
+        ("200 OK", End::Hangup, "could not be reached: "),
+        ("429 Wait", End::Silence, "alone for 7 s"),
+        ("401 No", End::Hangup, "status 401"),
+    ] {
+        let address = mumble(half(status), end).await;
+        let credentials = machine(oauth(address));
+        let error = credentials
+            .obtain(&person("ada", &json!({})))
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains(text),
+            "{status} {end:?}: {error}"
+        );
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Hangup,
+    Silence,
+}
+
+async fn mumble(text: String, end: End) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            stream.read_buf(&mut request).await.unwrap();
+        }
+        stream.write_all(text.as_bytes()).await.unwrap();
+        match end {
+            End::Hangup => drop(stream),
+            End::Silence => std::future::pending().await,
+        }
+    });
+    address
 }
 
 #[tokio::test]

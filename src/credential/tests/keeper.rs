@@ -1,12 +1,11 @@
 //! The keeper alone: paused time, no sockets.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance, sleep, sleep_until};
 
 use super::super::error::Trouble;
 use super::super::explain::{Refusal, Said};
@@ -18,6 +17,9 @@ use super::support::shown;
 
 const LIFE: Duration = Duration::from_secs(1000);
 const MINTING: Duration = Duration::from_millis(300);
+
+/// The last moment of the 80 % of a life that follow the fetch.
+const STILL_FRESH: Duration = Duration::from_millis(800_000 - 300 - 1);
 
 /// What a mint is told to do next.
 #[derive(Clone, Copy)]
@@ -67,12 +69,9 @@ impl Mint for Handle {
                 life: LIFE,
             }),
             Mood::Down => Err(CredentialError::Down(Trouble::NotJson)),
-            Mood::Final => {
-                let status = http::StatusCode::FORBIDDEN;
-                let refusal = Refusal::new(status, &Said::default(), &[]);
-                Err(CredentialError::Refused(Arc::new(refusal)))
-            }
+            Mood::Final => Err(CredentialError::Refused(refusal(403))),
             Mood::Throttle(wait) => Err(CredentialError::Throttled {
+                refusal: refusal(429),
                 wait: Duration::from_secs(wait),
             }),
             Mood::Panic => panic!("the mint broke"),
@@ -123,6 +122,11 @@ impl World {
         let counts = Outcome::ALL.into_iter().map(count);
         counts.filter(|(_, count)| *count > 0).collect()
     }
+}
+
+fn refusal(status: u16) -> Arc<Refusal> {
+    let status = http::StatusCode::from_u16(status).unwrap();
+    Arc::new(Refusal::new(status, &Said::default(), &[]))
 }
 
 fn ada() -> Identity {
@@ -202,7 +206,7 @@ async fn a_token_is_fetched_ahead_while_the_old_one_serves() {
     let world = World::new();
     world.token().await;
     // Counted from the moment the token was asked for.
-    advance(LIFE * 4 / 5 - MINTING - Duration::from_millis(1)).await;
+    advance(STILL_FRESH).await;
     assert_eq!(world.token().await, "Bearer token-1");
     world.settle().await;
     assert_eq!(world.mint.mints(), 1, "too early");
@@ -240,7 +244,7 @@ async fn an_old_token_outlives_trouble_until_it_expires() {
         let start = Instant::now();
         world.token().await;
         world.mint.set(mood);
-        sleep(LIFE * 9 / 10 - start.elapsed()).await;
+        sleep_until(start + LIFE * 9 / 10).await;
         while start.elapsed() < LIFE {
             assert_eq!(world.token().await, "Bearer token-1");
             sleep(Duration::from_secs(1)).await;
@@ -269,7 +273,7 @@ async fn passing_failures_are_asked_about_ever_more_rarely() {
     let mints = world.mint.0.mints.lock().unwrap().clone();
     let pauses: Vec<u64> = mints
         .windows(2)
-        .map(|pair| (pair[1] - pair[0] - MINTING).as_secs())
+        .map(|pair| (pair[1] - (pair[0] + MINTING)).as_secs())
         .collect();
     assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{Request, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -80,6 +80,7 @@ impl Reply {
 pub(super) struct Seen {
     pub(super) request: String,
     pub(super) authorization: Option<String>,
+    pub(super) content_type: Option<String>,
     pub(super) origin: bool,
     pub(super) body: Value,
 }
@@ -147,10 +148,8 @@ async fn answer(
         let mut seen = seen.lock().unwrap();
         seen.push(Seen {
             request: format!("{} {}", head.method, head.uri),
-            authorization: head
-                .headers
-                .get(AUTHORIZATION)
-                .map(|v| v.to_str().unwrap().to_owned()),
+            authorization: text(&head.headers, AUTHORIZATION),
+            content_type: text(&head.headers, CONTENT_TYPE),
             origin: head.headers.contains_key("origin"),
             body: serde_json::from_slice(&body).unwrap_or_default(),
         });
@@ -163,6 +162,11 @@ async fn answer(
         response = response.header(name, value);
     }
     Ok(response.body(Full::new(reply.body.into())).unwrap())
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(value.to_str().unwrap().to_owned())
 }
 
 pub(super) fn oauth(address: SocketAddr) -> OAuth {
