@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::CredentialError;
+use super::error::{CredentialError, Trouble};
 
 /// How long a failure that comes and goes is not told again.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// What was last told of a token endpoint.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ struct Sort {
 impl Sort {
     fn of(error: &CredentialError) -> Self {
         let (kind, refusal) = match error {
-            CredentialError::Down(super::Trouble::Refused(refusal)) => ("status", Some(refusal)),
+            CredentialError::Down(Trouble::Refused(refusal)) => ("status", Some(refusal)),
             CredentialError::Down(trouble) => (trouble.label(), None),
             CredentialError::Refused(refusal) => ("refused", Some(refusal)),
             CredentialError::Throttled { .. } => ("throttled", None),
@@ -80,7 +80,11 @@ impl Sort {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Trouble;
+    use std::sync::Arc;
+
+    use http::StatusCode;
+
+    use super::super::explain::{Refusal, Said};
     use super::*;
 
     #[test]
@@ -89,15 +93,16 @@ mod tests {
         let now = Instant::now();
         let later = now + QUIET;
         let down = CredentialError::Down(Trouble::NotJson);
-        let wait = Duration::from_secs(1);
+        let said = Said::default();
+        let throttled = CredentialError::Throttled {
+            refusal: Arc::new(Refusal::new(StatusCode::TOO_MANY_REQUESTS, &said, &[])),
+            wait: Duration::from_secs(1),
+        };
         assert_eq!(alarm.calm(), News::Nothing);
         assert_eq!(alarm.raise(&down, now), News::Worse);
         assert_eq!(alarm.raise(&down, now), News::Nothing);
         assert_eq!(alarm.raise(&down, later), News::Nothing);
-        assert_eq!(
-            alarm.raise(&CredentialError::Throttled { wait }, now),
-            News::Worse
-        );
+        assert_eq!(alarm.raise(&throttled, now), News::Worse);
         assert_eq!(alarm.raise(&down, now), News::Worse);
         assert_eq!(alarm.calm(), News::Better);
         assert_eq!(alarm.calm(), News::Nothing);

@@ -44,8 +44,13 @@ pub enum CredentialError {
     )]
     RefusedAgain,
     /// The token endpoint asked to be left alone (429).
-    #[error("the token endpoint asked to be left alone for {} s (HTTP 429)", .wait.as_secs().max(1))]
+    #[error(
+        "the token endpoint asked to be left alone for {} s: {refusal}",
+        .wait.as_millis().div_ceil(1000)
+    )]
     Throttled {
+        /// What it said.
+        refusal: Arc<Refusal>,
         /// For how long, counted from this error.
         wait: Duration,
     },

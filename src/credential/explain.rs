@@ -79,7 +79,6 @@ fn advice_on_code(code: &str) -> Option<&'static str> {
     Some(match code {
         "AUTH-5" => "the user is no member of the tenant; invite or create the user in Qlik, or look people up by another claim",
         "CSRF-TOKEN-2" => "the request was taken for a browser's; token_url must be the tenant's /oauth/token",
-        "HTTP-429" => "too many requests (Qlik allows 100 tokens a minute); it is left alone for as long as it asks",
         "INTERNAL-TOKEN-1" => "a claim that Qlik demands is missing from the JWT",
         "LOGIN-2" => "the tenant does not know this host name; check the host of engine.url and token_url",
         "LOGIN-8" | "LOGIN-10" => "an interactive login was asked for; token_url must be the tenant's /oauth/token",
@@ -102,6 +101,7 @@ fn advice_on_status(status: StatusCode) -> &'static str {
         401 => "client_id or client_secret is wrong, or the client was deleted; asking again does not help",
         403 => "the user is disabled or holds the maximum number of tokens, or the client may not act for users",
         404 | 405 => "there is no token endpoint here; check token_url",
+        429 => "too many requests (Qlik allows 100 tokens a minute); nobody's token is fetched until the wait is over",
         500..=599 => "the endpoint has trouble of its own; it is asked again by and by",
         _ => "the answer is none that a token endpoint gives; check token_url",
     }

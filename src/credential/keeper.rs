@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::Credential;
 use super::alarm::News;
 use super::error::CredentialError;
 use super::lookup::Identity;
@@ -80,19 +79,18 @@ impl<M: Mint> Keeper<M> {
             }
             Step::Refresh(credential, takeoff) => {
                 self.launch(identity, takeoff);
-                self.serve(credential)
+                self.core.outcomes.add(Outcome::Cached);
+                Ok(credential)
             }
             Step::Refuse(error) => {
                 self.core.outcomes.add(Outcome::Held);
                 Err(error)
             }
-            Step::Serve(credential) => self.serve(credential),
+            Step::Serve(credential) => {
+                self.core.outcomes.add(Outcome::Cached);
+                Ok(credential)
+            }
         }
-    }
-
-    fn serve(&self, credential: Credential) -> Landed {
-        self.core.outcomes.add(Outcome::Cached);
-        Ok(credential)
     }
 
     fn launch(&self, identity: Identity, takeoff: Takeoff) {
@@ -125,10 +123,10 @@ impl<M: Mint> Core<M> {
                 tracing::warn!(%endpoint, %error, "fetching a Qlik credential fails");
             }
             (News::Better, _) => {
-                tracing::info!(%endpoint, "fetching a Qlik credential works again")
+                tracing::info!(%endpoint, "fetching a Qlik credential works again");
             }
             (_, Err(error)) => {
-                tracing::debug!(%endpoint, %error, "fetching a Qlik credential fails")
+                tracing::debug!(%endpoint, %error, "fetching a Qlik credential fails");
             }
             (_, Ok(_)) => tracing::debug!(%endpoint, "fetched a Qlik credential"),
         }

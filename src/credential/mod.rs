@@ -21,6 +21,7 @@ mod keeper;
 mod lookup;
 mod oauth;
 mod outcome;
+mod place;
 mod rfc3339;
 mod shelf;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use endpoint::Endpoint;
 pub use error::{CredentialError, Trouble};
 pub use explain::Refusal;
 use keeper::Keeper;
+pub use lookup::Flaw;
 use lookup::Who;
 pub use outcome::{Outcome, Outcomes};
 use shelf::Generation;

@@ -24,16 +24,17 @@ use crate::config::{ClientAuth, OAuth};
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// The life of a token whose answer says nothing usable about it.
-const UNKNOWN_LIFE: Duration = Duration::from_secs(5 * 60);
+const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
 
-/// The longest life that is believed.
-const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest and the shortest life that are believed.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// How long a 429 without a usable `Retry-After` closes the endpoint.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(10);
 
 /// The longest and the shortest wait that a 429 can ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The body of a token request. No `Debug`: it may hold the secret.
@@ -106,12 +107,12 @@ impl Answer {
         if self.status.is_redirection() {
             return Err(CredentialError::Down(Trouble::Redirected));
         }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = self.retry_after();
-            return Err(CredentialError::Throttled { wait });
-        }
         let refusal = Arc::new(Refusal::new(self.status, &self.complaint(), secrets));
         Err(match self.status {
+            StatusCode::TOO_MANY_REQUESTS => CredentialError::Throttled {
+                refusal,
+                wait: self.retry_after(),
+            },
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
                 CredentialError::Down(Trouble::Refused(refusal))
             }
@@ -185,7 +186,7 @@ impl Grant {
                 .and_then(rfc3339::seconds)
         };
         let life = within.or_else(|| seconds_from(clock, until()?));
-        life.map_or(UNKNOWN_LIFE, |life| life.min(LONGEST_LIFE))
+        life.map_or(UNKNOWN_LIFE, |life| life.clamp(SHORTEST_LIFE, LONGEST_LIFE))
     }
 }
 
@@ -196,9 +197,9 @@ fn seconds(value: &Value) -> Option<Duration> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }?;
-    let number = number.min(LONGEST_LIFE.as_secs_f64());
-    let life = Duration::try_from_secs_f64(number).ok()?;
-    (!life.is_zero()).then_some(life)
+    // Not a number is not positive either.
+    let number = (number > 0.0).then(|| number.min(LONGEST_LIFE.as_secs_f64()))?;
+    Duration::try_from_secs_f64(number).ok()
 }
 
 fn seconds_from(clock: SystemTime, end: i64) -> Option<Duration> {
@@ -333,7 +334,7 @@ mod tests {
         let wait = |headers: &[(&'static str, &str)]| match answer(429, headers, "")
             .read(UNIX_EPOCH, &[])
         {
-            Err(CredentialError::Throttled { wait }) => wait.as_secs(),
+            Err(CredentialError::Throttled { wait, .. }) => wait.as_secs(),
             _ => unreachable!(),
         };
         assert_eq!(wait(&[("retry-after", "13")]), 13);

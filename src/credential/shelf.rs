@@ -3,7 +3,7 @@
 //! Pure decisions: the time is a parameter, and nothing here waits. The keeper acts on them.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -11,21 +11,14 @@ use tokio::time::Instant;
 use super::Credential;
 use super::alarm::{Alarm, News};
 use super::error::{CredentialError, Trouble};
+use super::explain::Refusal;
 use super::keeper::Minted;
 use super::lookup::Identity;
 use super::outcome::Outcome;
+use super::place::{Pauses, Place};
 
 /// How many identities are kept.
 const ROOM: usize = 10_000;
-
-/// How long after a forced fetch the next one of the same identity waits.
-const FORCED_PAUSE: Duration = Duration::from_secs(10);
-
-/// First and longest pause after failures that may pass.
-const PASSING_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-/// First and longest pause after refusals for good.
-const FINAL_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
 
 /// Tells a token from all others of the process' life.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -100,7 +93,7 @@ pub(super) struct Landing {
 pub(super) struct Shelf {
     places: HashMap<Identity, Place>,
     generation: u64,
-    closed_until: Option<Instant>,
+    closed: Option<Closed>,
     alarm: Alarm,
 }
 
@@ -111,17 +104,17 @@ impl Shelf {
         let Some(place) = self.place(identity, now) else {
             return Step::Refuse(CredentialError::Crowded);
         };
-        let (flight, held) = (place.flight(), closed.or_else(|| place.held(now)));
-        match (place.valid(now), flight) {
-            (Some(kept), None) if kept.fresh_until <= now && held.is_none() => {
+        let held = closed.or_else(|| place.held(now));
+        match (place.kept(now), place.flight()) {
+            (Some(kept), None) if kept.is_stale(now) && held.is_none() => {
                 let credential = kept.credential.clone();
-                Step::Refresh(credential, place.take_off(Purpose::Refresh))
+                Step::Refresh(credential, place.take_off(Purpose::Refresh, now))
             }
             (Some(kept), _) => Step::Serve(kept.credential.clone()),
             (None, Some(flight)) => Step::Join(flight),
             (None, None) => match held {
                 Some(error) => Step::Refuse(error),
-                None => Step::Fetch(place.take_off(Purpose::First)),
+                None => Step::Fetch(place.take_off(Purpose::First, now)),
             },
         }
     }
@@ -132,26 +125,25 @@ impl Shelf {
         let Some(place) = self.place(identity, now) else {
             return Step::Refuse(CredentialError::Crowded);
         };
-        if let Some(kept) = place.valid(now)
+        if let Some(kept) = place.kept(now)
             && kept.credential.generation != refused
         {
             return Step::Serve(kept.credential.clone());
         }
+        let held = closed.or_else(|| place.held(now));
         if let Some(flight) = place.flight() {
-            place.kept = None;
+            place.drop_kept();
             return Step::Join(flight);
         }
         if place.was_forced(now) {
             // What is kept stays: dropping it would let the next asking fetch after all.
-            let held = closed.or_else(|| place.held(now));
             return Step::Refuse(held.unwrap_or(CredentialError::RefusedAgain));
         }
-        place.kept = None;
-        if let Some(error) = closed.or_else(|| place.held(now)) {
-            return Step::Refuse(error);
+        place.drop_kept();
+        match held {
+            Some(error) => Step::Refuse(error),
+            None => Step::Fetch(place.take_off(Purpose::Renewal, now)),
         }
-        place.forced = Some(now);
-        Step::Fetch(place.take_off(Purpose::Renewal))
     }
 
     /// A fetch has ended.
@@ -177,152 +169,163 @@ impl Shelf {
             generation: Generation(self.generation),
         };
         let place = self.places.entry(identity.clone()).or_default();
-        place.flight = None;
-        place.failure = None;
-        place.kept = Some(Kept {
-            credential: credential.clone(),
-            fresh_until: asked + minted.life * 4 / 5,
-            expires: asked + minted.life,
-        });
+        place.keep(credential.clone(), asked, minted.life);
         credential
     }
 
     fn note(&mut self, identity: &Identity, error: &CredentialError, now: Instant) -> Outcome {
         let place = self.places.entry(identity.clone()).or_default();
-        place.flight = None;
         match error {
-            CredentialError::Throttled { wait } => {
-                self.closed_until = self.closed_until.max(Some(now + *wait));
+            CredentialError::Throttled { refusal, wait } => {
+                place.give_up();
+                self.close(refusal, now + *wait);
                 Outcome::Throttled
             }
             CredentialError::Down(_) => {
-                place.fail(error, PASSING_PAUSE, now);
+                place.fail(error.clone(), Pauses::PASSING, now);
                 Outcome::FailedPassing
             }
             _ => {
-                place.fail(error, FINAL_PAUSE, now);
+                place.fail(error.clone(), Pauses::FINAL, now);
                 Outcome::FailedFinal
             }
         }
     }
 
+    /// Nobody may ask the endpoint before `until`, nor before what was said earlier.
+    fn close(&mut self, refusal: &Arc<Refusal>, until: Instant) {
+        let refusal = Arc::clone(refusal);
+        let earlier = self.closed.take();
+        let longer = earlier.filter(|closed| closed.until > until);
+        self.closed = longer.or(Some(Closed { refusal, until }));
+    }
+
     /// Why nobody may ask the endpoint now, if so.
     fn closed(&self, now: Instant) -> Option<CredentialError> {
-        let wait = self.closed_until?.duration_since(now);
-        (!wait.is_zero()).then_some(CredentialError::Throttled { wait })
+        let closed = self.closed.as_ref().filter(|closed| now < closed.until)?;
+        Some(CredentialError::Throttled {
+            refusal: Arc::clone(&closed.refusal),
+            wait: closed.until - now,
+        })
     }
 
     fn place(&mut self, identity: &Identity, now: Instant) -> Option<&mut Place> {
-        if !self.places.contains_key(identity) {
-            self.make_room(now);
-            if self.places.len() >= ROOM {
-                return None;
-            }
+        if !self.places.contains_key(identity) && !self.has_room(now) {
+            return None;
         }
         let place = self.places.entry(identity.clone()).or_default();
-        place.used = Some(now);
+        place.touch(now);
         Some(place)
     }
 
     /// Makes room for one more: clears what is of no use, and then the tenth that was idle
-    /// longest, so that the search is paid for by many who come.
-    fn make_room(&mut self, now: Instant) {
-        if self.places.len() < ROOM {
-            return;
+    /// longest, so that one search serves many who come.
+    fn has_room(&mut self, now: Instant) -> bool {
+        if self.places.len() >= ROOM {
+            self.places.retain(|_, place| place.is_of_use(now));
         }
-        self.places.retain(|_, place| place.is_of_use(now));
-        if self.places.len() < ROOM {
-            return;
+        if self.places.len() >= ROOM {
+            self.clear_idlest();
         }
-        let idle = self
-            .places
-            .values()
-            .filter(|place| place.flight().is_none());
-        let mut used: Vec<_> = idle.map(|place| place.used).collect();
-        if used.is_empty() {
-            return;
+        self.places.len() < ROOM
+    }
+
+    fn clear_idlest(&mut self) {
+        let in_flight = |place: &Place| place.flight().is_some();
+        let idle = self.places.iter().filter(|(_, place)| !in_flight(place));
+        let mut idle: Vec<_> = idle
+            .map(|(key, place)| (place.used(), key.clone()))
+            .collect();
+        idle.sort_unstable_by_key(|(used, _)| *used);
+        idle.truncate(ROOM / 10);
+        for (_, identity) in idle {
+            self.places.remove(&identity);
         }
-        let tenth = used.len() / 10;
-        let (_, &mut cut, _) = used.select_nth_unstable(tenth);
-        self.places
-            .retain(|_, place| place.used > cut || place.flight().is_some());
     }
 }
 
-/// What is kept of one identity.
-#[derive(Default)]
-struct Place {
-    kept: Option<Kept>,
-    flight: Option<Flight>,
-    failure: Option<Failure>,
-    forced: Option<Instant>,
-    used: Option<Instant>,
-}
-
-impl Place {
-    fn take_off(&mut self, purpose: Purpose) -> Takeoff {
-        let (tell, flight) = watch::channel(None);
-        self.flight = Some(flight);
-        Takeoff { purpose, tell }
-    }
-
-    /// The fetch under way; one whose task is gone is none.
-    fn flight(&self) -> Option<Flight> {
-        self.flight.clone().filter(|flight| !flight.is_closed())
-    }
-
-    fn valid(&self, now: Instant) -> Option<&Kept> {
-        self.kept.as_ref().filter(|kept| now < kept.expires)
-    }
-
-    /// The failure that still stands for an answer.
-    fn held(&self, now: Instant) -> Option<CredentialError> {
-        let failure = self
-            .failure
-            .as_ref()
-            .filter(|failure| now < failure.until)?;
-        Some(failure.error.clone())
-    }
-
-    fn was_forced(&self, now: Instant) -> bool {
-        self.forced
-            .is_some_and(|forced| now < forced + FORCED_PAUSE)
-    }
-
-    fn fail(&mut self, error: &CredentialError, pause: (Duration, Duration), now: Instant) {
-        let (first, longest) = pause;
-        let strikes = self.failure.as_ref().map_or(0, |failure| failure.strikes);
-        let pause = first
-            .saturating_mul(2_u32.saturating_pow(strikes))
-            .min(longest);
-        self.failure = Some(Failure {
-            error: error.clone(),
-            strikes: strikes.saturating_add(1),
-            until: now + pause,
-        });
-    }
-
-    fn is_of_use(&self, now: Instant) -> bool {
-        self.flight().is_some()
-            || self.valid(now).is_some()
-            || self.held(now).is_some()
-            || self.was_forced(now)
-    }
-}
-
-struct Kept {
-    credential: Credential,
-    fresh_until: Instant,
-    expires: Instant,
-}
-
-struct Failure {
-    error: CredentialError,
-    strikes: u32,
+/// The endpoint asked to be left alone.
+struct Closed {
+    refusal: Arc<Refusal>,
     until: Instant,
 }
 
 /// What those who waited get when a fetch ended without a word.
 pub(super) fn broken_off() -> CredentialError {
     CredentialError::Down(Trouble::BrokenOff)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::injection::Injection;
+
+    fn person(number: usize) -> Identity {
+        Identity::UserId(number.to_string().into())
+    }
+
+    fn fetch(shelf: &mut Shelf, number: usize, now: Instant) {
+        let Step::Fetch(takeoff) = shelf.ask(&person(number), now) else {
+            panic!("{number} is not fetched")
+        };
+        let minted = Minted {
+            injection: Injection::nothing(),
+            life: Duration::from_hours(1),
+        };
+        let flown = Flown {
+            purpose: takeoff.purpose,
+            asked: now,
+            minted: Ok(minted),
+        };
+        assert!(shelf.land(&person(number), flown, now).landed.is_ok());
+    }
+
+    fn is_kept(shelf: &mut Shelf, number: usize, now: Instant) -> bool {
+        matches!(shelf.ask(&person(number), now), Step::Serve(_))
+    }
+
+    #[test]
+    fn the_idlest_make_room_for_who_comes() {
+        let (mut shelf, start) = (Shelf::default(), Instant::now());
+        let at = |number: usize| start + Duration::from_millis(number as u64);
+        for number in 0..ROOM {
+            fetch(&mut shelf, number, at(number));
+        }
+        let now = at(ROOM);
+        assert!(is_kept(&mut shelf, 0, now), "it is no longer idle");
+        for number in ROOM..ROOM * 2 {
+            fetch(&mut shelf, number, at(number));
+            assert!(shelf.places.len() <= ROOM);
+        }
+        let end = at(2 * ROOM);
+        assert!(is_kept(&mut shelf, 2 * ROOM - 1, end));
+        assert!(is_kept(&mut shelf, 2 * ROOM - 5000, end));
+        assert!(!is_kept(&mut shelf, 1, end));
+    }
+
+    #[test]
+    fn what_is_dead_goes_before_what_is_idle() {
+        let (mut shelf, start) = (Shelf::default(), Instant::now());
+        for number in 0..ROOM - 1 {
+            fetch(&mut shelf, number, start);
+        }
+        let later = start + Duration::from_hours(2);
+        fetch(&mut shelf, ROOM, later);
+        fetch(&mut shelf, ROOM + 1, later);
+        assert_eq!(shelf.places.len(), 2);
+    }
+
+    #[test]
+    fn when_all_are_being_fetched_nobody_else_is() {
+        let (mut shelf, now) = (Shelf::default(), Instant::now());
+        let flights: Vec<Step> = (0..ROOM)
+            .map(|number| shelf.ask(&person(number), now))
+            .collect();
+        let one_more = shelf.ask(&person(ROOM), now);
+        assert!(matches!(one_more, Step::Refuse(CredentialError::Crowded)));
+        drop(flights);
+        assert!(matches!(shelf.ask(&person(ROOM), now), Step::Fetch(_)));
+    }
 }
