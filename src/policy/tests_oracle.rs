@@ -69,21 +69,25 @@ struct Pairs(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Pairs;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
         json.deserialize_map(Collect)
+    }
+}
+
+struct Collect;
+
+impl<'de> Visitor<'de> for Collect {
+    type Value = Pairs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Pairs(pairs))
     }
 }
 
@@ -190,10 +194,11 @@ fn quoted(text: &str, mask: u32) -> String {
                 return c.to_string();
             }
             let mut units = [0; 2];
-            c.encode_utf16(&mut units)
-                .iter()
+            let units = c.encode_utf16(&mut units).iter();
+            units
                 .map(|unit| format!("\\u{unit:04x}"))
-                .collect()
+                .collect::<Vec<_>>()
+                .concat()
         })
         .collect();
     format!("\"{body}\"")
@@ -210,7 +215,8 @@ fn key(name: &'static str, odd: Vec<&'static str>) -> impl Strategy<Value = Stri
 
 fn method() -> impl Strategy<Value = String> {
     prop_oneof![
-        12 => string(METHODS.to_vec()),
+        8 => string(METHODS.to_vec()),
+        8 => string(vec!["OpenDoc"]),
         1 => string(vec!["opendoc", "OPENDOC", " OpenDoc", "OpenDoc\0", "DoReload\n", "dOrELOAD"]),
         1 => select(vec!["null", "7", "[\"DoReload\"]", "\"\""]).prop_map(str::to_owned),
     ]
@@ -249,7 +255,7 @@ fn app() -> impl Strategy<Value = String> {
 }
 
 fn parameter() -> impl Strategy<Value = String> {
-    string(vec![
+    let any = string(vec![
         "qDocName",
         "qDocName",
         "qDocName",
@@ -263,7 +269,8 @@ fn parameter() -> impl Strategy<Value = String> {
         "method",
         "params",
         "qOther",
-    ])
+    ]);
+    prop_oneof![1 => string(vec!["qDocName"]), 1 => any]
 }
 
 fn params() -> impl Strategy<Value = String> {
@@ -322,7 +329,7 @@ fn methods() -> impl Strategy<Value = Methods> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig::with_cases(8192))]
 
     #[test]
     fn no_reading_of_what_passes_is_a_denied_call(message in message(), methods in methods()) {

@@ -57,7 +57,7 @@ fn an_argument_is_given_by_position_or_by_name() {
         (r#"["\u0061\ud83d\ude00"]"#, Argument::Text("a😀")),
         (r#"[7,"a"]"#, Argument::Odd),
         (r#"[["a"]]"#, Argument::Odd),
-        (r#"[null]"#, Argument::Odd),
+        ("[null]", Argument::Odd),
         ("[]", Argument::Absent),
         ("{}", Argument::Absent),
         (r#"{"qDocName":"a"}"#, Argument::Text("a")),
@@ -76,78 +76,86 @@ fn an_argument_is_given_by_position_or_by_name() {
     }
 }
 
+/// Each is no call, or one that two readers could read differently.
+#[rustfmt::skip] // a row a message
+const UNREADABLE: &[&str] = &[
+    "",
+    "{}",
+    "null",
+    "17",
+    r#""OpenDoc""#,
+    "[]",
+    r#"[{"method":"M"}]"#,
+    r#"{"id":1,"result":{}}"#,
+    r#"{"method":"M"}x"#,
+    r#"{"method":"M"}{"method":"M"}"#,
+    r#"{"method":"M""#,
+    r#"{"method":"M",}"#,
+    "{'method':'M'}",
+    r#"{method:"M"}"#,
+    r#"{"method":"M"/**/}"#,
+    "\u{feff}{\"method\":\"M\"}",
+    "{\"method\":\"M\"}\0",
+    "{\"method\":\"M\",\u{a0}\"id\":1}",
+    r#"{"method":"M","method":"M"}"#,
+    r#"{"method":"M","\u006dethod":"N"}"#,
+    r#"{"method":"M","Method":"N"}"#,
+    r#"{"method":"M","method ":"N"}"#,
+    r#"{"method":"M","method\u0000":"N"}"#,
+    r#"{"method":"M","":1}"#,
+    r#"{"method":"M","x":1,"X":1}"#,
+    r#"{"method":"M","handle":1,"HANDLE":-1}"#,
+    r#"{"method":"M","handle":1,"handle":-1}"#,
+    r#"{"method":"M","params":[],"params":["a"]}"#,
+    r#"{"method":"M","params":{"q":1,"q":2}}"#,
+    r#"{"method":"M","params":{"qDocName":"a","qdocname":"b"}}"#,
+    r#"{"method":"M","params":{"qDocName":"a","qDocName ":"b"}}"#,
+    r#"{"method":"M","params":"a"}"#,
+    r#"{"method":"M","params":null}"#,
+    r#"{"method":"M","params":["\ud800"]}"#,
+    r#"{"method":"M","params":[1e999]}"#,
+    r#"{"method":"M","params":[01]}"#,
+    "{\"method\":\"M\",\"params\":[\"\n\"]}",
+    r#"{"method":"M","handle":-1.0}"#,
+    r#"{"method":"M","handle":-1e0}"#,
+    r#"{"method":"M","handle":-0}"#,
+    r#"{"method":"M","handle":"-1"}"#,
+    r#"{"method":"M","handle":null}"#,
+    r#"{"method":"M","handle":4294967295}"#,
+    r#"{"method":"M","handle":18446744073709551615}"#,
+    r#"{"method":"M","handle":99999999999999999999}"#,
+    r#"{"method":"M","id":1.5}"#,
+    r#"{"method":"M","id":null}"#,
+    r#"{"method":"M","id":[1]}"#,
+    r#"{"method":["M"]}"#,
+    r#"{"method":""}"#,
+    r#"{"method":" OpenDoc"}"#,
+    r#"{"method":"OpenDoc\u0000"}"#,
+    r#"{"method":"Opendoſ"}"#,
+];
+
 #[test]
 fn what_two_readers_could_read_differently_is_unreadable() {
-    let deep = format!(
-        r#"{{"method":"M","params":{}{}}}"#,
-        "[".repeat(128),
-        "]".repeat(128)
-    );
-    let many = (0..=32)
-        .map(|n| format!(r#","k{n}":0"#))
-        .collect::<String>();
-    let many = format!(r#"{{"method":"M"{many}}}"#);
-    let table = [
-        "",
-        "{}",
-        "null",
-        "17",
-        r#""OpenDoc""#,
-        "[]",
-        r#"[{"method":"M"}]"#,
-        r#"{"id":1,"result":{}}"#,
-        r#"{"method":"M"}x"#,
-        r#"{"method":"M"}{"method":"M"}"#,
-        r#"{"method":"M""#,
-        r#"{"method":"M",}"#,
-        r#"{'method':'M'}"#,
-        r#"{method:"M"}"#,
-        r#"{"method":"M"/**/}"#,
-        "\u{feff}{\"method\":\"M\"}",
-        "{\"method\":\"M\"}\0",
-        "{\"method\":\"M\",\u{a0}\"id\":1}",
-        r#"{"method":"M","method":"M"}"#,
-        r#"{"method":"M","\u006dethod":"N"}"#,
-        r#"{"method":"M","Method":"N"}"#,
-        r#"{"method":"M","method ":"N"}"#,
-        r#"{"method":"M","method\u0000":"N"}"#,
-        r#"{"method":"M","":1}"#,
-        r#"{"method":"M","x":1,"X":1}"#,
-        r#"{"method":"M","handle":1,"HANDLE":-1}"#,
-        r#"{"method":"M","handle":1,"handle":-1}"#,
-        r#"{"method":"M","params":[],"params":["a"]}"#,
-        r#"{"method":"M","params":{"q":1,"q":2}}"#,
-        r#"{"method":"M","params":{"qDocName":"a","qdocname":"b"}}"#,
-        r#"{"method":"M","params":{"qDocName":"a","qDocName ":"b"}}"#,
-        r#"{"method":"M","params":"a"}"#,
-        r#"{"method":"M","params":null}"#,
-        r#"{"method":"M","params":["\ud800"]}"#,
-        r#"{"method":"M","params":[1e999]}"#,
-        r#"{"method":"M","params":[01]}"#,
-        "{\"method\":\"M\",\"params\":[\"\n\"]}",
-        r#"{"method":"M","handle":-1.0}"#,
-        r#"{"method":"M","handle":-1e0}"#,
-        r#"{"method":"M","handle":-0}"#,
-        r#"{"method":"M","handle":"-1"}"#,
-        r#"{"method":"M","handle":null}"#,
-        r#"{"method":"M","handle":4294967295}"#,
-        r#"{"method":"M","handle":18446744073709551615}"#,
-        r#"{"method":"M","handle":99999999999999999999}"#,
-        r#"{"method":"M","id":1.5}"#,
-        r#"{"method":"M","id":null}"#,
-        r#"{"method":"M","id":[1]}"#,
-        r#"{"method":["M"]}"#,
-        r#"{"method":""}"#,
-        r#"{"method":" OpenDoc"}"#,
-        r#"{"method":"OpenDoc\u0000"}"#,
-        r#"{"method":"Opendoſ"}"#,
-        &deep,
-        &many,
-    ];
-    for message in table {
+    for message in UNREADABLE {
         assert!(Call::read(message.as_bytes()).is_err(), "{message}");
     }
     assert!(Call::read(b"{\"method\":\"M\",\"params\":[\"\xff\"]}").is_err());
+}
+
+#[test]
+fn depth_and_keys_are_limited() {
+    let deep = |depth| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        format!(r#"{{"method":"M","params":{open}{close}}}"#)
+    };
+    let wide = |keys| {
+        let keys: Vec<_> = (0..keys).map(|n| format!(r#","k{n}":0"#)).collect();
+        format!(r#"{{"method":"M"{}}}"#, keys.concat())
+    };
+    assert!(Call::read(deep(126).as_bytes()).is_ok());
+    assert!(Call::read(deep(127).as_bytes()).is_err());
+    assert!(Call::read(wide(32).as_bytes()).is_ok());
+    assert!(Call::read(wide(33).as_bytes()).is_err());
 }
 
 #[test]
