@@ -25,6 +25,12 @@ impl fmt::Display for Origin {
 pub struct RoutePath(Vec<String>);
 
 impl RoutePath {
+    /// A path of these segments.
+    #[cfg(test)]
+    pub(crate) fn of(segments: &[&str]) -> Self {
+        Self(segments.iter().map(|&text| text.to_owned()).collect())
+    }
+
     /// The segments, none for `/`.
     #[must_use]
     pub fn segments(&self) -> &[String] {

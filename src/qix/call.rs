@@ -5,6 +5,8 @@
 //! integer belongs, arrays of calls, anything that is not one JSON object in UTF-8.
 
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 

@@ -210,3 +210,33 @@ const METHODS: &[Method] = &[
     // Calls within the call, which nobody has judged.
     row("BulkRequest", Object, Denied, Untold),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_has_one_row() {
+        for (n, row) in METHODS.iter().enumerate() {
+            let first = METHODS
+                .iter()
+                .position(|other| other.name.eq_ignore_ascii_case(row.name));
+            assert_eq!(first, Some(n), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn no_app_is_named_where_a_call_is_not_read() {
+        for row in METHODS {
+            if let Named(parameters) | Session(parameters) = row.apps {
+                assert!(parameters.iter().all(|it| it.position < 2), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_method_is_found_in_any_case() {
+        assert_eq!(find("openDOC").map(|method| method.name), Some("OpenDoc"));
+        assert!(find("OpenDoc ").is_none());
+    }
+}
