@@ -1,0 +1,119 @@
+// A world for one suite: the stand-in for Qlik and the proxy, on free ports, with secrets of their own.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { proxyListening, simListening, startProgram, stopProgram } from '../../../demo/processes.mjs';
+import { simAt } from './sim.mjs';
+import { newSecret, signToken } from './tokens.mjs';
+
+export const bin = resolve(process.env.QIX_BIN ?? fileURLToPath(new URL('../../../target/debug', import.meta.url)));
+
+/** The origin that the routes allow; no server needs to be there. */
+export const ORIGIN = 'http://app.test:1234';
+
+/** Starts a stand-in and a proxy before it. Stop it with `stop()`. */
+export async function startWorld() {
+  const folder = await mkdtemp(join(tmpdir(), 'qix-clients-'));
+  const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret() };
+  const programs = [];
+  const stop = async () => {
+    for (const program of programs.splice(0).reverse()) await stopProgram(program);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const sim = await startSim({ folder, secrets });
+    programs.push(sim);
+    const proxy = await startProxy({ folder, secrets, engine: sim.address });
+    programs.push(proxy);
+    return {
+      secrets,
+      stop,
+      origin: ORIGIN,
+      proxy: proxy.address,
+      sim: simAt(sim.address),
+      token: (claims) => signToken(secrets.jwt, claims),
+      proxyLog: () => readFile(proxy.log, 'utf8'),
+      terminateProxy: () => stopProgram(proxy),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function startSim({ folder, secrets }) {
+  return startProgram({
+    name: 'engine-sim',
+    command: join(bin, 'engine-sim'),
+    args: ['--listen', '127.0.0.1:0', '--machine-client', `machine=${secrets.machine}`],
+    env: { ENGINE_SIM_CLIENTS: `trusted=${secrets.trusted}`, ENGINE_SIM_API_KEY: secrets.apiKey },
+    log: join(folder, 'engine-sim.log'),
+    listening: simListening,
+  });
+}
+
+async function startProxy({ folder, secrets, engine }) {
+  const config = join(folder, 'qix-proxy.toml');
+  await writeFile(config, proxyConfig(engine));
+  return startProgram({
+    name: 'qix-proxy',
+    command: join(bin, 'qix-proxy'),
+    args: ['run', '--config', config],
+    env: {
+      IDENTITY_KEY: secrets.identity,
+      APP_JWT_SECRET: secrets.jwt,
+      TRUSTED_SECRET: secrets.trusted,
+      MACHINE_SECRET: secrets.machine,
+    },
+    log: join(folder, 'qix-proxy.log'),
+    listening: proxyListening,
+  });
+}
+
+/** Three routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`. */
+function proxyConfig(engine) {
+  const person = { id: 'trusted', kind: 'oauth-impersonation', secret: 'TRUSTED_SECRET', user: 'user = { field = "subject", claim = "sub" }' };
+  const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: '' };
+  return `identity_key = { env = "IDENTITY_KEY" }
+
+[log]
+format = "json"
+
+[listen]
+address = "127.0.0.1:0"
+
+[admin]
+address = "127.0.0.1:0"
+${route('/qlik', engine, person)}${route('/', engine, person)}${route('/machine', engine, machine)}`;
+}
+
+function route(path, engine, { id, kind, secret, user }) {
+  return `
+[[route]]
+path = "${path}"
+origins = ["${ORIGIN}"]
+clients_without_origin = "bearer"
+
+[[route.session]]
+kind = "jwt"
+cookie = "app_session"
+secret = { env = "APP_JWT_SECRET" }
+algorithms = ["HS256"]
+leeway = "0s"
+
+[route.access]
+apps_claim = "apps"
+methods = "consumer"
+
+[route.credential]
+kind = "${kind}"
+client_id = "${id}"
+client_secret = { env = "${secret}" }
+${user}
+
+[route.engine]
+url = "${engine}"
+`;
+}
