@@ -111,7 +111,7 @@ async fn our_answer_waits_for_the_end_of_the_engines_message_and_our_ping_for_it
     assert_eq!(bench.client_reads(50).await, first[..50]);
     let denied = bench.call("DoReload", &json!([]));
     bench.client.write_all(&denied).await.unwrap();
-    tokio::time::sleep(LIMITS.client_ping).await;
+    tokio::time::sleep(LIMITS.client_ping + Duration::from_secs(1)).await;
     bench
         .engine
         .write_all(&[&first[50..], &last].concat())
