@@ -1,0 +1,4 @@
+//! The config from text to mistakes, as a whole.
+
+mod files;
+mod stand_in;
