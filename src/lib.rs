@@ -1,1 +1,33 @@
-//! map
+//! qix-proxy: the reverse proxy for the Qlik engine websocket.
+//!
+//! The map, from the doors down; imports run downward only (a test holds it):
+//!
+//! ```text
+//! 4 doors   server  admin  telemetry         what the world knocks on
+//! 3 flow    gate  relay  live  record        the story of a connection
+//! 2 hands   tls  session  credential  engine each owns one outside thing, none knows another
+//! 1 pure    config  route  ws  qix  policy   no sockets, no clocks: time is a parameter
+//! 0 words   id  fault  person  injection     the nouns everything else is said in
+//! ```
+
+pub mod admin;
+pub mod config;
+pub mod credential;
+pub mod engine;
+pub mod fault;
+pub mod gate;
+pub mod id;
+pub mod injection;
+pub mod live;
+pub mod person;
+pub mod policy;
+pub mod proxy;
+pub mod qix;
+pub mod record;
+pub mod relay;
+pub mod route;
+pub mod server;
+pub mod session;
+pub mod telemetry;
+pub mod tls;
+pub mod ws;

@@ -1,0 +1,116 @@
+//! Why there is no credential: what the operator reads, and which fault the client sees of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::explain::Refusal;
+use super::lookup::Flaw;
+use crate::fault::{Fault, Faulty};
+
+/// Why there is no credential. `Display` is for the operator; it holds no secret, no token and no
+/// raw body. Cheap to clone: everybody who waited for one fetch gets the same.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// The configured API key cannot stand in a header.
+    #[error("the API key is empty or holds characters that no header can carry")]
+    BadKey,
+    /// More identities are being fetched at once than are kept.
+    #[error("too many identities are being fetched at once")]
+    Crowded,
+    /// The fetch failed in a way that may pass.
+    #[error("the token endpoint is of no help just now: {0}")]
+    Down(Trouble),
+    /// The engine refused a credential that cannot be fetched afresh.
+    #[error(
+        "the engine refused the route's credential, and its kind has nothing to fetch afresh: \
+         check the API key (expired or revoked?), or whether the engine demands a credential"
+    )]
+    FixedRefused,
+    /// The session says nothing usable about whom to look up.
+    #[error("nobody to look up at Qlik: claim `{claim}` {flaw}")]
+    Nobody {
+        /// The configured claim path.
+        claim: Arc<str>,
+        /// What is wrong with its value.
+        flaw: Flaw,
+    },
+    /// The token endpoint refused for good.
+    #[error("the token endpoint refused: {0}")]
+    Refused(Arc<Refusal>),
+    /// The engine refused a token that was fetched afresh a moment ago.
+    #[error(
+        "the engine refused a token that the token endpoint issued a moment ago: check that \
+         token_url and engine.url are the same tenant, and the scope"
+    )]
+    RefusedAgain,
+    /// The token endpoint asked to be left alone (429).
+    #[error(
+        "the token endpoint asked to be left alone for {} s: {refusal}",
+        .wait.as_millis().div_ceil(1000)
+    )]
+    Throttled {
+        /// What it said.
+        refusal: Arc<Refusal>,
+        /// For how long, counted from this error.
+        wait: Duration,
+    },
+}
+
+impl Faulty for CredentialError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Crowded | Self::Down(_) | Self::Throttled { .. } => Fault::CredentialDown,
+            Self::Nobody { .. } => Fault::NotPermitted,
+            Self::BadKey | Self::FixedRefused | Self::Refused(_) | Self::RefusedAgain => {
+                Fault::CredentialRefused
+            }
+        }
+    }
+}
+
+/// What went wrong in a way that may pass.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The fetch ended without a word.
+    #[error("the fetch was broken off")]
+    BrokenOff,
+    /// The answer is JSON, but no token answer.
+    #[error("its answer {0}")]
+    Malformed(&'static str),
+    /// The answer is not JSON.
+    #[error(
+        "it answered with something other than application/json: is token_url a token endpoint?"
+    )]
+    NotJson,
+    /// The answer is a redirect.
+    #[error("it answered with a redirect, which is never followed: is token_url exact?")]
+    Redirected,
+    /// The endpoint has trouble of its own.
+    #[error("{0}")]
+    Refused(Arc<Refusal>),
+    /// It took too long.
+    #[error("it did not answer within {} ms", .0.as_millis())]
+    Slow(Duration),
+    /// The answer is larger than any token answer.
+    #[error("its answer is too large")]
+    TooLarge,
+    /// The connection failed; the text is cut and escaped.
+    #[error("it could not be reached: {0}")]
+    Unreachable(Arc<str>),
+}
+
+impl Trouble {
+    /// A short name of the sort of trouble.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::BrokenOff => "broken_off",
+            Self::Malformed(_) => "malformed",
+            Self::NotJson => "not_json",
+            Self::Redirected => "redirected",
+            Self::Refused(_) => "status",
+            Self::Slow(_) => "slow",
+            Self::TooLarge => "too_large",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}

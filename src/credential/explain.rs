@@ -1,0 +1,185 @@
+//! What a refusal of the token endpoint means for the operator.
+//!
+//! What the endpoint said enters; a `Refusal` leaves whose text is cut, escaped, free of the
+//! client's secret, and says what to do about it.
+
+use std::fmt;
+
+use http::StatusCode;
+
+/// A refusal, ready to be shown to an operator.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    status: StatusCode,
+    code: Option<String>,
+    title: Option<String>,
+    trace_id: Option<String>,
+}
+
+impl Refusal {
+    /// Cleans what the endpoint said; none of `secrets` survives in it.
+    pub(super) fn new(status: StatusCode, said: &Said, secrets: &[String]) -> Self {
+        let word = |text: &Option<String>| text.as_deref().and_then(|text| word(text, secrets));
+        Self {
+            status,
+            code: word(&said.code),
+            title: said.title.as_deref().map(|text| sentence(text, secrets)),
+            trace_id: word(&said.trace_id),
+        }
+    }
+
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The error code, if the answer carried one (`OAUTH-5`, `invalid_client`, …).
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// What it means and what to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        let known = self.code().and_then(advice_on_code);
+        known.unwrap_or_else(|| advice_on_status(self.status))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status.as_u16())?;
+        if let Some(code) = &self.code {
+            write!(f, ", code {code}")?;
+        }
+        if let Some(title) = &self.title {
+            write!(f, ", title \"{title}\"")?;
+        }
+        if let Some(trace_id) = &self.trace_id {
+            write!(f, ", traceId {trace_id}")?;
+        }
+        write!(f, ": {}", self.advice())
+    }
+}
+
+/// What the endpoint said, not yet fit to be shown.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) code: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) trace_id: Option<String>,
+}
+
+/// The advice on the codes that are known, from Qlik's documentation and from reports, and on
+/// those of RFC 6749 section 5.2.
+#[rustfmt::skip] // a row a code
+fn advice_on_code(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "AUTH-5" => "the user is no member of the tenant; invite or create the user in Qlik, or look people up by another claim",
+        "CSRF-TOKEN-2" => "the request was taken for a browser's; token_url must be the tenant's /oauth/token",
+        "INTERNAL-TOKEN-1" => "a claim that Qlik demands is missing from the JWT",
+        "LOGIN-2" => "the tenant does not know this host name; check the host of engine.url and token_url",
+        "LOGIN-8" | "LOGIN-10" => "an interactive login was asked for; token_url must be the tenant's /oauth/token",
+        "OAUTH-5" => "a machine client cannot exchange its token for a websocket token; use kind oauth-client or oauth-impersonation: no exchange is needed",
+        "OAUTH-14" => "client_id is unknown or its OAuth client is not authorized; check client_id, that the client is published and trusted in this tenant, and that it allows the grant (client_credentials, or urn:qlik:oauth:user-impersonation)",
+        "OAUTH-29" => "the Origin of the request is not among the client's allowedOrigins; the proxy sends no Origin, so something between it and Qlik adds one",
+        "invalid_client" => "client_id or client_secret is wrong, or the secret is expected elsewhere; check both, and client_auth (body or basic)",
+        "invalid_grant" => "the grant was not accepted; check that the user looked up exists and is active",
+        "invalid_request" => "the request was not understood; token_url must be the tenant's /oauth/token",
+        "invalid_scope" => "the client may not have this scope; check scope against the client's allowedScopes",
+        "unauthorized_client" | "unsupported_grant_type" => "the client may not use this grant; allow client_credentials, or urn:qlik:oauth:user-impersonation, on the OAuth client",
+        _ => return None,
+    })
+}
+
+#[rustfmt::skip] // a row a status
+fn advice_on_status(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "the request was not accepted; check client_id, scope, and that exactly one active user has the value looked up",
+        401 => "client_id or client_secret is wrong, or the client was deleted; asking again does not help",
+        403 => "the user is disabled or holds the maximum number of tokens, or the client may not act for users",
+        404 | 405 => "there is no token endpoint here; check token_url",
+        429 => "too many requests (Qlik allows 100 tokens a minute); nobody's token is fetched until the wait is over",
+        500..=599 => "the endpoint has trouble of its own; it is asked again by and by",
+        _ => "the answer is none that a token endpoint gives; check token_url",
+    }
+}
+
+/// A code or an id: one plain word, or nothing.
+fn word(text: &str, secrets: &[String]) -> Option<String> {
+    const LONGEST: usize = 64;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let fit = (1..=LONGEST).contains(&text.len()) && text.bytes().all(plain);
+    let secret = secrets.iter().any(|secret| text.contains(secret.as_str()));
+    (fit && !secret).then(|| text.to_owned())
+}
+
+/// A sentence for a human: cut, escaped, without secrets or anything as long as a token.
+pub(super) fn sentence(text: &str, secrets: &[String]) -> String {
+    const LONGEST_WORD: usize = 40;
+    const LONGEST: usize = 200;
+    let spared = secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
+    let short = |word| {
+        if str::len(word) > LONGEST_WORD {
+            "…"
+        } else {
+            word
+        }
+    };
+    let words: Vec<&str> = spared.split(' ').map(short).collect();
+    words.join(" ").escape_debug().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: &str, title: &str) -> Refusal {
+        let said = Said {
+            code: Some(code.to_owned()),
+            title: Some(title.to_owned()),
+            trace_id: Some("000000000000000012ab".to_owned()),
+        };
+        let secrets = ["s3cr3t with spaces".to_owned()];
+        Refusal::new(StatusCode::UNAUTHORIZED, &said, &secrets)
+    }
+
+    #[test]
+    fn the_seed_case_is_explained() {
+        assert_eq!(
+            refusal("OAUTH-5", "Unauthorized").to_string(),
+            "status 401, code OAUTH-5, title \"Unauthorized\", traceId 000000000000000012ab: a \
+             machine client cannot exchange its token for a websocket token; use kind \
+             oauth-client or oauth-impersonation: no exchange is needed"
+        );
+    }
+
+    #[test]
+    fn an_unknown_code_is_explained_by_its_status() {
+        let text = refusal("OAUTH-999", "?").to_string();
+        assert!(text.contains("OAUTH-999") && text.contains("client_secret is wrong"));
+    }
+
+    #[test]
+    fn what_the_endpoint_says_is_cut_escaped_and_spared_of_secrets() {
+        let long = format!("bad {} end\r\n\u{202e}\u{1b}[31m", "x".repeat(5000));
+        let text = refusal("A B\nC", &long).to_string();
+        assert!(text.contains(r"bad … end\r\n\u{202e}\u{1b}[31m"), "{text}");
+        assert!(
+            !text.contains("code"),
+            "a code that is no word is dropped: {text}"
+        );
+
+        let echo = refusal("s3cr3t", "no such secret: s3cr3t with spaces!").to_string();
+        assert!(!echo.contains("s3cr3t with"), "{echo}");
+        assert!(echo.contains("no such secret: …!"), "{echo}");
+
+        let title = refusal("C", &"word ".repeat(1000));
+        assert!(title.to_string().len() < 500);
+    }
+}

@@ -1,0 +1,92 @@
+//! How the askings for a credential ended: a closed set, counted, for telemetry to read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How an asking, or the fetch it started, ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// Answered with a kept token.
+    Cached,
+    /// A fetch was refused for good.
+    FailedFinal,
+    /// A fetch failed in a way that may pass.
+    FailedPassing,
+    /// A token was fetched for somebody who waited.
+    Fetched,
+    /// Answered with an earlier failure, without a fetch.
+    Held,
+    /// Waited for a fetch that somebody else had started.
+    Joined,
+    /// A token was fetched ahead, in the background.
+    Refreshed,
+    /// A token was fetched because the engine refused the one before.
+    Renewed,
+    /// A fetch was answered with 429.
+    Throttled,
+}
+
+impl Outcome {
+    /// Every outcome there is, in the order of declaration.
+    pub const ALL: [Self; 9] = [
+        Self::Cached,
+        Self::FailedFinal,
+        Self::FailedPassing,
+        Self::Fetched,
+        Self::Held,
+        Self::Joined,
+        Self::Refreshed,
+        Self::Renewed,
+        Self::Throttled,
+    ];
+
+    /// Its name as a metric's label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::FailedFinal => "failed_final",
+            Self::FailedPassing => "failed_passing",
+            Self::Fetched => "fetched",
+            Self::Held => "held",
+            Self::Joined => "joined",
+            Self::Refreshed => "refreshed",
+            Self::Renewed => "renewed",
+            Self::Throttled => "throttled",
+        }
+    }
+}
+
+/// A counter for each outcome.
+#[derive(Debug, Default)]
+pub struct Outcomes([AtomicU64; Outcome::ALL.len()]);
+
+impl Outcomes {
+    /// How often this was the outcome.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, outcome: Outcome) {
+        self.0[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_its_own_counter() {
+        let outcomes = Outcomes::default();
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, place);
+            outcomes.add(outcome);
+        }
+        assert!(
+            Outcome::ALL
+                .iter()
+                .all(|&outcome| outcomes.count(outcome) == 1)
+        );
+    }
+}

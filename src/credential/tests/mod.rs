@@ -1,0 +1,6 @@
+//! The room as a whole: the keeper under a paused clock, the endpoint over real sockets.
+
+mod canary;
+mod endpoint;
+mod keeper;
+mod support;

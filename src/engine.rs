@@ -1,0 +1,296 @@
+//! The fourth question: which Qlik? Dials the engine's websocket in a person's name.
+//!
+//! A permit and what to inject enter; an open socket leaves, or why not. The request is built from
+//! nothing. Only a true 101 is an upgrade; whatever else comes back is dropped unread, and no
+//! connection is ever used twice.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::either::Either;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config;
+use crate::fault::{Fault, Faulty};
+use crate::id::EngineIdentity;
+use crate::injection::Injection;
+use crate::policy::Permit;
+use crate::ws::{accepts, lists};
+
+/// A connection to the engine, plain or TLS.
+pub type EngineIo = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// One Qlik, ready to be dialled.
+pub struct Engine {
+    host: String,
+    port: u16,
+    authority: String,
+    prefix: String,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    session_ttl: Duration,
+    dial_timeout: Duration,
+}
+
+/// What one dial asks for besides its permit.
+#[derive(Clone, Copy, Debug)]
+pub struct Dial<'a> {
+    /// The engine session to open or join.
+    pub identity: &'a EngineIdentity,
+    /// What opens the door.
+    pub injection: &'a Injection,
+    /// The permessage-deflate offers to carry; none on a reading route.
+    pub offers: Option<&'a str>,
+}
+
+/// An open websocket to the engine.
+#[derive(Debug)]
+pub struct EngineSocket {
+    /// The connection.
+    pub io: EngineIo,
+    /// Bytes that came with the 101.
+    pub early: Bytes,
+    /// The extension the engine chose among the offers.
+    pub extension: Option<String>,
+}
+
+impl Engine {
+    /// Prepares an engine. `tls` is lent by the house.
+    pub fn new(config: &config::Engine, tls: &Arc<ClientConfig>) -> Result<Self, EngineError> {
+        let url = &config.url;
+        let host = url.host_str().ok_or(EngineError::NoHost)?.to_owned();
+        let port = url.port_or_known_default().ok_or(EngineError::NoHost)?;
+        let authority = url
+            .port()
+            .map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        let address = host.trim_matches(['[', ']']).to_owned();
+        let tls = match url.scheme() {
+            "https" => {
+                let name = config
+                    .server_name
+                    .clone()
+                    .unwrap_or_else(|| address.clone());
+                let name = ServerName::try_from(name).map_err(|_| EngineError::BadName)?;
+                Some((TlsConnector::from(Arc::clone(tls)), name))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            host: address,
+            port,
+            authority,
+            prefix: url.path().trim_end_matches('/').to_owned(),
+            tls,
+            session_ttl: config.session_ttl,
+            dial_timeout: config.dial_timeout,
+        })
+    }
+
+    /// Opens a websocket for what `permit` permits.
+    pub async fn dial(&self, permit: &Permit, dial: Dial<'_>) -> Result<EngineSocket, EngineError> {
+        timeout(self.dial_timeout, self.open(permit, dial))
+            .await
+            .map_err(|_| EngineError::Timeout(self.dial_timeout))?
+    }
+
+    async fn open(&self, permit: &Permit, dial: Dial<'_>) -> Result<EngineSocket, EngineError> {
+        let io = TokioIo::new(self.connect().await?);
+        let (mut sender, connection) = http1::handshake(io).await?;
+        // Aborted with this future, so that a client that leaves leaves no half-open dial behind.
+        let connection = AbortOnDropHandle::new(tokio::spawn(connection.with_upgrades()));
+        let key = nonce();
+        let response = sender
+            .send_request(self.request(permit, dial, &key)?)
+            .await?;
+        let extension = check(&response, &key, dial.offers)?;
+        let upgraded = hyper::upgrade::on(response).await?;
+        drop(connection);
+        let parts = upgraded
+            .downcast::<TokioIo<EngineIo>>()
+            .map_err(|_| EngineError::NotWebsocket("the connection was not handed over"))?;
+        Ok(EngineSocket {
+            io: parts.io.into_inner(),
+            early: parts.read_buf,
+            extension,
+        })
+    }
+
+    async fn connect(&self) -> Result<EngineIo, EngineError> {
+        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let tcp = tcp.map_err(EngineError::Connect)?;
+        tcp.set_nodelay(true).map_err(EngineError::Connect)?;
+        match &self.tls {
+            None => Ok(Either::Left(tcp)),
+            Some((connector, name)) => connector
+                .connect(name.clone(), tcp)
+                .await
+                .map(Either::Right)
+                .map_err(EngineError::Tls),
+        }
+    }
+
+    fn request(
+        &self,
+        permit: &Permit,
+        dial: Dial<'_>,
+        key: &str,
+    ) -> Result<Request<Empty<Bytes>>, EngineError> {
+        let path = permit
+            .target()
+            .upstream_path(dial.identity.as_str(), self.session_ttl);
+        let mut request = Request::get(format!("{}{path}", self.prefix))
+            .header(HOST, &self.authority)
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "websocket")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, key)
+            .header(USER_AGENT, concat!("qix-proxy/", env!("CARGO_PKG_VERSION")));
+        if let Some(offers) = dial.offers {
+            request = request.header(SEC_WEBSOCKET_EXTENSIONS, offers);
+        }
+        for (name, value) in dial.injection.headers() {
+            request = request.header(name, value);
+        }
+        request
+            .body(Empty::new())
+            .map_err(|_| EngineError::BadRequest)
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether an answer is the upgrade that was asked for (RFC 6455 section 4.1), and with which
+/// extension.
+fn check(
+    response: &Response<Incoming>,
+    key: &str,
+    offers: Option<&str>,
+) -> Result<Option<String>, EngineError> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(EngineError::Refused(response.status()));
+    }
+    let headers = response.headers();
+    let switched = lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade");
+    if !switched {
+        return Err(EngineError::NotWebsocket("it switched to something else"));
+    }
+    let accept = derive_accept_key(key.as_bytes());
+    if only(headers, &SEC_WEBSOCKET_ACCEPT) != Some(accept.as_str()) {
+        return Err(EngineError::NotWebsocket("its accept key is wrong"));
+    }
+    if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        return Err(EngineError::NotWebsocket(
+            "it chose a subprotocol that was not offered",
+        ));
+    }
+    if !headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        return Ok(None);
+    }
+    let chosen = only(headers, &SEC_WEBSOCKET_EXTENSIONS).and_then(accepts);
+    match (offers, chosen) {
+        (Some(_), Some(chosen)) => Ok(Some(chosen)),
+        _ => Err(EngineError::NotWebsocket(
+            "it chose an extension that was not offered",
+        )),
+    }
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    // A nonce that is all zeros would still be answered by a right accept key.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    BASE64.encode(bytes)
+}
+
+/// Why the engine was not opened. `Display` is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The server name cannot be one.
+    #[error("the engine's server name is not a valid host name")]
+    BadName,
+    /// The request could not be put together.
+    #[error("the upgrade request could not be put together")]
+    BadRequest,
+    /// No connection.
+    #[error("the engine cannot be reached: {0}")]
+    Connect(#[source] io::Error),
+    /// The connection broke, or what came was no HTTP.
+    #[error("the engine broke off the handshake: {0}")]
+    Http(#[from] hyper::Error),
+    /// The URL names no host.
+    #[error("the engine's URL names no host")]
+    NoHost,
+    /// The 101 is none.
+    #[error("the engine's 101 is not a websocket upgrade: {0}")]
+    NotWebsocket(&'static str),
+    /// Anything but a 101.
+    #[error("the engine answered the upgrade with {0}")]
+    Refused(StatusCode),
+    /// No TLS.
+    #[error("the engine's TLS handshake failed: {0}")]
+    Tls(#[source] io::Error),
+    /// Too slow.
+    #[error("the engine did not answer within {0:?}")]
+    Timeout(Duration),
+}
+
+impl EngineError {
+    /// Whether the engine refused the credential, so that a fresh one may help.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Refused(StatusCode::UNAUTHORIZED))
+    }
+}
+
+impl Faulty for EngineError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Refused(StatusCode::UNAUTHORIZED) => Fault::CredentialRefused,
+            Self::Refused(StatusCode::FORBIDDEN) => Fault::EngineRefused,
+            Self::Refused(StatusCode::NOT_FOUND) => Fault::NoSuchApp,
+            Self::Refused(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                Fault::EngineBusy
+            }
+            Self::Timeout(_) => Fault::EngineTimeout,
+            Self::BadName
+            | Self::BadRequest
+            | Self::Connect(_)
+            | Self::Http(_)
+            | Self::NoHost
+            | Self::NotWebsocket(_)
+            | Self::Refused(_)
+            | Self::Tls(_) => Fault::EngineDown,
+        }
+    }
+}

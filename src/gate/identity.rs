@@ -1,0 +1,64 @@
+//! The engine-session identity: what keeps two people who share one Qlik user out of each other's
+//! engine session.
+//!
+//! Qlik shares an engine session between sockets of the same user and the same URL; the URL's
+//! `/identity/<x>` therefore carries a keyed hash over everything that makes a person's session of
+//! one app their own. It is never taken over a token, which is renewed.
+
+use aws_lc_rs::hmac;
+use secrecy::{ExposeSecret, SecretSlice};
+
+use crate::config::Route;
+use crate::id::EngineIdentity;
+use crate::person::Person;
+use crate::qix::Target;
+
+/// How many bytes of the hash are kept: 160 bits, where 128 would do.
+const KEPT: usize = 20;
+
+/// The key behind the identities.
+#[derive(Debug)]
+pub struct IdentityKey(hmac::Key);
+
+impl IdentityKey {
+    /// Takes the configured key.
+    #[must_use]
+    pub fn new(secret: &SecretSlice<u8>) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret()))
+    }
+
+    /// Makes one for this process alone; `None` when the system has no randomness to give.
+    #[must_use]
+    pub fn random() -> Option<Self> {
+        let mut bytes = [0; 32];
+        aws_lc_rs::rand::fill(&mut bytes).ok()?;
+        Some(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+    }
+
+    /// The identity of a person's session of a target.
+    #[must_use]
+    pub fn identify(&self, route: &Route, person: &Person, target: &Target) -> EngineIdentity {
+        let mut hash = hmac::Context::with_key(&self.0);
+        let session = person.session();
+        let parts: [&str; 7] = [
+            route.name.as_str(),
+            route.engine.url.as_str(),
+            person.issuer().as_str(),
+            person.subject().as_str(),
+            session.map_or("", |session| session.expose()),
+            target.document.as_str(),
+            target.identity.as_deref().unwrap_or_default(),
+        ];
+        for part in parts {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let tag = hash.sign();
+        let hex = tag
+            .as_ref()
+            .iter()
+            .take(KEPT)
+            .map(|byte| format!("{byte:02x}"));
+        EngineIdentity::new(hex.collect::<String>())
+    }
+}

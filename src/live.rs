@@ -1,0 +1,243 @@
+//! The sockets that are open: who holds how many, and how to end them. A seat is taken before the
+//! engine is dialled and given back when its guard drops; no lock leaves this room.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use tokio::sync::{Notify, oneshot};
+
+use crate::config::Limits;
+use crate::fault::Fault;
+use crate::id::{ConnectionId, EngineIdentity, Issuer, Subject};
+use crate::person::Person;
+use crate::record::Cause;
+
+/// The registry of open sockets.
+#[derive(Debug)]
+pub struct Live {
+    caps: Limits,
+    open: AtomicUsize,
+    draining: AtomicBool,
+    emptied: Notify,
+    sockets: DashMap<ConnectionId, oneshot::Sender<Cause>>,
+    people: DashMap<Owner, Holding>,
+}
+
+/// A person, told apart from the same name at another issuer.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct Owner {
+    issuer: Issuer,
+    subject: Subject,
+}
+
+#[derive(Debug, Default)]
+struct Holding {
+    sockets: usize,
+    identities: HashMap<EngineIdentity, usize>,
+}
+
+impl Live {
+    /// An empty registry.
+    #[must_use]
+    pub fn new(caps: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            caps,
+            open: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            emptied: Notify::new(),
+            sockets: DashMap::new(),
+            people: DashMap::new(),
+        })
+    }
+
+    /// Takes a seat for a person's socket, within the caps.
+    pub fn seat(
+        self: &Arc<Self>,
+        id: ConnectionId,
+        person: &Person,
+        identity: &EngineIdentity,
+    ) -> Result<(Seat, oneshot::Receiver<Cause>), Fault> {
+        if self.open.fetch_add(1, Ordering::SeqCst) >= self.caps.sockets {
+            self.leave();
+            return Err(Fault::TooMany);
+        }
+        let owner = Owner {
+            issuer: person.issuer().clone(),
+            subject: person.subject().clone(),
+        };
+        if let Err(fault) = self.hold(&owner, identity) {
+            self.leave();
+            return Err(fault);
+        }
+        let (sender, order) = oneshot::channel();
+        self.sockets.insert(id, sender);
+        let seat = Seat {
+            live: Arc::clone(self),
+            id,
+            owner,
+            identity: identity.clone(),
+        };
+        // Looked at after the registration, so that a drain either sees the seat or is seen here.
+        if self.draining.load(Ordering::SeqCst) {
+            Err(Fault::ShuttingDown)
+        } else {
+            Ok((seat, order))
+        }
+    }
+
+    /// Ends every socket, and lets none in any more.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        let ids: Vec<ConnectionId> = self.sockets.iter().map(|socket| *socket.key()).collect();
+        for id in ids {
+            if let Some((_, order)) = self.sockets.remove(&id) {
+                // Its relay may be ending already.
+                let _ = order.send(Cause::Drained);
+            }
+        }
+    }
+
+    /// Whether a drain has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// How many sockets are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no socket is open.
+    pub async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.open() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn hold(&self, owner: &Owner, identity: &EngineIdentity) -> Result<(), Fault> {
+        let mut holding = self.people.entry(owner.clone()).or_default();
+        let known = holding.identities.contains_key(identity);
+        let full = holding.sockets >= self.caps.sockets_per_subject
+            || (!known && holding.identities.len() >= self.caps.identities_per_subject);
+        if full {
+            return Err(Fault::TooMany);
+        }
+        holding.sockets += 1;
+        *holding.identities.entry(identity.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    fn release(&self, owner: &Owner, identity: &EngineIdentity) {
+        let Entry::Occupied(mut entry) = self.people.entry(owner.clone()) else {
+            return;
+        };
+        let holding = entry.get_mut();
+        holding.sockets -= 1;
+        if let Some(uses) = holding.identities.get_mut(identity) {
+            *uses -= 1;
+            if *uses == 0 {
+                holding.identities.remove(identity);
+            }
+        }
+        if holding.sockets == 0 {
+            entry.remove();
+        }
+    }
+
+    fn leave(&self) {
+        if self.open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.emptied.notify_waiters();
+        }
+    }
+}
+
+/// A socket's place in the registry; dropping it gives the place back.
+#[derive(Debug)]
+pub struct Seat {
+    live: Arc<Live>,
+    id: ConnectionId,
+    owner: Owner,
+    identity: EngineIdentity,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.live.sockets.remove(&self.id);
+        self.live.release(&self.owner, &self.identity);
+        self.live.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+
+    const CAPS: Limits = Limits {
+        sockets: 3,
+        sockets_per_subject: 2,
+        identities_per_subject: 1,
+    };
+
+    fn person(issuer: &str, subject: &str) -> Person {
+        Person::new(Issuer::new(issuer), Subject::new(subject), None, Map::new())
+    }
+
+    fn identity(text: &str) -> EngineIdentity {
+        EngineIdentity::new(text)
+    }
+
+    #[test]
+    fn caps_hold_by_person_by_identity_and_in_all() {
+        let live = Live::new(CAPS);
+        let seat = |n, who: &Person, id: &str| live.seat(ConnectionId(n), who, &identity(id));
+        let (ada, other_ada) = (person("idp", "ada"), person("other", "ada"));
+        let first = seat(1, &ada, "x").unwrap();
+        assert_eq!(
+            seat(2, &ada, "y").unwrap_err(),
+            Fault::TooMany,
+            "one identity each"
+        );
+        let _second = seat(3, &ada, "x").unwrap();
+        assert_eq!(
+            seat(4, &ada, "x").unwrap_err(),
+            Fault::TooMany,
+            "two sockets each"
+        );
+        let _third = seat(5, &other_ada, "x").unwrap();
+        assert_eq!(
+            seat(6, &person("idp", "eve"), "e").unwrap_err(),
+            Fault::TooMany,
+            "three in all"
+        );
+        drop(first);
+        let _again = seat(7, &ada, "x").unwrap();
+        assert_eq!(live.open(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_drain_reaches_every_seat_and_lets_none_in() {
+        let live = Live::new(CAPS);
+        let (seat, order) = live
+            .seat(ConnectionId(1), &person("i", "a"), &identity("x"))
+            .unwrap();
+        live.drain();
+        assert_eq!(order.await, Ok(Cause::Drained));
+        let refused = live.seat(ConnectionId(2), &person("i", "b"), &identity("y"));
+        assert_eq!(refused.unwrap_err(), Fault::ShuttingDown);
+        assert_eq!(live.open(), 1, "a refused seat is given back");
+        drop(seat);
+        live.emptied().await;
+        assert!(live.people.is_empty() && live.sockets.is_empty());
+    }
+}

@@ -1,0 +1,126 @@
+//! Who somebody is, once a session check has said yes.
+
+use serde_json::{Map, Value};
+
+use crate::id::{Issuer, SessionId, Subject};
+
+/// A person as their app's session describes them.
+///
+/// `sub` is always among the claims and always the subject.
+#[derive(Clone, Debug)]
+pub struct Person {
+    issuer: Issuer,
+    subject: Subject,
+    session: Option<SessionId>,
+    claims: Map<String, Value>,
+}
+
+impl Person {
+    /// Describes a person; `claims["sub"]` becomes the subject whatever it was.
+    #[must_use]
+    pub fn new(
+        issuer: Issuer,
+        subject: Subject,
+        session: Option<SessionId>,
+        mut claims: Map<String, Value>,
+    ) -> Self {
+        claims.insert("sub".to_owned(), Value::String(subject.as_str().to_owned()));
+        Self {
+            issuer,
+            subject,
+            session,
+            claims,
+        }
+    }
+
+    /// Who vouched for the subject.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The person within the issuer.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The stable id of the app session, where the session kind knows one.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionId> {
+        self.session.as_ref()
+    }
+
+    /// The value at a claim path.
+    #[must_use]
+    pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
+        path.find(&self.claims)
+    }
+}
+
+/// Where a claim stands: a JSON pointer when it begins with `/`, a top-level name otherwise.
+///
+/// A name is never split at dots, so `https://example.com/roles` names one claim.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ClaimPath(String);
+
+impl ClaimPath {
+    /// Takes a name or a JSON pointer (RFC 6901).
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The path as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The value at this path within `claims`.
+    #[must_use]
+    pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+        let Some(pointer) = self.0.strip_prefix('/') else {
+            return claims.get(&self.0);
+        };
+        let (first, rest) = match pointer.find('/') {
+            Some(at) => pointer.split_at(at),
+            None => (pointer, ""),
+        };
+        claims
+            .get(&first.replace("~1", "/").replace("~0", "~"))?
+            .pointer(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_is_found_by_name_or_by_pointer() {
+        let Value::Object(claims) = json!({
+            "https://x.example/apps": ["a"],
+            "realm": {"roles": ["r0", "r1"]},
+            "a/b": 1
+        }) else {
+            unreachable!()
+        };
+        let find = |path: &str| ClaimPath::new(path).find(&claims).cloned();
+        assert_eq!(find("https://x.example/apps"), Some(json!(["a"])));
+        assert_eq!(find("/realm/roles/1"), Some(json!("r1")));
+        assert_eq!(find("/a~1b"), Some(json!(1)));
+        assert_eq!(find("realm.roles"), None);
+        assert_eq!(find("/realm/none"), None);
+    }
+
+    #[test]
+    fn sub_is_always_the_subject() {
+        let Value::Object(claims) = json!({"sub": "mallory"}) else {
+            unreachable!()
+        };
+        let person = Person::new(Issuer::new("i"), Subject::new("ada"), None, claims);
+        assert_eq!(person.claim(&ClaimPath::new("sub")), Some(&json!("ada")));
+    }
+}

@@ -1,0 +1,195 @@
+//! The whole proxy: a config enters, two doors open, and a stop ends it in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use rustls::ClientConfig;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::admin::Admin;
+use crate::config::{Config, Credential, Route};
+use crate::credential::{CredentialError, Credentials};
+use crate::engine::{Engine, EngineError};
+use crate::gate::{Gate, IdentityKey, Lane};
+use crate::live::Live;
+use crate::record::Meters;
+use crate::route::Routes;
+use crate::server::{House, Server};
+use crate::session::{SessionError, Sessions};
+use crate::telemetry::Metrics;
+use crate::tls::{self, TlsError};
+
+/// A proxy whose doors are bound.
+pub struct Proxy {
+    server: Server,
+    admin: Admin,
+    addresses: Addresses,
+    live: Arc<Live>,
+    drain: Duration,
+    stop: CancellationToken,
+}
+
+/// Where the doors are.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The public door.
+    pub public: SocketAddr,
+    /// The operators' door.
+    pub admin: SocketAddr,
+}
+
+impl Proxy {
+    /// Builds every room and binds both doors.
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let mut registry = Registry::with_prefix("qix_proxy");
+        let meters = Arc::new(Meters::new(&mut registry));
+        let live = Live::new(config.limits);
+        let tls = config
+            .listen
+            .tls
+            .as_ref()
+            .map(tls::server_config)
+            .transpose()?;
+        let identities = match &config.identity_key {
+            Some(key) => IdentityKey::new(key),
+            None => IdentityKey::random().ok_or(StartError::NoRandomness)?,
+        };
+        let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
+        let lanes: Vec<Lane> = config
+            .routes
+            .into_iter()
+            .map(|route| outgoing.lane(route))
+            .collect::<Result<_, _>>()?;
+        let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
+        let gate = Gate::new(lanes, identities, Arc::clone(&live), Arc::clone(&meters));
+        let house = Arc::new(House {
+            routes,
+            gate,
+            live: Arc::clone(&live),
+            meters,
+        });
+        let public = bind(config.listen.address).await?;
+        let operators = bind(config.admin.address).await?;
+        let addresses = Addresses {
+            public: public.local_addr()?,
+            admin: operators.local_addr()?,
+        };
+        let metrics = Metrics::new(registry, Arc::clone(&house));
+        Ok(Self {
+            server: Server::new(public, tls.map(TlsAcceptor::from), house, &config.listen),
+            admin: Admin::new(operators, metrics, Arc::clone(&live)),
+            addresses,
+            live,
+            drain: config.listen.drain,
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Where the doors are.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until `shutdown`, then drains: no new sockets, a Close for those that are open.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        info!(door = "public", address = %self.addresses.public, "listening");
+        info!(door = "admin", address = %self.addresses.admin, "listening");
+        let doors = self.stop.child_token();
+        let server = tokio::spawn(self.server.run(doors));
+        let admin = tokio::spawn(self.admin.run(self.stop.clone()));
+        shutdown.await;
+        info!(open = self.live.open(), "draining");
+        self.live.drain();
+        if timeout(self.drain, self.live.emptied()).await.is_err() {
+            warn!(
+                open = self.live.open(),
+                "the drain took too long; what is open is cut"
+            );
+        }
+        self.stop.cancel();
+        for door in [server, admin] {
+            // A door that panicked has said so already.
+            let _ = door.await;
+        }
+        info!("stopped");
+    }
+}
+
+/// What outgoing connections share, built once and lent to the hands.
+struct Outgoing {
+    tls: ClientConfig,
+    http: reqwest::Client,
+}
+
+impl Outgoing {
+    fn new(extra: Option<&std::path::Path>) -> Result<Self, TlsError> {
+        let tls = tls::client_config(tls::system_roots(extra)?);
+        Ok(Self {
+            http: tls::http_client(&tls)?,
+            tls,
+        })
+    }
+
+    /// The outgoing side of an engine with CAs of its own.
+    fn of(ca: &std::path::Path) -> Result<Self, TlsError> {
+        let tls = tls::client_config(tls::file_roots(ca)?);
+        Ok(Self {
+            http: tls::http_client(&tls)?,
+            tls,
+        })
+    }
+
+    /// Gives a route its hands.
+    fn lane(&self, mut route: Route) -> Result<Lane, StartError> {
+        let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
+        let qlik = own.as_ref().unwrap_or(self);
+        let checks = std::mem::take(&mut route.sessions);
+        let credential = std::mem::replace(&mut route.credential, Credential::None);
+        Ok(Lane {
+            sessions: Sessions::new(&route.name, checks, &self.http)?,
+            credentials: Credentials::new(credential, &qlik.http)?,
+            engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
+            route: Arc::new(route),
+        })
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Bind(address, error))
+}
+
+/// Why the proxy did not start. `Display` is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A door could not be opened.
+    #[error("{0} cannot be listened on: {1}")]
+    Bind(SocketAddr, #[source] io::Error),
+    /// A credential source could not be set up.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// An engine could not be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A bound door does not know its address.
+    #[error("a door cannot be opened: {0}")]
+    Io(#[from] io::Error),
+    /// No random bytes.
+    #[error("the system gives no random bytes")]
+    NoRandomness,
+    /// A session check could not be set up.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}

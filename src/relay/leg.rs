@@ -1,0 +1,190 @@
+//! One leg of a relayed socket: its IO, what could not be written yet, and how far its closing
+//! handshake has come.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use crate::ws::Close;
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg<IO> {
+    io: IO,
+    /// What had been read before the relay began.
+    early: Bytes,
+    /// Bytes that belong on the wire but were not taken yet; nothing is read for this leg
+    /// meanwhile, so it holds one scratch and a few control frames at the most.
+    backlog: Vec<u8>,
+    sent: usize,
+    /// Since when the peer has taken nothing of the backlog.
+    blocked: Option<Instant>,
+    unflushed: bool,
+    /// Control frames of ours, waiting for the end of a frame.
+    pub(super) urgent: Vec<u8>,
+    /// Our Close frame, waiting for the end of a frame.
+    pub(super) farewell: Option<Vec<u8>>,
+    /// Whether a Close has been put on the wire, ours or the other side's.
+    pub(super) said_close: bool,
+    /// The Close that came from this leg.
+    pub(super) heard_close: Option<Close>,
+    /// Whether the connection is broken or ended; nothing can be said to it any more.
+    pub(super) gone: bool,
+    /// Whether anything came since the last ping.
+    pub(super) alive: bool,
+    /// Whether what comes is thrown away, because it can no longer be understood.
+    pub(super) deaf: bool,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
+    pub(super) fn new(io: IO, early: Bytes) -> Self {
+        Self {
+            io,
+            early,
+            backlog: Vec::new(),
+            sent: 0,
+            blocked: None,
+            unflushed: false,
+            urgent: Vec::new(),
+            farewell: None,
+            said_close: false,
+            heard_close: None,
+            gone: false,
+            alive: true,
+            deaf: false,
+        }
+    }
+
+    /// Whether nothing more is to be read here.
+    pub(super) const fn silent(&self) -> bool {
+        self.gone || self.heard_close.is_some()
+    }
+
+    /// Whether the closing handshake is over, or can never be.
+    pub(super) fn settled(&self) -> bool {
+        self.gone || (self.said_close && self.heard_close.is_some() && self.backlog.is_empty())
+    }
+
+    /// How many bytes wait to be taken by the peer.
+    pub(super) fn waiting(&self) -> usize {
+        self.backlog.len() - self.sent + self.urgent.len()
+    }
+
+    /// Since when the peer has taken nothing.
+    pub(super) const fn blocked_since(&self) -> Option<Instant> {
+        self.blocked
+    }
+
+    /// Gives up the rest of a closing handshake.
+    pub(super) fn give_up(&mut self) {
+        if !self.settled() {
+            self.abort();
+        }
+    }
+
+    /// Gives the connection up: the peer sees it break.
+    pub(super) fn abort(&mut self) {
+        self.gone = true;
+        self.drop_backlog();
+    }
+
+    /// Reads into `scratch`; 0 means that nothing will come any more.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<usize> {
+        if !self.early.is_empty() {
+            let length = self.early.len().min(scratch.len());
+            self.early.copy_to_slice(&mut scratch[..length]);
+            if self.early.is_empty() {
+                self.early = Bytes::new();
+            }
+            return Poll::Ready(length);
+        }
+        let mut buffer = ReadBuf::new(scratch);
+        match Pin::new(&mut self.io).poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(buffer.filled().len()),
+            Poll::Ready(Err(_)) => Poll::Ready(0),
+        }
+    }
+
+    /// Puts bytes on the wire, behind whatever waits already.
+    pub(super) fn put(&mut self, cx: &mut Context<'_>, mut bytes: &[u8]) {
+        if self.gone {
+            return;
+        }
+        while self.backlog.is_empty() && !bytes.is_empty() {
+            match self.poll_write(cx, bytes) {
+                Poll::Ready(Ok(taken)) => bytes = &bytes[taken..],
+                Poll::Ready(Err(_)) => return self.abort(),
+                Poll::Pending => break,
+            }
+        }
+        if !bytes.is_empty() {
+            self.backlog.extend_from_slice(bytes);
+            self.blocked.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Writes the backlog; ready when nothing waits.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.sent < self.backlog.len() {
+            let waiting = std::mem::take(&mut self.backlog);
+            let written = self.poll_write(cx, &waiting[self.sent..]);
+            self.backlog = waiting;
+            match written {
+                Poll::Ready(Ok(taken)) => {
+                    self.sent += taken;
+                    self.blocked = Some(Instant::now());
+                }
+                Poll::Ready(Err(_)) => self.abort(),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.drop_backlog();
+        self.poll_flush(cx)
+    }
+
+    /// Ends the connection in an orderly way.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.gone {
+            return Poll::Ready(());
+        }
+        Pin::new(&mut self.io).poll_shutdown(cx).map(|_| ())
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.unflushed = true;
+        match Pin::new(&mut self.io).poll_write(cx, bytes) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => written,
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.unflushed || self.gone {
+            return Poll::Ready(());
+        }
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Ready(Ok(())) => self.unflushed = false,
+            Poll::Ready(Err(_)) => self.abort(),
+            Poll::Pending => {
+                self.blocked.get_or_insert_with(Instant::now);
+                return Poll::Pending;
+            }
+        }
+        self.blocked = None;
+        Poll::Ready(())
+    }
+
+    /// A backlog is freed, not kept: an idle socket owns no buffer.
+    fn drop_backlog(&mut self) {
+        if self.backlog.capacity() > 0 {
+            self.backlog = Vec::new();
+        }
+        self.sent = 0;
+        self.blocked = None;
+    }
+}

@@ -1,0 +1,137 @@
+//! The relay: two legs and the bytes between them, verbatim, until either ends.
+//!
+//! Two open websockets enter; how they ended leaves. The relay never opens a socket, never looks
+//! at a clock that is not tokio's, and changes no byte of a data frame. It owns the record, so
+//! that dropping it at any point accounts for the socket.
+
+mod clock;
+mod leg;
+mod pump;
+mod scratch;
+
+use std::future::{pending, poll_fn};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use self::leg::Leg;
+use self::pump::Pump;
+use crate::config::RelayLimits;
+use crate::live::Seat;
+use crate::policy::Permit;
+use crate::record::{Cause, Ended, Record};
+use crate::session::Standing;
+
+/// One end of the relay: an upgraded connection and what had been read of it already.
+#[derive(Debug)]
+pub struct End<IO> {
+    /// The connection.
+    pub io: IO,
+    /// Bytes that came with the handshake.
+    pub early: Bytes,
+}
+
+/// What a relay is held to.
+#[derive(Debug)]
+pub struct Terms {
+    /// What the person may say.
+    pub permit: Permit,
+    /// The route's limits.
+    pub limits: RelayLimits,
+    /// How often the engine is pinged; `None`: neither ping nor pong ever goes to it.
+    pub engine_ping: Option<Duration>,
+    /// Whether permessage-deflate was negotiated end to end.
+    pub compression: Compression,
+}
+
+/// Whether permessage-deflate was negotiated end to end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Compression {
+    /// It was: RSV1 may be set.
+    Deflate,
+    /// It was not.
+    None,
+}
+
+/// What can end a relay from outside.
+#[derive(Debug)]
+pub struct Leash {
+    /// The app session behind the socket.
+    pub standing: watch::Receiver<Standing>,
+    /// A word from the registry; it comes once at most.
+    pub order: oneshot::Receiver<Cause>,
+    /// The place in the registry, given back when the relay drops.
+    pub seat: Seat,
+}
+
+/// Two open websockets, ready to be relayed.
+#[derive(Debug)]
+pub struct Relay<C, E> {
+    pump: Pump<C, E>,
+    leash: Leash,
+}
+
+impl<C, E> Relay<C, E>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    E: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Joins two legs.
+    pub fn new(client: End<C>, engine: End<E>, terms: Terms, leash: Leash, record: Record) -> Self {
+        let client = Leg::new(client.io, client.early);
+        let engine = Leg::new(engine.io, engine.early);
+        Self {
+            pump: Pump::new(client, engine, terms, record),
+            leash,
+        }
+    }
+
+    /// Relays until one leg ends and the other has been told.
+    pub async fn run(self) -> Ended {
+        let Self { mut pump, leash } = self;
+        let Leash { mut standing, mut order, seat: _seat } = leash;
+        pump.stand(*standing.borrow_and_update());
+        let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
+        loop {
+            let deadline = pump.tick(Instant::now());
+            alarm.as_mut().reset(deadline);
+            tokio::select! {
+                biased;
+                () = poll_fn(|cx| pump.poll(cx)) => {}
+                now = changed(&mut standing) => pump.stand(now),
+                cause = ordered(&mut order) => pump.end(cause),
+                () = &mut alarm => {}
+            }
+            if pump.finished() {
+                break;
+            }
+        }
+        // Both Close frames are through; what is left is the farewell of TLS and TCP.
+        let _ = timeout(Duration::from_secs(1), poll_fn(|cx| pump.poll_shutdown(cx))).await;
+        pump.conclude()
+    }
+}
+
+/// The next standing of the session; never again once nobody can change it.
+async fn changed(standing: &mut watch::Receiver<Standing>) -> Standing {
+    if standing.changed().await.is_err() {
+        return pending().await;
+    }
+    *standing.borrow_and_update()
+}
+
+async fn ordered(order: &mut oneshot::Receiver<Cause>) -> Cause {
+    if order.is_terminated() {
+        return pending().await;
+    }
+    match order.await {
+        Ok(cause) => cause,
+        Err(_) => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

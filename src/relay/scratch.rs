@@ -1,0 +1,27 @@
+//! Buffers that belong to the thread: a relay borrows them within one poll and keeps nothing, so
+//! an idle socket costs none.
+
+use std::cell::RefCell;
+
+const READ: usize = 64 << 10;
+
+thread_local! {
+    static READING: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into_boxed_slice());
+    static UNMASKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends the thread's read buffer. Not to be nested.
+pub(super) fn reading<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
+    READING.with_borrow_mut(|scratch| work(scratch))
+}
+
+/// Lends the thread's buffer for an unmasked message. Not to be nested.
+pub(super) fn unmasked<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    UNMASKED.with_borrow_mut(|scratch| {
+        let result = work(scratch);
+        if scratch.capacity() > READ {
+            *scratch = Vec::new();
+        }
+        result
+    })
+}

@@ -1,0 +1,211 @@
+//! The public door: accepts connections, reads requests, and sends each where it belongs.
+
+mod reply;
+mod upgrade;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::header::HOST;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use self::reply::Body;
+use crate::config::Listen;
+use crate::fault::Fault;
+use crate::gate::Gate;
+use crate::id::ConnectionId;
+use crate::live::Live;
+use crate::record::Meters;
+use crate::route::{Door, Routes};
+
+/// A client's connection, plain or TLS.
+pub type ClientIo = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// What every connection of the public door shares.
+#[derive(Debug)]
+pub struct House {
+    /// The routes.
+    pub routes: Routes,
+    /// The gate.
+    pub gate: Gate,
+    /// The registry.
+    pub live: Arc<Live>,
+    /// The numbers.
+    pub meters: Arc<Meters>,
+}
+
+/// The public door.
+pub struct Server {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    house: Arc<House>,
+    seats: Arc<Semaphore>,
+    limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    head_bytes: usize,
+    head_timeout: Duration,
+}
+
+/// One accepted connection, as its requests know it.
+#[derive(Clone, Debug)]
+struct Connection {
+    peer: SocketAddr,
+    /// Counts the connection until its last user, be it a relay, is done.
+    _seat: Arc<OwnedSemaphorePermit>,
+}
+
+impl Server {
+    /// Stands behind a bound listener.
+    #[must_use]
+    pub fn new(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        house: Arc<House>,
+        listen: &Listen,
+    ) -> Self {
+        let limits = Limits {
+            head_bytes: listen.head_bytes,
+            head_timeout: listen.head_timeout,
+        };
+        let seats = Arc::new(Semaphore::new(listen.connections));
+        Self {
+            listener,
+            tls,
+            house,
+            seats,
+            limits,
+        }
+    }
+
+    /// Accepts until `stop`; connections that are open then go on.
+    pub async fn run(self, stop: CancellationToken) {
+        let (server, mut pause) = (Arc::new(self), FIRST_PAUSE);
+        loop {
+            let Some(accepted) = stop.run_until_cancelled(server.accept()).await else {
+                return;
+            };
+            match accepted {
+                Ok((tcp, connection)) => {
+                    pause = FIRST_PAUSE;
+                    let server = Arc::clone(&server);
+                    let stop = stop.clone();
+                    tokio::spawn(async move { server.serve(tcp, connection, stop).await });
+                }
+                Err(error) => {
+                    warn!(%error, "no connection can be accepted for a moment");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn accept(&self) -> std::io::Result<(TcpStream, Connection)> {
+        let seat = Arc::clone(&self.seats).acquire_owned().await;
+        let seat = seat.map_err(std::io::Error::other)?;
+        let (tcp, peer) = self.listener.accept().await?;
+        tcp.set_nodelay(true)?;
+        Ok((
+            tcp,
+            Connection {
+                peer,
+                _seat: Arc::new(seat),
+            },
+        ))
+    }
+
+    async fn serve(&self, tcp: TcpStream, connection: Connection, stop: CancellationToken) {
+        let peer = connection.peer;
+        let io = match self.secure(tcp).await {
+            Ok(io) => io,
+            Err(error) => return debug!(%peer, %error, "no TLS"),
+        };
+        let service = service_fn(|request| self.answer(request, connection.clone()));
+        let http = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_timeout)
+            .max_buf_size(self.limits.head_bytes)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut http = std::pin::pin!(http);
+        let served = tokio::select! {
+            served = &mut http => served,
+            () = stop.cancelled() => {
+                http.as_mut().graceful_shutdown();
+                http.await
+            }
+        };
+        if let Err(error) = served {
+            debug!(%peer, %error, "connection ended badly");
+        }
+    }
+
+    async fn secure(&self, tcp: TcpStream) -> std::io::Result<ClientIo> {
+        let Some(acceptor) = &self.tls else {
+            return Ok(Either::Left(tcp));
+        };
+        match timeout(self.limits.head_timeout, acceptor.accept(tcp)).await {
+            Ok(stream) => stream.map(Either::Right),
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        connection: Connection,
+    ) -> Result<Response<Body>, Infallible> {
+        let target = request.uri().to_string();
+        let host = request
+            .headers()
+            .get(HOST)
+            .and_then(|host| host.to_str().ok());
+        let found = match self.house.routes.find(&target, host) {
+            Ok(found) => found,
+            Err(fault) => return Ok(self.refuse(fault)),
+        };
+        Ok(match found.door {
+            Door::Engine(target) => {
+                let knock = upgrade::Knock {
+                    route: found.route,
+                    target,
+                    connection,
+                };
+                upgrade::open(&self.house, request, knock).await
+            }
+            door => reply::small(&found.route, &door, request.method(), request.headers()),
+        })
+    }
+
+    fn refuse(&self, fault: Fault) -> Response<Body> {
+        self.house.meters.refused(fault);
+        reply::fault(fault)
+    }
+}
+
+/// Numbers connections from 1.
+fn next_id() -> ConnectionId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,125 @@
+//! Plain HTTP answers: faults as small JSON, and the few things that the client libraries fetch
+//! beside the websocket. None of them depends on a session, and none comes from Qlik.
+
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
+    CACHE_CONTROL, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_VERSION, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+
+use crate::config::Route;
+use crate::fault::Fault;
+use crate::gate::Gate;
+use crate::route::Door;
+use crate::session::Client;
+
+/// The body of every answer.
+pub(super) type Body = Full<Bytes>;
+
+const CSRF_TOKEN: HeaderName = HeaderName::from_static("qlik-csrf-token");
+/// What @qlik/api and @qlik/sdk put on their requests (seen in their sources).
+const ASKED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, qlik-api-version, qlik-csrf-token, qlik-web-integration-id, x-proxy-session-passive",
+);
+
+/// A fault over HTTP.
+pub(super) fn fault(fault: Fault) -> Response<Body> {
+    let answer = fault.answer();
+    let body = json!({ "error": answer.label, "message": answer.text });
+    let mut response = with_json(answer.status, &body.to_string());
+    if answer.status == StatusCode::UPGRADE_REQUIRED {
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, OPTIONS"));
+    }
+    response
+}
+
+/// What stands beside the websocket.
+///
+/// @qlik/api asks for a CSRF token before it opens a socket, decides by `product-info.json` what
+/// kind of Qlik it talks to, and resumes only where `user-locale` answers JSON; HTML or a 401 in
+/// any of these places breaks it.
+pub(super) fn small(
+    route: &Route,
+    door: &Door,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response<Body> {
+    let mut response = match (method, door) {
+        (&Method::OPTIONS, _) => empty(StatusCode::NO_CONTENT),
+        (_, Door::Engine(_) | Door::Nothing) => fault(Fault::NotFound),
+        (&Method::GET, Door::CsrfToken) => csrf_token(),
+        (&Method::GET, Door::ProductInfo) => with_json(
+            StatusCode::OK,
+            r#"{"composition":{"productName":"Qlik","releaseLabel":"-"}}"#,
+        ),
+        (&Method::GET, Door::UserLocale) => with_json(StatusCode::OK, r#"{"locale":"en-US"}"#),
+        _ => fault(Fault::MethodNotAllowed),
+    };
+    share(route, headers, response.headers_mut());
+    response
+}
+
+/// The real defence is the `Origin` rule at the upgrade; the libraries only want a token to carry.
+fn csrf_token() -> Response<Body> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    response
+        .headers_mut()
+        .insert(CSRF_TOKEN, HeaderValue::from_static("none"));
+    response
+}
+
+/// Lets the route's own origins read the answer, and no other.
+fn share(route: &Route, asked: &HeaderMap, answer: &mut HeaderMap) {
+    answer.insert(VARY, HeaderValue::from_static("origin"));
+    let (Ok(Client::Browser), Some(origin)) = (Gate::admit(route, asked), asked.get(ORIGIN)) else {
+        return;
+    };
+    answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    answer.insert(
+        ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        HeaderValue::from_static("true"),
+    );
+    answer.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, OPTIONS"),
+    );
+    answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, ASKED_HEADERS);
+    answer.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("qlik-csrf-token"),
+    );
+    answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+}
+
+fn with_json(status: StatusCode, body: &str) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    plain(response)
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    plain(response)
+}
+
+fn plain(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

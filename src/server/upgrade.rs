@@ -1,0 +1,193 @@
+//! From a websocket request to a relay that runs by itself, or to a refusal its client can read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
+};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tracing::{debug, info, warn};
+
+use super::reply::{self, Body};
+use super::{ClientIo, Connection, House, next_id};
+use crate::config::{RefusalStyle, Route};
+use crate::fault::Fault;
+use crate::gate::{Caller, Gate, Opened, Refusal};
+use crate::qix::Target;
+use crate::record::Record;
+use crate::relay::{End, Relay};
+use crate::session::Client;
+use crate::ws::{Handshake, reason};
+
+/// How long a client that does not take its 101 is waited for.
+const HANDOVER: Duration = Duration::from_secs(10);
+
+/// A websocket request that has found its route.
+pub(super) struct Knock {
+    pub(super) route: Arc<Route>,
+    pub(super) target: Target,
+    pub(super) connection: Connection,
+}
+
+/// Answers a websocket request. The `Origin` is looked at before anything else.
+pub(super) async fn open(
+    house: &Arc<House>,
+    request: Request<Incoming>,
+    knock: Knock,
+) -> Response<Body> {
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let admitted = Gate::admit(&knock.route, &head.headers)
+        .and_then(|client| Ok((client, Handshake::read(&head)?)));
+    let (client, handshake) = match admitted {
+        Ok(admitted) => admitted,
+        Err(fault) => return refuse(house, &knock, &fault.into()),
+    };
+    let caller = Caller {
+        id: next_id(),
+        address: knock.connection.peer.ip(),
+        client,
+        headers: &head.headers,
+        offers: handshake.offers(),
+    };
+    let opened = house.gate.open(&knock.route, &knock.target, caller).await;
+    house.meters.gate_took(started.elapsed());
+    let visitor = Visitor {
+        upgrade: hyper::upgrade::on(Request::from_parts(head, body)),
+        client,
+        handshake,
+    };
+    match opened {
+        Ok(opened) => relay(house, knock, visitor, opened, started),
+        Err(refusal) => turn_away(house, knock, visitor, &refusal),
+    }
+}
+
+/// The client's half of an upgrade that has not happened yet.
+struct Visitor {
+    upgrade: OnUpgrade,
+    client: Client,
+    handshake: Handshake,
+}
+
+/// Answers 101 and lets the relay run by itself.
+fn relay(
+    house: &Arc<House>,
+    knock: Knock,
+    visitor: Visitor,
+    opened: Opened,
+    started: Instant,
+) -> Response<Body> {
+    let response = switching(&visitor.handshake, opened.engine.extension.as_deref());
+    let house = Arc::clone(house);
+    tokio::spawn(async move {
+        let Some(client) = take_over(visitor.upgrade).await else {
+            return;
+        };
+        let Opened {
+            engine,
+            terms,
+            leash,
+            opening,
+        } = opened;
+        let engine = End {
+            io: engine.io,
+            early: engine.early,
+        };
+        let record = Record::open(opening, started.elapsed(), Arc::clone(&house.meters));
+        Relay::new(client, engine, terms, leash, record).run().await;
+        drop(knock);
+    });
+    response
+}
+
+/// Refuses. A browser cannot read the status of a failed upgrade, so one of an allowed origin is
+/// accepted and closed at once, with code and reason.
+fn turn_away(
+    house: &Arc<House>,
+    knock: Knock,
+    visitor: Visitor,
+    refusal: &Refusal,
+) -> Response<Body> {
+    let response = refuse(house, &knock, refusal);
+    let closes = knock.route.refusal == RefusalStyle::AcceptThenClose;
+    if !closes || visitor.client == Client::Program {
+        return response;
+    }
+    let response = switching(&visitor.handshake, None);
+    let (fault, grace) = (refusal.fault, knock.route.limits.close_grace);
+    tokio::spawn(async move {
+        if let Some(client) = take_over(visitor.upgrade).await {
+            // Whoever does not answer the Close in time is cut off.
+            let _ = timeout(grace, close(client, fault)).await;
+        }
+        drop(knock);
+    });
+    response
+}
+
+fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
+    let answer = refusal.fault.answer();
+    house.meters.refused(refusal.fault);
+    let (client, route) = (knock.connection.peer.ip(), &knock.route.name);
+    let ours = answer.status.is_server_error() && refusal.fault != Fault::ShuttingDown;
+    if ours {
+        warn!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
+    } else {
+        info!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
+    }
+    reply::fault(refusal.fault)
+}
+
+fn switching(handshake: &Handshake, extension: Option<&str>) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let extension = extension.and_then(|chosen| HeaderValue::from_str(chosen).ok());
+    let accept = HeaderValue::from_str(handshake.accept()).ok();
+    headers.extend(accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    headers.extend(extension.map(|chosen| (SEC_WEBSOCKET_EXTENSIONS, chosen)));
+    response
+}
+
+async fn take_over(upgrade: OnUpgrade) -> Option<End<ClientIo>> {
+    let upgraded = match timeout(HANDOVER, upgrade).await {
+        Ok(Ok(upgraded)) => upgraded,
+        Ok(Err(error)) => {
+            debug!(%error, "the client left before its 101");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    let parts = Upgraded::downcast::<TokioIo<ClientIo>>(upgraded).ok()?;
+    Some(End {
+        io: parts.io.into_inner(),
+        early: parts.read_buf,
+    })
+}
+
+async fn close(client: End<ClientIo>, fault: Fault) {
+    let early = Bytes::from(client.early).to_vec();
+    let mut socket =
+        WebSocketStream::from_partially_read(client.io, early, Role::Server, None).await;
+    let code = fault.answer().close;
+    let frame = CloseFrame {
+        code: CloseCode::from(code.0),
+        reason: reason(code).into(),
+    };
+    if socket.close(Some(frame)).await.is_ok() {
+        while let Some(Ok(_)) = socket.next().await {}
+    }
+}

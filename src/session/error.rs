@@ -1,0 +1,151 @@
+//! Why there is no session, for the operator, and what of it a client may know.
+
+use std::fmt;
+
+use crate::fault::{Fault, Faulty};
+
+/// Why there is no session. `Display` is for the operator, and holds nothing of a credential.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SessionError {
+    /// The credential stands twice in the request.
+    #[error("the request carries {0} more than once")]
+    Ambiguous(Twice),
+    /// The app's session endpoint said no.
+    #[error("the app's session endpoint said no: {0}")]
+    Denied(&'static str),
+    /// What the check depends on is down.
+    #[error("the session cannot be checked: {what}: {outage}")]
+    Down {
+        /// What was asked.
+        what: &'static str,
+        /// What is wrong with it.
+        outage: Outage,
+    },
+    /// No credential of any configured kind.
+    #[error("no session credential in the request")]
+    Missing,
+    /// The check cannot work as it is configured.
+    #[error("the session check cannot be set up: {0}")]
+    Setup(String),
+    /// The token is not good.
+    #[error("the session token is refused: {0}")]
+    Token(Flaw),
+}
+
+impl Faulty for SessionError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Ambiguous(_) => Fault::BadRequest,
+            Self::Denied(_) | Self::Missing | Self::Token(_) => Fault::NotSignedIn,
+            Self::Down { .. } | Self::Setup(_) => Fault::SessionCheckDown,
+        }
+    }
+}
+
+impl From<Flaw> for SessionError {
+    fn from(flaw: Flaw) -> Self {
+        Self::Token(flaw)
+    }
+}
+
+/// What a request may carry once only.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Twice {
+    /// The `Authorization` header.
+    Authorization,
+    /// The session cookie.
+    Cookie,
+    /// A header that the session endpoint is asked with.
+    Header,
+}
+
+impl fmt::Display for Twice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Authorization => "the Authorization header",
+            Self::Cookie => "the session cookie",
+            Self::Header => "a session header",
+        })
+    }
+}
+
+/// What is wrong with a token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flaw {
+    /// Its algorithm is not allowed, or not known.
+    Algorithm,
+    /// Its `aud` names none of ours.
+    Audience,
+    /// A claim is missing, or not of its type.
+    Claim(&'static str),
+    /// It expired.
+    Expired,
+    /// Its header brings a key of its own, or asks for what is not understood.
+    Header(&'static str),
+    /// It begins in the future, by `nbf` or `iat`.
+    Immature,
+    /// Its `iss` is not ours.
+    Issuer,
+    /// No key is known for it.
+    Key,
+    /// It is a logout token, not a session.
+    Logout,
+    /// It is no JWT in compact form with unambiguous JSON.
+    Malformed,
+    /// It is larger than any token we read.
+    Oversized,
+    /// Its signature does not verify.
+    Signature,
+    /// Its subject is missing, empty, too long, or no plain text.
+    Subject,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Algorithm => f.write_str("its algorithm is not allowed here"),
+            Self::Audience => f.write_str("it is for another audience"),
+            Self::Claim(name) => write!(f, "its claim `{name}` is missing or malformed"),
+            Self::Expired => f.write_str("it expired"),
+            Self::Header(name) => write!(f, "its header carries `{name}`"),
+            Self::Immature => f.write_str("it begins in the future"),
+            Self::Issuer => f.write_str("it is of another issuer"),
+            Self::Key => f.write_str("no key is known for it"),
+            Self::Logout => f.write_str("it is a logout token"),
+            Self::Malformed => f.write_str("it is malformed"),
+            Self::Oversized => f.write_str("it is too large"),
+            Self::Signature => f.write_str("its signature does not verify"),
+            Self::Subject => f.write_str("its subject is missing or malformed"),
+        }
+    }
+}
+
+/// What is wrong with a dependency.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outage {
+    /// Its answer cannot be read.
+    Answer(&'static str),
+    /// Too much is asked of it at once.
+    Busy,
+    /// It answers with this status.
+    Status(u16),
+    /// It did not answer in time.
+    Timeout,
+    /// Its answer is larger than what is read.
+    TooLarge,
+    /// It cannot be reached; the transport's own words.
+    Transport(String),
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(what) => write!(f, "its answer is not understood: {what}"),
+            Self::Busy => f.write_str("too many askings at once"),
+            Self::Status(status) => write!(f, "it answers with status {status}"),
+            Self::Timeout => f.write_str("no answer in time"),
+            Self::TooLarge => f.write_str("its answer is too large"),
+            Self::Transport(words) => write!(f, "it cannot be reached: {words}"),
+        }
+    }
+}

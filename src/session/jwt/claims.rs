@@ -1,0 +1,119 @@
+//! What the claims of a verified token must say.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::super::error::Flaw;
+use super::super::moment::Moment;
+use super::super::{Standing, subject};
+use crate::id::{Issuer, SessionId, Subject};
+use crate::person::{ClaimPath, Person};
+
+/// The issuer of a token that names none.
+const NAMELESS: &str = "jwt";
+
+/// What `OpenID` Connect Back-Channel Logout 1.0 puts into `events`.
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// The rules that claims are held to.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) issuer: Option<Issuer>,
+    pub(super) audience: Vec<String>,
+    pub(super) subject: ClaimPath,
+    pub(super) session: ClaimPath,
+    pub(super) leeway: Duration,
+}
+
+impl Rules {
+    /// Judges the claims of a token whose signature is verified.
+    pub(super) fn judge(
+        &self,
+        claims: Map<String, Value>,
+        now: Moment,
+    ) -> Result<(Person, Standing), Flaw> {
+        refuse_logout(&claims)?;
+        let until = self.judge_times(&claims, now)?;
+        self.judge_audience(&claims)?;
+        let issuer = self.judge_issuer(&claims)?;
+        let person = Person::new(
+            issuer,
+            self.subject(&claims)?,
+            self.session(&claims),
+            claims,
+        );
+        let until = Some(now.until(until));
+        Ok((person, Standing::Valid { until }))
+    }
+
+    /// When the token is over, leeway included.
+    fn judge_times(&self, claims: &Map<String, Value>, now: Moment) -> Result<f64, Flaw> {
+        let leeway = self.leeway.as_secs_f64();
+        let expiry = time(claims, "exp")?.ok_or(Flaw::Claim("exp"))? + leeway;
+        if now.unix() >= expiry {
+            return Err(Flaw::Expired);
+        }
+        for name in ["nbf", "iat"] {
+            if time(claims, name)?.is_some_and(|begin| begin > now.unix() + leeway) {
+                return Err(Flaw::Immature);
+            }
+        }
+        Ok(expiry)
+    }
+
+    fn judge_audience(&self, claims: &Map<String, Value>) -> Result<(), Flaw> {
+        let ours = |value: &Value| {
+            let named = value.as_str();
+            named.is_some_and(|name| self.audience.iter().any(|own| own == name))
+        };
+        let good = match claims.get("aud") {
+            _ if self.audience.is_empty() => true,
+            Some(Value::Array(names)) => names.iter().any(ours),
+            Some(name) => ours(name),
+            None => false,
+        };
+        good.then_some(()).ok_or(Flaw::Audience)
+    }
+
+    fn judge_issuer(&self, claims: &Map<String, Value>) -> Result<Issuer, Flaw> {
+        let given = match claims.get("iss") {
+            None => None,
+            Some(Value::String(name)) => Some(name.as_str()),
+            Some(_) => return Err(Flaw::Claim("iss")),
+        };
+        match (&self.issuer, given) {
+            (Some(own), Some(given)) if own.as_str() == given => Ok(own.clone()),
+            (Some(_), _) => Err(Flaw::Issuer),
+            (None, given) => Ok(Issuer::new(given.unwrap_or(NAMELESS))),
+        }
+    }
+
+    fn subject(&self, claims: &Map<String, Value>) -> Result<Subject, Flaw> {
+        let text = self.subject.find(claims).and_then(Value::as_str);
+        text.and_then(subject::parse).ok_or(Flaw::Subject)
+    }
+
+    fn session(&self, claims: &Map<String, Value>) -> Option<SessionId> {
+        let id = self.session.find(claims)?.as_str()?;
+        (!id.is_empty()).then(|| SessionId::new(id))
+    }
+}
+
+fn refuse_logout(claims: &Map<String, Value>) -> Result<(), Flaw> {
+    let logout = match claims.get("events") {
+        Some(Value::Object(events)) => events.contains_key(LOGOUT_EVENT),
+        Some(Value::Array(events)) => events.iter().any(|event| event == LOGOUT_EVENT),
+        Some(event) => event == LOGOUT_EVENT,
+        None => false,
+    };
+    if logout { Err(Flaw::Logout) } else { Ok(()) }
+}
+
+/// A `NumericDate` (RFC 7519 section 2): seconds since 1970, perhaps with a fraction.
+fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, Flaw> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or(Flaw::Claim(name)),
+    }
+}

@@ -1,0 +1,260 @@
+//! A key set behind a URL (RFC 7517), kept for a while.
+//!
+//! One fetch however many ask. A token that names a key not seen yet costs a fetch at most once a
+//! window, however many such tokens strangers send. An endpoint that fails leaves the keys it gave
+//! before in use; one that never answered means that nobody can be checked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::ACCEPT;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::super::error::{Flaw, Outage, SessionError};
+use super::super::flight::Flight;
+use super::super::{fetch, json};
+use super::key::VerifyingKey;
+use super::token::Token;
+use crate::config::Jwks;
+use crate::id::RouteName;
+
+/// The largest key set that is read, in bytes.
+const LARGEST: usize = 256 * 1024;
+
+/// How many keys are tried for a token that names none.
+const TRIES: usize = 8;
+
+/// How soon a failed fetch is tried again while there are no keys at all.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A key set that looks after itself.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    route: RouteName,
+    jwks: Jwks,
+    http: reqwest::Client,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    keys: Option<Keys>,
+    fetched: Option<Instant>,
+    attempted: Option<Instant>,
+    sought: Option<Instant>,
+    outage: Option<Outage>,
+    flight: Option<Flight<()>>,
+}
+
+type Keys = Arc<[SetKey]>;
+
+#[derive(Debug)]
+struct SetKey {
+    kid: Option<String>,
+    key: VerifyingKey,
+}
+
+/// What a check has at hand without asking, or what it must wait for.
+enum Supply {
+    Keys(Keys),
+    Coming(Flight<()>),
+    Failed(Outage),
+}
+
+impl KeySet {
+    /// A set that is fetched when it is first needed.
+    pub(super) fn new(route: &RouteName, jwks: Jwks, http: &reqwest::Client) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                route: route.clone(),
+                jwks,
+                http: http.clone(),
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Verifies a token's signature with the key it names, or any that fits when it names none.
+    pub(super) async fn verify(&self, token: &Token<'_>) -> Result<(), SessionError> {
+        let supply = self.shared.supply();
+        if let Supply::Keys(keys) = &supply {
+            match verify(keys, token) {
+                Err(Flaw::Key) => {}
+                verdict => return Ok(verdict?),
+            }
+        }
+        let flight = match supply {
+            Supply::Keys(_) => self.shared.seek(),
+            Supply::Coming(flight) => Some(flight),
+            Supply::Failed(outage) => return Err(down(outage)),
+        };
+        if let Some(flight) = flight {
+            flight.land().await;
+        }
+        self.shared.verify_with_what_came(token)
+    }
+}
+
+impl Shared {
+    /// The keys if they are good, or the fetch that is due.
+    fn supply(self: &Arc<Self>) -> Supply {
+        let mut state = self.state();
+        let good = state
+            .fetched
+            .is_some_and(|at| at.elapsed() < self.jwks.keep);
+        let pause = if state.keys.is_some() {
+            self.jwks.refetch
+        } else {
+            self.jwks.refetch.min(RETRY)
+        };
+        let resting = state.attempted.is_some_and(|at| at.elapsed() < pause);
+        match (&state.keys, &state.outage) {
+            (Some(keys), _) if good => return Supply::Keys(Arc::clone(keys)),
+            _ if state.is_fetching() => {}
+            (Some(keys), _) if resting => return Supply::Keys(Arc::clone(keys)),
+            (None, Some(outage)) if resting => return Supply::Failed(outage.clone()),
+            _ => {}
+        }
+        Supply::Coming(self.fetch(&mut state))
+    }
+
+    /// Looks for a key not seen yet, unless that was done a moment ago.
+    fn seek(self: &Arc<Self>) -> Option<Flight<()>> {
+        let mut state = self.state();
+        let sought = state
+            .sought
+            .is_some_and(|at| at.elapsed() < self.jwks.refetch);
+        if !state.is_fetching() {
+            if sought {
+                return None;
+            }
+            state.sought = Some(Instant::now());
+        }
+        Some(self.fetch(&mut state))
+    }
+
+    fn verify_with_what_came(&self, token: &Token<'_>) -> Result<(), SessionError> {
+        let (keys, outage) = {
+            let state = self.state();
+            (state.keys.clone(), state.outage.clone())
+        };
+        let verdict = keys.map(|keys| verify(&keys, token));
+        match (verdict, outage) {
+            (None | Some(Err(Flaw::Key)), Some(outage)) => Err(down(outage)),
+            (Some(verdict), _) => Ok(verdict?),
+            (None, None) => Err(down(Outage::Answer("the fetch was lost"))),
+        }
+    }
+
+    /// Joins the fetch under way, or sets one off.
+    fn fetch(self: &Arc<Self>, state: &mut State) -> Flight<()> {
+        if let Some(flight) = state.flight.as_ref().filter(|flight| !flight.is_over()) {
+            return flight.clone();
+        }
+        state.attempted = Some(Instant::now());
+        let shared = Arc::clone(self);
+        let flight = Flight::launch(async move {
+            let outcome = shared.ask().await;
+            shared.keep(outcome);
+        });
+        state.flight = Some(flight.clone());
+        flight
+    }
+
+    async fn ask(&self) -> Result<Keys, Outage> {
+        let request = self.http.get(self.jwks.url.clone());
+        let request = request.header(ACCEPT, "application/jwk-set+json, application/json");
+        let response = fetch::send(request, self.jwks.timeout).await?;
+        if response.status() != StatusCode::OK {
+            return Err(Outage::Status(response.status().as_u16()));
+        }
+        parse(&fetch::body(response, LARGEST).await?)
+    }
+
+    fn keep(&self, outcome: Result<Keys, Outage>) {
+        let mut state = self.state();
+        let now = Instant::now();
+        state.attempted = Some(now);
+        match outcome {
+            Ok(keys) => {
+                self.report_recovery(&state, &keys);
+                state.keys = Some(keys);
+                state.fetched = Some(now);
+                state.outage = None;
+            }
+            Err(outage) => {
+                self.report_outage(&state, &outage);
+                state.outage = Some(outage);
+            }
+        }
+    }
+
+    fn report_outage(&self, state: &State, outage: &Outage) {
+        if state.outage.is_none() {
+            let keys = state.keys.as_ref().map_or(0, |keys| keys.len());
+            tracing::warn!(route = %self.route, %outage, keys, "the key set cannot be fetched; keys from before go on being used");
+        }
+    }
+
+    fn report_recovery(&self, state: &State, keys: &Keys) {
+        let had_keys = state.keys.as_ref().is_none_or(|keys| !keys.is_empty());
+        if keys.is_empty() && had_keys {
+            tracing::warn!(route = %self.route, "the key set holds no key that can verify a token");
+        } else if state.outage.is_some() {
+            tracing::info!(route = %self.route, keys = keys.len(), "the key set is fetched again");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_fetching(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| !flight.is_over())
+    }
+}
+
+fn verify(keys: &[SetKey], token: &Token<'_>) -> Result<(), Flaw> {
+    let fitting = keys.iter().filter(|key| key.key.fits(token.algorithm()));
+    let Some(kid) = token.kid() else {
+        let good = fitting.take(TRIES).any(|key| key.key.verifies(token));
+        return good.then_some(()).ok_or(Flaw::Key);
+    };
+    let mut named = fitting
+        .filter(|key| key.kid.as_deref() == Some(kid))
+        .peekable();
+    if named.peek().is_none() {
+        return Err(Flaw::Key);
+    }
+    let good = named.take(TRIES).any(|key| key.key.verifies(token));
+    good.then_some(()).ok_or(Flaw::Signature)
+}
+
+fn parse(body: &[u8]) -> Result<Keys, Outage> {
+    let set = json::object(body).ok_or(Outage::Answer("no JSON object"))?;
+    let keys = set.get("keys").and_then(Value::as_array);
+    let keys = keys.ok_or(Outage::Answer("no `keys`"))?;
+    Ok(keys.iter().filter_map(SetKey::parse).collect())
+}
+
+impl SetKey {
+    fn parse(jwk: &Value) -> Option<Self> {
+        let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
+        let key = VerifyingKey::from_jwk(jwk)?;
+        Some(Self { kid, key })
+    }
+}
+
+fn down(outage: Outage) -> SessionError {
+    let what = "the key set";
+    SessionError::Down { what, outage }
+}

@@ -1,0 +1,132 @@
+//! Sessions that are signed tokens (RFC 7519): a cookie's from browsers, a bearer's from programs.
+//!
+//! What verifies a token is the config's choice alone. Nothing in a token chooses a key's origin
+//! or an algorithm, and no claim is looked at before the signature.
+
+mod claims;
+mod jwks;
+mod key;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use tokio::sync::watch;
+
+use self::claims::Rules;
+use self::jwks::KeySet;
+use self::key::VerifyingKey;
+use self::token::Token;
+use super::error::{Flaw, SessionError, Twice};
+use super::moment::Moment;
+use super::{Client, Knock, Session, cookies};
+use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
+use crate::id::RouteName;
+
+/// The `jwt` check.
+#[derive(Debug)]
+pub(super) struct JwtCheck {
+    cookie: Option<CookieName>,
+    algorithms: Vec<Algorithm>,
+    keys: Keys,
+    rules: Rules,
+}
+
+impl JwtCheck {
+    /// Prepares the check; fails when the key cannot be used with the algorithms.
+    pub(super) fn new(
+        route: &RouteName,
+        jwt: Jwt,
+        http: &reqwest::Client,
+    ) -> Result<Self, SessionError> {
+        let keys = Keys::new(route, jwt.keys, &jwt.algorithms, http)?;
+        Ok(Self {
+            cookie: jwt.cookie,
+            algorithms: jwt.algorithms,
+            keys,
+            rules: Rules {
+                issuer: jwt.issuer,
+                audience: jwt.audience,
+                subject: jwt.subject,
+                session: jwt.session,
+                leeway: jwt.leeway,
+            },
+        })
+    }
+
+    /// Finds and judges a token; `None` when there is none.
+    pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
+        let Some(text) = self.find(knock)? else {
+            return Ok(None);
+        };
+        let token = Token::parse(text)?;
+        if !self.algorithms.contains(&token.algorithm()) {
+            return Err(Flaw::Algorithm.into());
+        }
+        self.keys.verify(&token).await?;
+        let (person, standing) = self.rules.judge(token.claims()?, Moment::now())?;
+        let (_, standing) = watch::channel(standing);
+        Ok(Some(Session { person, standing }))
+    }
+
+    fn find<'a>(&self, knock: Knock<'a>) -> Result<Option<&'a [u8]>, SessionError> {
+        match (knock.client, &self.cookie) {
+            (Client::Browser, Some(name)) => cookies::find(knock.headers, name),
+            (Client::Browser, None) => Ok(None),
+            (Client::Program, _) => bearer(knock.headers),
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(SessionError::Ambiguous(Twice::Authorization));
+    }
+    let Some((scheme, token)) = value.as_bytes().split_at_checked("Bearer ".len()) else {
+        return Ok(None);
+    };
+    let token = token.trim_ascii();
+    let found = scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty();
+    Ok(found.then_some(token))
+}
+
+/// What verifies a signature.
+#[derive(Debug)]
+enum Keys {
+    Fixed(VerifyingKey),
+    Set(KeySet),
+}
+
+impl Keys {
+    fn new(
+        route: &RouteName,
+        keys: JwtKeys,
+        algorithms: &[Algorithm],
+        http: &reqwest::Client,
+    ) -> Result<Self, SessionError> {
+        let key = match keys {
+            JwtKeys::Hmac(secret) => VerifyingKey::from_secret(&secret),
+            JwtKeys::Jwks(jwks) => return Ok(Self::Set(KeySet::new(route, jwks, http))),
+            JwtKeys::Pem(pem) => VerifyingKey::from_pem(&pem)?,
+        };
+        if algorithms.iter().any(|algorithm| key.fits(*algorithm)) {
+            return Ok(Self::Fixed(key));
+        }
+        let words = format!("none of the algorithms fits the key, {}", key.describe());
+        Err(SessionError::Setup(words))
+    }
+
+    async fn verify(&self, token: &Token<'_>) -> Result<(), SessionError> {
+        match self {
+            Self::Fixed(key) if !key.fits(token.algorithm()) => Err(Flaw::Algorithm.into()),
+            Self::Fixed(key) if key.verifies(token) => Ok(()),
+            Self::Fixed(_) => Err(Flaw::Signature.into()),
+            Self::Set(set) => set.verify(token).await,
+        }
+    }
+}

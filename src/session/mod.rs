@@ -1,0 +1,138 @@
+//! The first question: who is this? One check per kind of session an app can have.
+//!
+//! A request's headers enter; a `Session` leaves, or why not. This room talks to the app's own
+//! identity side alone (key sets, the app's session endpoint) and never to Qlik.
+
+mod cookies;
+mod error;
+mod fetch;
+mod flight;
+mod json;
+mod jwt;
+mod moment;
+mod subject;
+#[cfg(test)]
+mod testing;
+
+use http::HeaderMap;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub use self::error::SessionError;
+use self::jwt::JwtCheck;
+use crate::config::SessionCheck;
+use crate::id::RouteName;
+use crate::person::Person;
+
+/// The session checks of one route, in the order of the config.
+#[derive(Debug)]
+pub struct Sessions {
+    checks: Vec<Check>,
+}
+
+impl Sessions {
+    /// Prepares the checks of a route. `http` is lent by the house; it follows no redirects.
+    pub fn new(
+        route: &RouteName,
+        checks: Vec<SessionCheck>,
+        http: &reqwest::Client,
+    ) -> Result<Self, SessionError> {
+        let checks = checks
+            .into_iter()
+            .map(|check| Check::new(route, check, http))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { checks })
+    }
+
+    /// Finds who knocks: the first kind that finds a credential of its sort decides.
+    pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
+        for check in &self.checks {
+            if let Some(session) = check.identify(knock).await? {
+                return Ok(session);
+            }
+        }
+        Err(SessionError::Missing)
+    }
+}
+
+/// A request as the session checks see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Knock<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// What kind of client sent it.
+    pub client: Client,
+}
+
+/// Whether a request comes from a browser, by its `Origin`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Client {
+    /// It carries an allowed `Origin`: cookies count, `Authorization` does not.
+    Browser,
+    /// It carries no `Origin`: `Authorization` counts, cookies never do.
+    Program,
+}
+
+/// An app session that a check has found valid.
+#[derive(Clone, Debug)]
+pub struct Session {
+    person: Person,
+    standing: watch::Receiver<Standing>,
+}
+
+impl Session {
+    /// Whose session it is.
+    #[must_use]
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// How the session stands, now and as it changes.
+    ///
+    /// A kind that cannot change its mind lets go of the sending half at once: then the value
+    /// stays readable and `changed()` is an error, which is not an end.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+}
+
+/// How a session stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// It is over: logged out, revoked, or no longer vouched for.
+    Ended,
+    /// It is valid, until then if that is known.
+    Valid {
+        /// When it expires, leeway included.
+        until: Option<Instant>,
+    },
+}
+
+/// One way to know a session, ready to be asked. `None` means that the request carries no
+/// credential of this kind's sort, so that the next kind is asked.
+#[derive(Debug)]
+enum Check {
+    Jwt(Box<JwtCheck>),
+}
+
+impl Check {
+    fn new(
+        route: &RouteName,
+        check: SessionCheck,
+        http: &reqwest::Client,
+    ) -> Result<Self, SessionError> {
+        match check {
+            SessionCheck::Jwt(jwt) => JwtCheck::new(route, jwt, http).map(Box::new).map(Self::Jwt),
+            SessionCheck::ForwardAuth(_) => {
+                Err(SessionError::Setup("forward-auth is missing".to_owned()))
+            }
+        }
+    }
+
+    async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
+        match self {
+            Self::Jwt(check) => check.identify(knock).await,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What the tests of this room share: keys and tokens made on the spot, a server, a clock.
+
+mod clock;
+mod server;
+mod tokens;
+
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+
+pub(super) use self::clock::{HeldClock, until};
+pub(super) use self::server::{Reply, Server};
+pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
+use super::{Client, Knock, Session, SessionError, Sessions};
+use crate::config::{CookieName, SessionCheck};
+use crate::id::RouteName;
+
+/// A cookie's name.
+pub(super) fn cookie_name(name: &str) -> CookieName {
+    CookieName::parse(name).unwrap()
+}
+
+/// A client as the house lends it.
+pub(super) fn http() -> reqwest::Client {
+    // A second installation is refused, which is what is wanted.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+/// The checks of a route.
+pub(super) fn sessions(checks: Vec<SessionCheck>) -> Sessions {
+    Sessions::new(&RouteName::new("test"), checks, &http()).unwrap()
+}
+
+/// Knocks as a browser with one `Cookie` header.
+pub(super) async fn browse(sessions: &Sessions, cookies: &str) -> Result<Session, SessionError> {
+    let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookies).unwrap())]);
+    knock(sessions, Client::Browser, &headers).await
+}
+
+/// Knocks as a program with one `Authorization` header.
+pub(super) async fn call(sessions: &Sessions, value: &str) -> Result<Session, SessionError> {
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
+    knock(sessions, Client::Program, &headers).await
+}
+
+/// Knocks.
+pub(super) async fn knock(
+    sessions: &Sessions,
+    client: Client,
+    headers: &HeaderMap,
+) -> Result<Session, SessionError> {
+    sessions.identify(Knock { headers, client }).await
+}

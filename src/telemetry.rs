@@ -1,0 +1,80 @@
+//! What the operators see: log lines on standard output, and the numbers in OpenMetrics text.
+
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+use crate::credential::Outcome;
+use crate::server::House;
+
+/// Sets up logging for the process; a second call changes nothing.
+pub fn log(config: &Log) -> Result<(), TelemetryError> {
+    let filter =
+        EnvFilter::try_new(&config.level).map_err(|error| TelemetryError(error.to_string()))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false);
+    // An error here means that a subscriber is there already, as in tests.
+    let _ = match config.format {
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+    };
+    Ok(())
+}
+
+/// The log level cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("[log] level: {0}")]
+pub struct TelemetryError(String);
+
+/// The process's numbers.
+#[derive(Debug)]
+pub struct Metrics(Registry);
+
+impl Metrics {
+    /// Completes a registry with what the house counts by itself.
+    #[must_use]
+    pub fn new(mut registry: Registry, house: Arc<House>) -> Self {
+        registry.register_collector(Box::new(Fetches(house)));
+        Self(registry)
+    }
+
+    /// The numbers as OpenMetrics text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String does not fail.
+        let _ = encode(&mut text, &self.0);
+        text
+    }
+}
+
+/// The credential fetches of every route, read from the hands as they are asked for.
+#[derive(Debug)]
+struct Fetches(Arc<House>);
+
+impl Collector for Fetches {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let help = "Askings for a credential, by outcome";
+        let mut family =
+            encoder.encode_descriptor("credentials", help, None, MetricType::Counter)?;
+        for lane in self.0.gate.lanes() {
+            for outcome in Outcome::ALL {
+                let count = ConstCounter::new(lane.credentials.outcomes().count(outcome));
+                let labels = [
+                    ("route", lane.route.name.as_str()),
+                    ("outcome", outcome.label()),
+                ];
+                count.encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,1 +1,0 @@
-//! What a client meets on the wire.

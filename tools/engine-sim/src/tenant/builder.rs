@@ -1,0 +1,155 @@
+//! How a tenant is set up before it listens.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    Tenant, ledger::Ledger, server, shared::Settings, shared::Shared, vault::User, vault::Vault,
+};
+use crate::engine::Engine;
+
+const TOKEN_LIFE: Duration = Duration::from_hours(6);
+
+/// The name of an OAuth client.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ClientId(pub(super) String);
+
+impl From<&str> for ClientId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl From<String> for ClientId {
+    fn from(id: String) -> Self {
+        Self(id)
+    }
+}
+
+/// What an OAuth client may ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClientKind {
+    /// `client_credentials` alone.
+    Machine,
+    /// `client_credentials`, and impersonation of users.
+    Trusted,
+}
+
+/// A tenant that does not listen yet.
+#[derive(Default)]
+pub struct Builder {
+    settings: Settings,
+    secrets: Vec<String>,
+    engine: Option<Arc<Engine>>,
+    token_life: Option<Duration>,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Builder {
+    /// Adds an OAuth client.
+    #[must_use]
+    pub fn client(
+        mut self,
+        id: impl Into<ClientId>,
+        secret: impl Into<String>,
+        kind: ClientKind,
+    ) -> Self {
+        let secret = secret.into();
+        self.secrets.push(secret.clone());
+        self.settings.clients.insert(id.into(), (secret, kind));
+        self
+    }
+
+    /// Adds an API key.
+    #[must_use]
+    pub fn api_key(mut self, key: &str) -> Self {
+        self.secrets.push(key.to_owned());
+        self.settings.api_keys.push(key.to_owned());
+        self
+    }
+
+    /// Adds a user. When none is added, any user can be impersonated.
+    #[must_use]
+    pub fn user(mut self, subject: &str, user_id: &str) -> Self {
+        self.settings.users.push(User::active(subject, user_id));
+        self
+    }
+
+    /// Adds a user who is disabled: a token for them is refused with 403.
+    #[must_use]
+    pub fn disabled_user(mut self, subject: &str, user_id: &str) -> Self {
+        self.settings.users.push(User::disabled(subject, user_id));
+        self
+    }
+
+    /// How long a token lives; six hours when not said.
+    #[must_use]
+    pub const fn token_life(mut self, life: Duration) -> Self {
+        self.token_life = Some(life);
+        self
+    }
+
+    /// Listens with TLS.
+    #[must_use]
+    pub fn tls(mut self, config: impl Into<Arc<ServerConfig>>) -> Self {
+        self.tls = Some(config.into());
+        self
+    }
+
+    /// Demands no bearer on the websocket, as a bare Core engine does.
+    #[must_use]
+    pub const fn open(mut self) -> Self {
+        self.settings.open = true;
+        self
+    }
+
+    /// Keeps no messages and no calls, so that a long run under load stays small.
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.settings.quiet = true;
+        self
+    }
+
+    /// Puts this engine behind the websocket; a default one when not said.
+    #[must_use]
+    pub fn engine(mut self, engine: Arc<Engine>) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
+    /// Listens at `address` (port 0 takes a free one).
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start(self, address: SocketAddr) -> io::Result<Tenant> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let acceptor = self.tls.map(TlsAcceptor::from);
+        let life = self.token_life.unwrap_or(TOKEN_LIFE);
+        let shared = Arc::new(Shared {
+            ledger: Ledger::new(Instant::now(), self.settings.quiet),
+            settings: self.settings,
+            vault: Vault::new(self.secrets, life),
+            engine: self.engine.unwrap_or_default(),
+            stage: super::script::Stage::default(),
+            stop: tokio_util::sync::CancellationToken::new(),
+            tasks: tokio_util::task::TaskTracker::new(),
+        });
+        let listening = server::listen(listener, acceptor, Arc::clone(&shared));
+        shared.tasks.spawn(listening);
+        Ok(Tenant {
+            address,
+            scheme,
+            shared,
+        })
+    }
+}

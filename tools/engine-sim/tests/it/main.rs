@@ -1,0 +1,10 @@
+//! The tenant as clients meet it, over real connections on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test's own helpers fail the test")]
+
+mod binary;
+mod control;
+mod live;
+mod support;
+mod token;
+mod upgrade;
