@@ -119,7 +119,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Handshake::read(&request.body(()).unwrap().into_parts().0)
+        let head = request.body(()).expect("a request").into_parts().0;
+        Handshake::read(&head)
     }
 
     #[test]
