@@ -173,8 +173,7 @@ where
             if self.engine.poll_drain(cx).is_pending() || self.client.silent() {
                 return moved;
             }
-            let crowded = self.client.waiting() + self.answers.len() > CROWDED;
-            if crowded && self.client.poll_drain(cx).is_pending() {
+            if self.is_client_crowded(cx) {
                 return moved;
             }
             match self.client.poll_read(cx, scratch) {
@@ -184,10 +183,14 @@ where
                 Poll::Ready(length) => self.digest_up(cx, &scratch[..length]),
             }
             moved = true;
-            if crowded {
-                return moved;
-            }
         }
+    }
+
+    /// Whether so much waits for the client that it must not make us say more: it takes none of it,
+    /// or the engine's message that goes first has not ended.
+    fn is_client_crowded(&mut self, cx: &mut Context<'_>) -> bool {
+        let crowded = |pump: &Self| pump.client.waiting() + pump.answers.len() > CROWDED;
+        crowded(self) && (self.client.poll_drain(cx).is_pending() || crowded(self))
     }
 
     fn digest_up(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {

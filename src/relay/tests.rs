@@ -128,6 +128,19 @@ async fn our_answer_waits_for_the_end_of_the_engines_message_and_our_ping_for_it
     assert_eq!(bench.client_message().await["error"]["code"], 5);
 }
 
+#[tokio::test(start_paused = true)]
+async fn denied_calls_do_not_pile_up_behind_an_engine_message_that_does_not_end() {
+    let mut bench = Bench::new(&consumer());
+    let mut first = message_frame(b"begun");
+    first[0] = 0x01;
+    bench.engine.write_all(&first).await.unwrap();
+    bench.client_reads(first.len()).await;
+    let denied = bench.call("DoReload", &json!([]));
+    let flood = denied.repeat((1 << 20) / denied.len());
+    let pushed = timeout(Duration::from_secs(5), bench.client.write_all(&flood)).await;
+    assert!(pushed.is_err(), "the client is held back");
+}
+
 // === keep-alive ===
 
 #[tokio::test(start_paused = true)]

@@ -119,8 +119,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let head = request.body(()).expect("a request").into_parts().0;
-        Handshake::read(&head)
+        let request = request.body(()).map_err(|_| Fault::NotFound)?;
+        Handshake::read(&request.into_parts().0)
     }
 
     #[test]

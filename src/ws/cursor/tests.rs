@@ -58,7 +58,7 @@ fn split<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 }
 
 fn frame(fin: bool, opcode: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
-    let mut out = vec![if fin { 0x80 } else { 0 } | opcode];
+    let mut out = vec![(if fin { 0x80 } else { 0x00 }) | opcode];
     match payload.len() {
         short @ 0..126 => out.push(0x80 | u8::try_from(short).unwrap()),
         medium @ 126..65536 => {
