@@ -9,6 +9,7 @@ mod model;
 mod node;
 mod notes;
 mod read;
+mod schema;
 mod shape;
 mod snippet;
 mod sources;
@@ -35,6 +36,7 @@ pub use model::{
     LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, RefusalStyle, RelayLimits,
     Route, SessionCheck,
 };
+pub use schema::schema;
 pub use sources::{Sources, System};
 pub use values::{
     CookieName, CookieNameMistake, Origin, OriginMistake, RoutePath, RoutePathMistake,
@@ -53,7 +55,6 @@ impl Config {
         let folder = origin.parent().unwrap_or(Path::new(""));
         let notes = Notes::new(sources, folder, syntax::damage(&errors));
         let (config, _) = Table::root(&notes, tree.get_ref()).run(read::config);
-        let syntax = errors.iter().map(|error| syntax::remark(error, &page));
-        notes.close(config, syntax.collect(), &page)
+        notes.close(config, syntax::remarks(&errors, &page), &page)
     }
 }

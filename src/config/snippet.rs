@@ -40,7 +40,7 @@ impl<'a> Page<'a> {
 
     /// Everything of the span's line but a bare key in front of `=`, or the name in a header: what
     /// the parser could not read may be a secret.
-    pub(super) fn values_around(&self, span: &Span) -> Vec<Span> {
+    pub(super) fn values_around(&self, span: &Span) -> Span {
         let line = self.line_around(self.within(span.start));
         let text = &self.text[line.clone()];
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-. []".contains(c);
@@ -54,7 +54,8 @@ impl<'a> Page<'a> {
             (_, true) => front,
             _ => 0,
         };
-        vec![line.start + shown..line.end]
+        let hidden = text[shown..].trim_start();
+        line.end - hidden.len()..line.end
     }
 
     /// The line that holds a byte, without its end.
@@ -78,17 +79,19 @@ impl<'a> Page<'a> {
 
     fn snippet(&self, line: &Span, span: &Span, blots: &[Span]) -> Snippet {
         let mut snippet = Snippet::default();
+        let is_hidden = |at: usize| blots.iter().any(|blot| blot.contains(&at));
         let mut blotted = false;
         for (offset, character) in self.text[line.clone()].char_indices() {
             let at = line.start + offset;
-            let hidden = blots.iter().any(|blot| blot.contains(&at));
-            if !(hidden && blotted) {
-                let shown = if hidden { BLOT } else { printable(character) };
-                snippet.line.push(shown);
-                snippet.before += usize::from(at < span.start);
-                snippet.marked += usize::from(span.contains(&at));
+            let hidden = is_hidden(at);
+            if hidden && blotted {
+                continue;
             }
             blotted = hidden;
+            let shown = Some(printable(character)).filter(|_| !hidden);
+            snippet.line.push(shown.unwrap_or(BLOT));
+            snippet.before += usize::from(at < span.start);
+            snippet.marked += usize::from(span.contains(&at));
         }
         snippet.cut()
     }
@@ -106,9 +109,5 @@ impl Snippet {
 
 /// Tabs and control characters would move the mark, or the terminal.
 fn printable(character: char) -> char {
-    if character.is_control() {
-        ' '
-    } else {
-        character
-    }
+    Some(character).filter(|c| !c.is_control()).unwrap_or(' ')
 }

@@ -103,6 +103,10 @@ impl Value for HostName {
         let text = node.text::<Self>()?;
         let instead = |host: &str| format!("write \"{host}\"");
         let bare = text.split("://").last().unwrap_or(text);
+        if text.contains('*') {
+            let what = "a host name has no wildcard: each one is named";
+            return Err(node.refuse(what, "leave `hosts` out if every host is meant"));
+        }
         match url::Host::parse(text) {
             Ok(host) if host.to_string() == text => Ok(Self(text.to_owned())),
             Ok(host) => Err(node.refuse(

@@ -63,9 +63,9 @@ impl Value for EngineUrl {
             let what = "an engine's URL has no query";
             return Err(node.refuse(what, "leave out the `?` and what follows it"));
         }
-        if let Some((prefix, _)) = url.path().split_once("/app/") {
+        if url.path().contains("/app/") {
             let what = "an engine's URL names no app: each socket names its own";
-            return Err(node.refuse(what, format!("end the path after \"{prefix}/\"")));
+            return Err(node.refuse(what, "leave out \"/app/\" and what follows it"));
         }
         let prefix = url.path().trim_end_matches('/').to_owned();
         url.set_path(&prefix);

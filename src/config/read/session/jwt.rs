@@ -62,11 +62,12 @@ fn keys(t: &mut Table<'_>) -> Result<JwtKeys, Noted> {
         "The shared secret of the HS algorithms, 32 bytes or more, { env = \"…\" } or \
          { file = \"…\" }.",
     );
-    t.exactly_one(&["jwks", "pem", "secret"])?;
+    let names = &["jwks", "pem", "secret"];
+    t.exactly_one(names)?;
     let pem = pem?.map(|PublicKey(pem)| JwtKeys::Pem(pem));
     let secret = secret?.map(|LongSecret(secret)| JwtKeys::Hmac(secret));
     let keys = jwks?.map(JwtKeys::Jwks).or(pem).or(secret);
-    keys.ok_or_else(|| t.absent("no key", "write `jwks`"))
+    keys.ok_or_else(|| t.lacks(names))
 }
 
 fn jwks(t: &mut Table<'_>) -> Result<Option<Jwks>, Noted> {
@@ -109,34 +110,34 @@ fn algorithms(t: &mut Table<'_>) -> Result<Vec<Algorithm>, Noted> {
         "The signature algorithms allowed; by default RS256, PS256, ES256 and EdDSA with a public \
          key, HS256 with a secret.",
     );
-    let shared = t.has("secret");
+    let (public, shared) = (t.has("jwks") || t.has("pem"), t.has("secret"));
     let Some(OneOrMore(algorithms)) = written? else {
-        let family = if shared {
-            defaults::SHARED.as_slice()
+        return Ok(if shared {
+            defaults::SHARED.to_vec()
         } else {
-            defaults::PUBLIC.as_slice()
-        };
-        return Ok(family.to_vec());
+            defaults::PUBLIC.to_vec()
+        });
     };
-    let stranger = algorithms
-        .iter()
-        .find(|algorithm| is_shared(**algorithm) != shared);
-    match stranger {
-        None => Ok(algorithms),
-        Some(algorithm) if shared => Err(t.refuse(
-            "algorithms",
-            format!("{algorithm:?} takes a public key, and here is a shared `secret`"),
-            "write \"HS256\", or `jwks` or `pem` in place of `secret`",
-        )),
-        Some(algorithm) => Err(t.refuse(
-            "algorithms",
-            format!(
-                "{algorithm:?} takes a shared secret: beside a public key, whoever knows that key \
-                 could sign"
-            ),
-            "write the algorithm of the public key, such as \"RS256\" or \"ES256\"",
-        )),
+    for algorithm in &algorithms {
+        if shared && !public && !is_shared(*algorithm) {
+            return Err(t.refuse(
+                "algorithms",
+                format!("{algorithm:?} takes a public key, and here is a shared `secret`"),
+                "write \"HS256\", or `jwks` or `pem` in place of `secret`",
+            ));
+        }
+        if public && !shared && is_shared(*algorithm) {
+            return Err(t.refuse(
+                "algorithms",
+                format!(
+                    "{algorithm:?} takes a shared secret: beside a public key, whoever knows that \
+                     key could sign"
+                ),
+                "write the algorithm of the public key, such as \"RS256\" or \"ES256\"",
+            ));
+        }
     }
+    Ok(algorithms)
 }
 
 fn is_shared(algorithm: Algorithm) -> bool {
@@ -156,9 +157,9 @@ fn vouched(t: &mut Table<'_>) -> Result<(Option<Issuer>, Vec<String>), Noted> {
          `jwks`.",
     );
     let why = "a key set signs for other apps as well";
-    let issued = t.demanded_with("issuer", "jwks", "\"https://idp.example.com\"", why);
-    let meant = t.demanded_with("audience", "jwks", "\"analytics\"", why);
-    issued.and(meant)?;
+    let by_whom = t.demanded_with("issuer", "jwks", "\"https://idp.example.com\"", why);
+    let for_whom = t.demanded_with("audience", "jwks", "\"analytics\"", why);
+    by_whom.and(for_whom)?;
     let audience = audience?.map_or(Vec::new(), |OneOrMany(audience)| audience);
     Ok((issuer?.map(Issuer::new), audience))
 }

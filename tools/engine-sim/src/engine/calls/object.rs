@@ -39,7 +39,7 @@ pub(super) fn answer(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {
             Ok(out("qDataPages", pages(desk, id, cut)?))
         }
         "GetHyperCubeReducedData" => {
-            let cut = |cube: &Cube<'_>, page| cube.page(page);
+            let cut = |cube: &Cube<'_>, page| cube.reduced(page);
             Ok(out("qDataPages", pages(desk, id, cut)?))
         }
         "GetHyperCubeStackData" => {
