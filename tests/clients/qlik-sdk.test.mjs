@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { AuthType, Qlik } from '@qlik/sdk';
+import Qlik, { AuthType } from '@qlik/sdk';
 
 import { FINANCE, SALES, cubeOf, rowsOf, salesByRegion, total } from './support/apps.mjs';
 import { until } from './support/waiting.mjs';
@@ -56,7 +56,7 @@ describe('@qlik/sdk', () => {
 
   test('is denied the script, and goes on', async () => {
     const { app, session } = await open();
-    await assert.rejects(app.getScript(), { code: ACCESS_DENIED });
+    await assert.rejects(app.getScript(), { errorCode: ACCESS_DENIED });
     assert.ok((await app.getAppLayout()).qTitle);
     await session.close();
   });
