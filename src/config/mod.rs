@@ -3,13 +3,58 @@
 //! A TOML text enters; a `Config` or the list of every mistake leaves. This room opens no file
 //! but the secrets, certificates and keys that the config itself names, and no socket ever.
 
+mod defaults;
+mod mistake;
 mod model;
+mod node;
+mod notes;
+mod read;
+mod schema;
+mod shape;
+mod snippet;
+mod sources;
+mod syntax;
+mod table;
+#[cfg(test)]
+mod tests;
+mod unknown;
+mod value;
 mod values;
 
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use self::notes::Notes;
+use self::snippet::Page;
+use self::table::Table;
+
+pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, ClientAuth, ClientsWithoutOrigin, Config, Credential,
     Engine, ForwardAuth, Jwks, Jwt, JwtKeys, Limits, Listen, ListenTls, Log, LogFormat,
     LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, RefusalStyle, RelayLimits,
     Route, SessionCheck,
 };
-pub use values::{CookieName, Origin, RoutePath};
+pub use schema::schema;
+pub use sources::{Sources, System};
+pub use values::{
+    CookieName, CookieNameMistake, Origin, OriginMistake, RoutePath, RoutePathMistake,
+};
+
+impl Config {
+    /// Reads a config, or lists every mistake in it. `origin` is the file that `text` came from:
+    /// mistakes name it, and relative paths count from its folder.
+    pub fn parse(
+        text: &str,
+        origin: &Path,
+        sources: &dyn Sources,
+    ) -> Result<(Self, Vec<Warning>), Mistakes> {
+        let page = Page::new(origin, text);
+        let (tree, errors) = DeTable::parse_recoverable(text);
+        let folder = origin.parent().unwrap_or(Path::new(""));
+        let notes = Notes::new(sources, folder, syntax::damage(&errors));
+        let (config, _) = Table::root(&notes, tree.get_ref()).run(read::config);
+        notes.close(config, syntax::remarks(&errors, &page), &page)
+    }
+}

@@ -92,7 +92,11 @@ where
     /// Relays until one leg ends and the other has been told.
     pub async fn run(self) -> Ended {
         let Self { mut pump, leash } = self;
-        let Leash { mut standing, mut order, seat: _seat } = leash;
+        let Leash {
+            mut standing,
+            mut order,
+            seat: _seat,
+        } = leash;
         pump.stand(*standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
         loop {

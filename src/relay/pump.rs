@@ -8,19 +8,22 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::clock::Clock;
-use super::leg::Leg;
+use super::leg::{Leg, State};
 use super::{Compression, Terms, scratch};
 use crate::fault::CloseCode;
 use crate::policy::{MessageKind, Reading, Verdict};
+use crate::qix::Greeting;
 use crate::record::{Cause, Ended, Record, Side, Way};
 use crate::session::Standing;
 use crate::ws::{
-    Close, Control, Cursor, Mask, Opcode, Sender, Step, Stream, Until, Violation, close_frame,
-    message_frame, ping_frame, pong_frame, reason, unmask_message,
+    Close, Control, Cursor, Header, Mask, Opcode, Sender, Step, Stream, Until, Violation,
+    close_frame, message_frame, ping_frame, pong_frame, reason, unmask_message,
 };
 
 /// Once this much waits for a client, nothing more is read from it.
 const CROWDED: usize = 64 << 10;
+/// How much of the engine's first message is listened to.
+const GREETING: usize = 256;
 /// How long a client that broke the protocol is listened to, so that the Close is not lost to a
 /// reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -37,6 +40,8 @@ pub(super) struct Pump<C, E> {
     held: Vec<u8>,
     /// Our JSON-RPC answers, as frames, waiting for the end of a message to the client.
     answers: Vec<u8>,
+    /// The beginning of the engine's first message, until enough of it is heard.
+    overheard: Option<Vec<u8>>,
     terms: Terms,
     clock: Clock,
     cause: Option<Cause>,
@@ -73,6 +78,7 @@ where
             down: Cursor::new(down),
             held: Vec::new(),
             answers: Vec::new(),
+            overheard: Some(Vec::new()),
             clock: Clock::new(terms.limits.client_ping, terms.engine_ping),
             terms,
             cause: None,
@@ -167,28 +173,31 @@ where
             if self.engine.poll_drain(cx).is_pending() || self.client.silent() {
                 return moved;
             }
-            let crowded = self.client.waiting() + self.answers.len() > CROWDED;
-            if crowded && self.client.poll_drain(cx).is_pending() {
+            if self.is_client_crowded(cx) {
                 return moved;
             }
             match self.client.poll_read(cx, scratch) {
                 Poll::Pending => return moved,
                 Poll::Ready(0) => self.client_vanished(),
-                Poll::Ready(_) if self.client.deaf => {}
+                Poll::Ready(_) if self.client.state == State::Deaf => {}
                 Poll::Ready(length) => self.digest_up(cx, &scratch[..length]),
             }
             moved = true;
-            if crowded {
-                return moved;
-            }
         }
+    }
+
+    /// Whether so much waits for the client that it must not make us say more: it takes none of it,
+    /// or the engine's message that goes first has not ended.
+    fn is_client_crowded(&mut self, cx: &mut Context<'_>) -> bool {
+        let crowded = |pump: &Self| pump.client.waiting() + pump.answers.len() > CROWDED;
+        crowded(self) && (self.client.poll_drain(cx).is_pending() || crowded(self))
     }
 
     fn digest_up(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {
         self.client.alive = true;
         let before = self.up.messages();
         let length = input.len();
-        while !self.client.silent() && !self.client.deaf {
+        while !self.client.silent() && self.client.state == State::Open {
             let until = self.until_up();
             match self.up.step(&mut input, until) {
                 Ok(None) => break,
@@ -215,7 +224,7 @@ where
 
     fn data_up(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         self.clock.active = Instant::now();
-        if self.engine.said_close || self.engine.gone {
+        if self.engine.said_close || self.engine.is_gone() {
             return;
         }
         if self.terms.permit.reading() == Reading::Nothing {
@@ -301,7 +310,7 @@ where
             Violation::TooBig => Cause::TooBig,
             _ => Cause::Protocol(Side::Client),
         };
-        self.client.deaf = true;
+        self.client.state = State::Deaf;
         if !self.may_speak_to_engine() {
             self.engine.abort();
         }
@@ -364,9 +373,25 @@ where
 
     fn data_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         self.clock.active = Instant::now();
+        self.overhear(bytes);
         if !self.client.said_close {
             self.client.put(cx, bytes);
         }
+    }
+
+    /// Listens to the engine's greeting as it passes, for the record.
+    fn overhear(&mut self, bytes: &[u8]) {
+        let Some(heard) = &mut self.overheard else {
+            return;
+        };
+        heard.extend_from_slice(&bytes[..bytes.len().min(GREETING - heard.len())]);
+        if heard.len() < GREETING && self.down.messages() == 0 {
+            return;
+        }
+        if let Ok(Some(header)) = Header::parse(heard) {
+            self.record.greeted(Greeting::read(&heard[header.length..]));
+        }
+        self.overheard = None;
     }
 
     fn control_down(&mut self, cx: &mut Context<'_>, control: &Control) {
@@ -426,14 +451,14 @@ where
     // === what the proxy says itself ===
 
     fn close_client(&mut self, code: CloseCode) {
-        if self.client.farewell.is_none() && !self.client.said_close && !self.client.gone {
+        if self.client.farewell.is_none() && !self.client.said_close && !self.client.is_gone() {
             self.told = Some(code);
             self.client.farewell = Some(close_frame(code, reason(code), None));
         }
     }
 
     fn close_engine(&mut self, code: CloseCode) {
-        if self.engine.farewell.is_none() && !self.engine.said_close && !self.engine.gone {
+        if self.engine.farewell.is_none() && !self.engine.said_close && !self.engine.is_gone() {
             self.engine.farewell = Some(close_frame(code, "", Some(Mask(random()))));
         }
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
@@ -179,7 +178,7 @@ async fn take_over(upgrade: OnUpgrade) -> Option<End<ClientIo>> {
 }
 
 async fn close(client: End<ClientIo>, fault: Fault) {
-    let early = Bytes::from(client.early).to_vec();
+    let early = client.early.to_vec();
     let mut socket =
         WebSocketStream::from_partially_read(client.io, early, Role::Server, None).await;
     let code = fault.answer().close;

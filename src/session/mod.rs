@@ -7,6 +7,7 @@ mod cookies;
 mod error;
 mod fetch;
 mod flight;
+mod forward_auth;
 mod json;
 mod jwt;
 mod moment;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::error::SessionError;
+use self::forward_auth::ForwardAuthCheck;
 use self::jwt::JwtCheck;
 use crate::config::SessionCheck;
 use crate::id::RouteName;
@@ -113,7 +115,8 @@ pub enum Standing {
 /// credential of this kind's sort, so that the next kind is asked.
 #[derive(Debug)]
 enum Check {
-    Jwt(Box<JwtCheck>),
+    ForwardAuth(ForwardAuthCheck),
+    Jwt(JwtCheck),
 }
 
 impl Check {
@@ -123,15 +126,16 @@ impl Check {
         http: &reqwest::Client,
     ) -> Result<Self, SessionError> {
         match check {
-            SessionCheck::Jwt(jwt) => JwtCheck::new(route, jwt, http).map(Box::new).map(Self::Jwt),
-            SessionCheck::ForwardAuth(_) => {
-                Err(SessionError::Setup("forward-auth is missing".to_owned()))
+            SessionCheck::ForwardAuth(config) => {
+                ForwardAuthCheck::new(route, config, http).map(Self::ForwardAuth)
             }
+            SessionCheck::Jwt(config) => JwtCheck::new(route, config, http).map(Self::Jwt),
         }
     }
 
     async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
         match self {
+            Self::ForwardAuth(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
         }
     }

@@ -108,13 +108,13 @@ impl Cursor {
         let mut at = 0;
         while at < all.len() {
             if self.left == 0 {
-                match Header::parse(&all[at..])? {
-                    Some(header) if !header.opcode.is_control() => {
-                        self.enter(&header)?;
-                        at += header.length;
-                    }
+                match self.enter_next(&all[at..]) {
+                    Ok(Some(length)) => at += length,
+                    // What is right before it goes first: a violation or a control frame is met
+                    // again at the front of the next step.
                     _ if at > 0 => break,
-                    _ => return self.assemble(input),
+                    Ok(None) => return self.assemble(input),
+                    Err(violation) => return Err(violation),
                 }
             }
             at += self.pass(all.len() - at);
@@ -125,6 +125,18 @@ impl Cursor {
         let (run, rest) = all.split_at(at);
         *input = rest;
         Ok((!run.is_empty()).then_some(Step::Data(run)))
+    }
+
+    /// Begins the data frame whose whole header stands at the front of `bytes`; `None` where there
+    /// is none, or a control frame.
+    fn enter_next(&mut self, bytes: &[u8]) -> Result<Option<usize>, Violation> {
+        match Header::parse(bytes)? {
+            Some(header) if !header.opcode.is_control() => {
+                self.enter(&header)?;
+                Ok(Some(header.length))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Collects a control frame, or a header in pieces, in the stash.

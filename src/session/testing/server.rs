@@ -33,7 +33,7 @@ struct Shared {
 }
 
 /// What the server answers.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(in crate::session) struct Reply {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,

@@ -207,10 +207,14 @@ impl Conversation {
     }
 
     async fn talk(&mut self, told: &mut mpsc::UnboundedReceiver<LiveFault>) -> Over {
+        let mut changes = self.engine.changes();
         loop {
             let step = tokio::select! {
                 biased;
                 Some(fault) = told.recv() => self.suffer(fault, None).await,
+                change = changes.next(), if self.close == Close::Nobody => {
+                    self.send_all(vec![change.to_string()]).await
+                }
                 () = grace(self.close) => Err(Over::Scripted),
                 message = self.ws.next(), if self.ear == Ear::Open => self.hear(message).await,
             };

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{
 
 use engine_sim::tenant::{LiveFault, Script, Tenant};
 
-use crate::support::{Client, call, closed, next, open, receive, tenant};
+use crate::support::{Client, KEY, call, closed, dial, next, open, receive, request, tenant};
 
 fn close(code: Option<u16>) -> LiveFault {
     LiveFault::Close {
@@ -273,4 +273,32 @@ async fn broken(client: &mut Client) -> bool {
                 ProtocolError::ResetWithoutClosingHandshake
             )))
     )
+}
+
+#[tokio::test]
+async fn sockets_of_one_user_app_and_identity_share_a_session_and_others_do_not() {
+    let tenant = tenant().await;
+    let mut states = Vec::new();
+    let mut clients = Vec::new();
+    for path in [
+        "/app/a/identity/x",
+        "/app/a/identity/x",
+        "/app/a/identity/y",
+        "/app/b/identity/x",
+    ] {
+        let (mut client, _) = dial(request(&tenant, path, Some(KEY))).await.unwrap();
+        states.push(receive(&mut client).await["params"]["qSessionState"].clone());
+        clients.push(client);
+    }
+    let created = "SESSION_CREATED";
+    assert_eq!(states, [created, "SESSION_ATTACHED", created, created]);
+}
+
+#[tokio::test]
+async fn a_call_that_the_engine_does_not_know_is_kept() {
+    let tenant = tenant().await;
+    let mut client = open(&tenant, "/app/a").await;
+    call(&mut client, 1, "Frobnicate").await;
+    assert_eq!(receive(&mut client).await["error"]["code"], -32601);
+    assert_eq!(tenant.unknown(), ["Frobnicate"]);
 }

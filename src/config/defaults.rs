@@ -1,0 +1,71 @@
+//! Every default of the config, in one place; the reader fills them in and the schema prints them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::model::{Algorithm, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+// [listen]
+pub(super) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(super) const HEAD_BYTES: usize = 16 * KIB;
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECTIONS: usize = 12_000;
+pub(super) const DRAIN: Duration = Duration::from_secs(25);
+
+// [admin]
+pub(super) const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
+
+// [log]
+pub(super) const FORMAT: LogFormat = LogFormat::Text;
+pub(super) const LEVEL: &str = "info";
+
+// [limits]
+pub(super) const SOCKETS: usize = 10_000;
+pub(super) const SOCKETS_PER_SUBJECT: usize = 50;
+pub(super) const IDENTITIES_PER_SUBJECT: usize = 20;
+
+// [[route]]
+pub(super) const CLIENTS: ClientsWithoutOrigin = ClientsWithoutOrigin::Refuse;
+pub(super) const REFUSAL: RefusalStyle = RefusalStyle::AcceptThenClose;
+
+// [[route.session]]
+pub(super) const SUBJECT_CLAIM: &str = "sub";
+pub(super) const SESSION_CLAIM: &str = "sid";
+pub(super) const PUBLIC: [Algorithm; 4] = [
+    Algorithm::RS256,
+    Algorithm::PS256,
+    Algorithm::ES256,
+    Algorithm::EdDSA,
+];
+pub(super) const SHARED: [Algorithm; 1] = [Algorithm::HS256];
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
+pub(super) const JWKS_KEEP: Duration = Duration::from_mins(10);
+pub(super) const JWKS_REFETCH: Duration = Duration::from_secs(30);
+pub(super) const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CACHE: Duration = Duration::from_secs(1);
+pub(super) const RECHECK: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
+
+// [route.access]
+pub(super) const METHODS: Methods = Methods::Consumer;
+
+// [route.credential]
+pub(super) const CLIENT_AUTH: ClientAuth = ClientAuth::Body;
+pub(super) const SCOPE: &str = "user_default";
+pub(super) const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TOKEN_PATH: &str = "/oauth/token";
+
+// [route.engine]
+pub(super) const PING: Option<Duration> = Some(Duration::from_secs(20));
+pub(super) const SESSION_TTL: Duration = Duration::from_mins(1);
+pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+// [route.limits]
+pub(super) const CLIENT_MESSAGE: usize = MIB;
+pub(super) const IDLE: Duration = Duration::from_mins(30);
+pub(super) const CLIENT_PING: Duration = Duration::from_secs(20);
+pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(5);
+pub(super) const WRITE_STALL: Duration = Duration::from_mins(1);

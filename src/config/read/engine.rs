@@ -1,0 +1,80 @@
+//! `[route.engine]`: which Qlik?
+
+use rustls_pki_types::ServerName;
+use url::Url;
+
+use crate::config::defaults;
+use crate::config::model::Engine;
+use crate::config::notes::Noted;
+use crate::config::table::Table;
+use crate::config::value::{Authorities, EngineUrl, OrNever, Positive, is_plain};
+
+/// The engine; its URL is left in `found` even when another key is wrong.
+pub(super) fn engine(t: &mut Table<'_>, found: &mut Option<Url>) -> Result<Engine, Noted> {
+    let url: Result<EngineUrl, _> = t.required(
+        "url",
+        "\"https://tenant.eu.qlikcloud.com\"",
+        "https://host[:port][/virtual-proxy], or http:// for an engine beside the proxy.",
+    );
+    let allow_http = allow_http(t);
+    let ca: Result<Option<Authorities>, _> = t.optional(
+        "ca",
+        "A PEM file of the CAs to trust, alone, for this engine and its token endpoint.",
+    );
+    let server_name: Result<Option<ServerName<'static>>, _> = t.optional(
+        "server_name",
+        "The name that the engine's certificate carries, when it is not the URL's host.",
+    );
+    let ping = t.or(
+        "ping",
+        OrNever(defaults::PING),
+        "How often the engine is pinged; \"never\" where the other side wedges on a ping.",
+    );
+    let session_ttl = t.or(
+        "session_ttl",
+        defaults::SESSION_TTL,
+        "How long Qlik keeps an engine session for a reconnect.",
+    );
+    let dial_timeout = t.or(
+        "dial_timeout",
+        Positive(defaults::DIAL_TIMEOUT),
+        "How long a dial may take.",
+    );
+    let EngineUrl(url) = url?;
+    *found = Some(url.clone());
+    refuse_plain(t, "url", &url, allow_http)?;
+    Ok(Engine {
+        url,
+        ca: ca?.map(|Authorities(path)| path),
+        server_name: server_name?.map(|name| name.to_str().into_owned()),
+        ping: ping?.0,
+        session_ttl: session_ttl?,
+        dial_timeout: dial_timeout?.0,
+    })
+}
+
+/// The switch beside every URL that a secret goes to.
+pub(super) fn allow_http(t: &mut Table<'_>) -> Result<bool, Noted> {
+    t.or(
+        "allow_http",
+        false,
+        "Whether plain http to another machine is meant: whoever is on the way can read it.",
+    )
+}
+
+/// Notes plain http to another machine, unless it is meant.
+pub(super) fn refuse_plain(
+    t: &Table<'_>,
+    name: &str,
+    url: &Url,
+    allow_http: Result<bool, Noted>,
+) -> Result<(), Noted> {
+    if allow_http? || !is_plain(url) {
+        return Ok(());
+    }
+    Err(t.refuse(
+        name,
+        "plain http to another machine can be read and changed on the way",
+        "write https://, or `allow_http = true` in this table if that way is trusted",
+    ))
+}

@@ -1,0 +1,42 @@
+//! One reader a table: asks for its keys, then looks at what must hold between them.
+
+mod access;
+mod credential;
+mod engine;
+mod process;
+mod route;
+mod session;
+
+use std::env::VarError;
+use std::io;
+use std::path::Path;
+
+use super::model::Config;
+use super::notes::{Noted, Notes, Text};
+use super::shape::Shape;
+use super::sources::Sources;
+use super::table::Table;
+
+/// Reads the whole config.
+pub(super) fn config(table: &mut Table<'_>) -> Result<Config, Noted> {
+    process::config(table)
+}
+
+/// The shape of the whole config: what the readers ask for when there is nothing to be read.
+pub(super) fn shape() -> Shape {
+    let notes = Notes::new(&Nothing, Path::new(""), Text::Whole);
+    Table::blank(&notes).run(config).1
+}
+
+/// No variables and no files.
+struct Nothing;
+
+impl Sources for Nothing {
+    fn variable(&self, _name: &str) -> Result<String, VarError> {
+        Err(VarError::NotPresent)
+    }
+
+    fn file(&self, _path: &Path) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}

@@ -1,0 +1,195 @@
+//! The top of the file and the tables that concern the whole process.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+
+use super::route;
+use crate::config::defaults;
+use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log, Outbound};
+use crate::config::notes::Noted;
+use crate::config::table::Table;
+use crate::config::value::{
+    Authorities, Certificate, Count, Level, LongSecret, Positive, PrivateKey, Size,
+};
+
+/// The largest head that fits no connection's buffer is hyper's smallest buffer.
+const SMALLEST_HEAD: usize = 8 * 1024;
+
+/// The whole config.
+pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
+    let identity_key = t.optional(
+        "identity_key",
+        "Keys the engine-session identities, 32 bytes or more, the same on all replicas. Without \
+         it every start draws a random one.",
+    );
+    if !t.has("identity_key") {
+        t.warn(
+            "identity_key",
+            "without `identity_key`, engine sessions are not found again after a restart, and \
+             differ between replicas",
+            "write `identity_key = { env = \"QIX_IDENTITY_KEY\" }`",
+        );
+    }
+    let listen = t.table("listen", "The public door.", listen);
+    let public = listen.as_ref().map(|listen| listen.address).ok();
+    let admin = t.table("admin", "The operators' door.", |t| admin(t, public));
+    let log = t.table("log", "How the proxy logs.", log);
+    let limits = t.table("limits", "Caps of the whole process.", limits);
+    let outbound = t.table(
+        "outbound",
+        "What every outgoing connection shares.",
+        outbound,
+    );
+    let taken = RefCell::default();
+    let routes = t.required_tables(
+        "route",
+        "path = \"/qlik\"",
+        "A route: the four questions.",
+        |t| route::route(t, &taken),
+    );
+    Ok(Config {
+        identity_key: identity_key?.map(|LongSecret(key)| key),
+        listen: listen?,
+        admin: admin?,
+        log: log?,
+        limits: limits?,
+        outbound: outbound?,
+        routes: routes?,
+    })
+}
+
+fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
+    let address = t.or(
+        "address",
+        defaults::ADDRESS,
+        "Where to listen; \"0.0.0.0:8080\" for every interface.",
+    );
+    let head_bytes = t.or(
+        "head_bytes",
+        Size(defaults::HEAD_BYTES),
+        "The largest request head, 8 KiB or more.",
+    );
+    let head_timeout = t.or(
+        "head_timeout",
+        Positive(defaults::HEAD_TIMEOUT),
+        "How long a client may take to send its request head.",
+    );
+    let connections = t.or(
+        "connections",
+        Count(defaults::CONNECTIONS),
+        "How many TCP connections may be open at once.",
+    );
+    let drain = t.or(
+        "drain",
+        defaults::DRAIN,
+        "How long sockets get to end after SIGTERM.",
+    );
+    let tls = t.optional_table("tls", "TLS on the public door.", listen_tls);
+    Ok(Listen {
+        address: address?,
+        tls: tls?,
+        head_bytes: large_enough(t, head_bytes?)?,
+        head_timeout: head_timeout?.0,
+        connections: connections?.0,
+        drain: drain?,
+    })
+}
+
+fn large_enough(t: &Table<'_>, Size(head_bytes): Size) -> Result<usize, Noted> {
+    if head_bytes < SMALLEST_HEAD {
+        let what = "a request head of less than 8 KiB is too little for cookies and tokens";
+        return Err(t.refuse("head_bytes", what, "write \"8 KiB\" or more"));
+    }
+    Ok(head_bytes)
+}
+
+fn listen_tls(t: &mut Table<'_>) -> Result<ListenTls, Noted> {
+    let certificate = t.required(
+        "certificate",
+        "\"certs/server.pem\"",
+        "The certificate chain, a PEM file; a relative path counts from this file's folder.",
+    );
+    let key = t.required(
+        "key",
+        "\"certs/server-key.pem\"",
+        "The private key, a PEM file.",
+    );
+    let (Certificate(certificate), PrivateKey(key)) = (certificate?, key?);
+    Ok(ListenTls { certificate, key })
+}
+
+fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> {
+    let address = t.or(
+        "address",
+        defaults::ADMIN,
+        "Where `/livez`, `/readyz` and `/metrics` answer; not for the public.",
+    )?;
+    if public.is_some_and(|public| collide(public, address)) {
+        return Err(t.refuse(
+            "address",
+            format!("`listen.address` has port {} already", address.port()),
+            "write another port, such as \"127.0.0.1:9090\"",
+        ));
+    }
+    if !address.ip().is_loopback() {
+        t.warn(
+            "address",
+            "the operators' door is open to other machines, and it asks nobody who they are",
+            "let only the probes and the metrics scraper reach it",
+        );
+    }
+    Ok(Admin { address })
+}
+
+/// Port 0 is a free one, a different one each time.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let overlap = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && overlap
+}
+
+fn log(t: &mut Table<'_>) -> Result<Log, Noted> {
+    let format = t.or(
+        "format",
+        defaults::FORMAT,
+        "\"text\" for people, \"json\" for machines.",
+    );
+    let level = t.or(
+        "level",
+        Level::default(),
+        "How much: off, error, warn, info, debug, trace; for a part of it, \
+         \"info,qix_proxy=debug\".",
+    );
+    Ok(Log {
+        format: format?,
+        level: level?.0,
+    })
+}
+
+fn limits(t: &mut Table<'_>) -> Result<Limits, Noted> {
+    let sockets = t.or("sockets", Count(defaults::SOCKETS), "Sockets open at once.");
+    let sockets_per_subject = t.or(
+        "sockets_per_subject",
+        Count(defaults::SOCKETS_PER_SUBJECT),
+        "Sockets open at once for one subject.",
+    );
+    let identities_per_subject = t.or(
+        "identities_per_subject",
+        Count(defaults::IDENTITIES_PER_SUBJECT),
+        "Engine-session identities in use at once by one subject.",
+    );
+    Ok(Limits {
+        sockets: sockets?.0,
+        sockets_per_subject: sockets_per_subject?.0,
+        identities_per_subject: identities_per_subject?.0,
+    })
+}
+
+fn outbound(t: &mut Table<'_>) -> Result<Outbound, Noted> {
+    let ca: Option<Authorities> = t.optional(
+        "ca",
+        "A PEM file of CAs to trust besides the system's, for every outgoing connection.",
+    )?;
+    Ok(Outbound {
+        ca: ca.map(|Authorities(path)| path),
+    })
+}

@@ -1,0 +1,74 @@
+//! The files in `config/` are read as they are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::stand_in::parse;
+use crate::config::{Apps, Config, Credential, JwtKeys, SessionCheck};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+fn annotated() -> String {
+    fs::read_to_string(folder().join("qix-proxy.toml")).unwrap()
+}
+
+fn good(text: &str) -> Config {
+    match parse(text) {
+        Ok((config, _)) => config,
+        Err(mistakes) => panic!("{mistakes}"),
+    }
+}
+
+#[test]
+fn the_annotated_file_is_read() {
+    let config = good(&annotated());
+    assert_eq!(config.routes.len(), 1);
+    let route = &config.routes[0];
+    assert_eq!(route.name.as_str(), "/qlik");
+    assert!(matches!(route.sessions[0], SessionCheck::Jwt(_)));
+    assert!(matches!(route.sessions[1], SessionCheck::ForwardAuth(_)));
+    let Credential::OAuthImpersonation(credential) = &route.credential else {
+        panic!("{:?}", route.credential);
+    };
+    let token_url = credential.oauth.token_url.as_str();
+    assert_eq!(token_url, "https://tenant.eu.qlikcloud.com/oauth/token");
+}
+
+#[test]
+fn the_examples_are_read() {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let config = good(&fs::read_to_string(&path).unwrap());
+        assert!(!config.routes.is_empty());
+        names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+    }
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "forward-auth-impersonation",
+            "gateway",
+            "jwt-api-key",
+            "local-core",
+            "sidecar"
+        ]
+    );
+}
+
+#[test]
+fn an_engine_of_a_developer_is_read() {
+    let text = fs::read_to_string(folder().join("examples/local-core.toml")).unwrap();
+    let config = good(&text);
+    let route = &config.routes[0];
+    assert_eq!(route.engine.url.as_str(), "http://localhost:9076/");
+    assert_eq!(route.access.apps, Apps::Any);
+    assert!(route.path.segments().is_empty());
+    assert!(matches!(route.credential, Credential::None));
+    let SessionCheck::Jwt(jwt) = &route.sessions[0] else {
+        panic!("{:?}", route.sessions);
+    };
+    assert!(matches!(jwt.keys, JwtKeys::Hmac(_)));
+}

@@ -1,0 +1,72 @@
+//! Variables and files that need no machine.
+
+use std::env::VarError;
+use std::io;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use rcgen::{CertifiedKey, KeyPair};
+
+use crate::config::{Config, Mistakes, Sources, Warning};
+
+/// Every variable is set to 64 characters, but those with `UNSET` or `SHORT` in their name; every
+/// file has what its name promises.
+pub(super) struct StandIn;
+
+/// What every secret holds; no mistake may ever show it.
+pub(super) const SECRET: &str = "0e9a3ed9c5a5bb70b9b0cb8b2f9e1c0f5de4e9a3ed9c5a5bb70b9b0cb8b2f9e1";
+
+/// A small good config.
+pub(super) const BASE: &str = r#"identity_key = { env = "IDENTITY" }
+[listen]
+address = "127.0.0.1:8080"
+[[route]]
+path = "/qlik"
+origins = ["https://a.example"]
+[[route.session]]
+kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+[route.access]
+apps = "any"
+[route.credential]
+kind = "api-key"
+key = { env = "KEY" }
+[route.engine]
+url = "https://t.example"
+"#;
+
+static PAIR: LazyLock<CertifiedKey<KeyPair>> =
+    LazyLock::new(|| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+
+impl Sources for StandIn {
+    fn variable(&self, name: &str) -> Result<String, VarError> {
+        match name {
+            _ if name.contains("UNSET") => Err(VarError::NotPresent),
+            _ if name.contains("SHORT") => Ok("canary-31-bytes-canary-31-bytes".to_owned()),
+            _ if name.contains("EMPTY") => Ok("\n".to_owned()),
+            _ if name.contains("SPACED") => Ok("canary with spaces".to_owned()),
+            _ => Ok(format!("{SECRET}\n")),
+        }
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let text = match &*name {
+            "missing" | "missing.pem" => return Err(io::ErrorKind::NotFound.into()),
+            "empty" => String::new(),
+            "server-key.pem" | "tls.key" => PAIR.signing_key.serialize_pem(),
+            "portal-key.pem" | "idp.pem" => PAIR.signing_key.public_key_pem(),
+            _ if name.ends_with(".pem") || name.ends_with(".crt") => PAIR.cert.pem(),
+            _ => format!("{SECRET}\r\n"),
+        };
+        Ok(text.into_bytes())
+    }
+}
+
+/// Reads a text as `config.toml`.
+pub(super) fn parse(text: &str) -> Result<(Config, Vec<Warning>), Mistakes> {
+    Config::parse(text, Path::new("config.toml"), &StandIn)
+}

@@ -1,0 +1,15 @@
+//! How each sort of value is written, read and described.
+
+mod choice;
+mod list;
+mod number;
+mod place;
+mod secret;
+mod text;
+mod web;
+
+pub(super) use list::{AppList, OneOrMany, OneOrMore};
+pub(super) use number::{Count, OrNever, Positive, Size};
+pub(super) use secret::{Authorities, Certificate, LongSecret, PrivateKey, PublicKey, SecretText};
+pub(super) use text::{HostName, HttpHeader, Level};
+pub(super) use web::{EngineUrl, WebUrl, is_plain};

@@ -1,0 +1,280 @@
+//! Secrets, certificates and keys: the config only says where they are.
+
+use std::env::VarError;
+use std::path::PathBuf;
+
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
+use secrecy::{SecretSlice, SecretString};
+use serde_json::{Value as Json, json};
+use toml::de::DeValue;
+
+use crate::config::node::{Node, Value};
+use crate::config::notes::Noted;
+use crate::config::table::Table;
+
+/// A secret that keys a MAC: 32 bytes or more.
+pub(in crate::config) struct LongSecret(pub(in crate::config) SecretSlice<u8>);
+
+/// A secret of visible ASCII, which can stand in a header or a form.
+pub(in crate::config) struct SecretText(pub(in crate::config) SecretString);
+
+/// A PEM file of certificates to trust.
+pub(in crate::config) struct Authorities(pub(in crate::config) PathBuf);
+
+/// A PEM file of one's own certificate chain.
+pub(in crate::config) struct Certificate(pub(in crate::config) PathBuf);
+
+/// A PEM file of one's own private key.
+pub(in crate::config) struct PrivateKey(pub(in crate::config) PathBuf);
+
+/// A public key (or its certificate), PEM, from a file.
+pub(in crate::config) struct PublicKey(pub(in crate::config) Vec<u8>);
+
+const LONG: usize = 32;
+
+impl Value for LongSecret {
+    const WANTED: &'static str = SecretText::WANTED;
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let secret = secret(node)?;
+        if secret.len() < LONG {
+            return Err(node.refuse(
+                format!(
+                    "this secret has {} bytes; it needs {LONG} or more",
+                    secret.len()
+                ),
+                "make one with `openssl rand -hex 32`",
+            ));
+        }
+        Ok(Self(secret.into()))
+    }
+
+    fn schema() -> Json {
+        secret_schema()
+    }
+}
+
+impl Value for SecretText {
+    const WANTED: &'static str =
+        "{ env = \"NAME_OF_A_VARIABLE\" } or { file = \"/path/of/a/file\" }";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let secret = secret(node)?;
+        match String::from_utf8(secret) {
+            Ok(text) if text.chars().all(|c| c.is_ascii_graphic()) => Ok(Self(text.into())),
+            _ => Err(node.refuse(
+                "this secret has spaces, line ends or characters beyond ASCII",
+                "name a variable or file that holds the secret and nothing else",
+            )),
+        }
+    }
+
+    fn schema() -> Json {
+        secret_schema()
+    }
+}
+
+fn secret_schema() -> Json {
+    let source = |name: &str, pattern: &str| {
+        json!({
+            "type": "object",
+            "properties": {name: {"type": "string", "pattern": pattern}},
+            "required": [name],
+            "additionalProperties": false,
+        })
+    };
+    json!({"oneOf": [source("env", "^[A-Za-z_][A-Za-z0-9_]*$"), source("file", ".")]})
+}
+
+/// The secret itself, without the line end that editors put behind it.
+fn secret(node: &Node<'_>) -> Result<Vec<u8>, Noted> {
+    let DeValue::Table(entries) = node.value else {
+        node.hide();
+        let what = format!("`{}` is a secret: it never stands in the config", node.key);
+        return Err(node.refuse(what, format!("write {}", SecretText::WANTED)));
+    };
+    let (secret, _) = Table::inline(node, entries).run(|table| {
+        let names = &["env", "file"];
+        let one = table.exactly_one(names);
+        let env = table.optional::<Variable>("env", "");
+        let file = table.optional::<Content>("file", "");
+        one?;
+        let env = env?.map(|Variable(text)| text.into_bytes());
+        let file = file?.map(|Content(bytes)| bytes);
+        env.or(file).ok_or_else(|| table.lacks(names))
+    });
+    let mut secret = secret?;
+    let end = secret.iter().rposition(|byte| !b"\r\n".contains(byte));
+    secret.truncate(end.map_or(0, |end| end + 1));
+    if secret.is_empty() {
+        let what = format!("what `{}` names is empty", node.key);
+        return Err(node.refuse(what, "put the secret there"));
+    }
+    Ok(secret)
+}
+
+/// The content of an environment variable.
+struct Variable(String);
+
+impl Value for Variable {
+    const WANTED: &'static str = "the name of an environment variable in quotes";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let name = node.text::<Self>()?;
+        if !is_plain_name(name) {
+            node.hide();
+        }
+        if !is_name(name) {
+            let what = "this is no name of an environment variable";
+            return Err(node.refuse(what, "write its name, not the secret itself"));
+        }
+        let found = node.notes.sources().variable(name);
+        found.map(Self).map_err(|error| {
+            let shown = if is_plain_name(name) {
+                name
+            } else {
+                "of this name"
+            };
+            let what = match error {
+                VarError::NotPresent => format!("the environment variable {shown} is not set"),
+                VarError::NotUnicode(_) => format!("the environment variable {shown} is not UTF-8"),
+            };
+            node.refuse(what, "set it, or name another")
+        })
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string"})
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
+}
+
+/// A name that cannot be a secret put there by mistake, so that it may be shown.
+fn is_plain_name(name: &str) -> bool {
+    is_name(name) && name.len() <= 64 && !name.contains(|c: char| c.is_ascii_lowercase())
+}
+
+/// The content of a file.
+struct Content(Vec<u8>);
+
+impl Value for Content {
+    const WANTED: &'static str = "the path of a file in quotes";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        file::<Self>(node).map(|(_, content)| Self(content))
+    }
+
+    fn schema() -> Json {
+        path_schema()
+    }
+}
+
+fn path_schema() -> Json {
+    json!({"type": "string", "minLength": 1})
+}
+
+/// A file's path, and what is in it.
+fn file<T: Value>(node: &Node<'_>) -> Result<(PathBuf, Vec<u8>), Noted> {
+    node.text::<T>()?;
+    let path = node.notes.path(&String::read(node)?);
+    let content = node.notes.sources().file(&path).map_err(|error| {
+        let what = format!("{} cannot be read: {}", path.display(), error.kind());
+        node.refuse(what, "name a file that this user can read")
+    })?;
+    if content.is_empty() {
+        let what = format!("{} is empty", path.display());
+        return Err(node.refuse(what, "put something into it, or name another"));
+    }
+    Ok((path, content))
+}
+
+impl Value for Authorities {
+    const WANTED: &'static str = "the path of a PEM file in quotes, such as \"certs/ca.pem\"";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        certificates::<Self>(node).map(Self)
+    }
+
+    fn schema() -> Json {
+        path_schema()
+    }
+}
+
+impl Value for Certificate {
+    const WANTED: &'static str = "the path of a PEM file in quotes, such as \"certs/server.pem\"";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        certificates::<Self>(node).map(Self)
+    }
+
+    fn schema() -> Json {
+        path_schema()
+    }
+}
+
+fn certificates<T: Value>(node: &Node<'_>) -> Result<PathBuf, Noted> {
+    let (path, content) = file::<T>(node)?;
+    let mut found = CertificateDer::pem_slice_iter(&content).peekable();
+    if found.peek().is_none() || found.any(|certificate| certificate.is_err()) {
+        let what = format!("{} holds no certificates in PEM", path.display());
+        return Err(node.refuse(what, "name a file with -----BEGIN CERTIFICATE-----"));
+    }
+    Ok(path)
+}
+
+impl Value for PrivateKey {
+    const WANTED: &'static str =
+        "the path of a PEM file in quotes, such as \"certs/server-key.pem\"";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let (path, content) = file::<Self>(node)?;
+        if PrivateKeyDer::from_pem_slice(&content).is_err() {
+            let what = format!("{} holds no private key in PEM", path.display());
+            return Err(node.refuse(what, "name a file with -----BEGIN PRIVATE KEY-----"));
+        }
+        Ok(Self(path))
+    }
+
+    fn schema() -> Json {
+        path_schema()
+    }
+}
+
+impl Value for PublicKey {
+    const WANTED: &'static str = "{ file = \"/path/of/a/public-key.pem\" }";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let DeValue::Table(entries) = node.value else {
+            node.hide();
+            let what = format!("`{}` only says where the key is", node.key);
+            return Err(node.refuse(what, format!("write {}", Self::WANTED)));
+        };
+        let content = |table: &mut Table<'_>| table.required("file", "\"key.pem\"", "");
+        let (content, _) = Table::inline(node, entries).run(content);
+        let Content(pem) = content?;
+        if PrivateKeyDer::from_pem_slice(&pem).is_ok() {
+            let what = "this file holds a private key; whoever has it can sign tokens";
+            return Err(node.refuse(what, "name the file of the public key"));
+        }
+        let key = SubjectPublicKeyInfoDer::from_pem_slice(&pem).is_ok();
+        if !key && CertificateDer::from_pem_slice(&pem).is_err() {
+            let what = "this file holds no public key in PEM";
+            return Err(node.refuse(what, "name a file with -----BEGIN PUBLIC KEY-----"));
+        }
+        Ok(Self(pem))
+    }
+
+    fn schema() -> Json {
+        json!({
+            "type": "object",
+            "properties": {"file": path_schema()},
+            "required": ["file"],
+            "additionalProperties": false,
+        })
+    }
+}

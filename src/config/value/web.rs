@@ -1,0 +1,104 @@
+//! URLs that the proxy itself goes to.
+
+use serde_json::{Value as Json, json};
+use url::{Host, Url};
+
+use crate::config::node::{Node, Value};
+use crate::config::notes::Noted;
+
+/// An engine: `https`, `http`, `wss` or `ws` in the file; `https` or `http` here.
+pub(in crate::config) struct EngineUrl(pub(in crate::config) Url);
+
+/// An endpoint: `https` or `http`.
+pub(in crate::config) struct WebUrl(pub(in crate::config) Url);
+
+/// Whether what goes to this URL can be read on the way: `http`, and not to this very machine.
+pub(in crate::config) fn is_plain(url: &Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+impl Value for WebUrl {
+    const WANTED: &'static str = "a URL in quotes, such as \"https://idp.example.com/jwks.json\"";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let url = url::<Self>(node)?;
+        match url.scheme() {
+            "https" | "http" => Ok(Self(url)),
+            scheme => {
+                let what = format!("`{}` cannot be a `{scheme}` URL", node.key);
+                Err(node.refuse(what, "begin it with https://"))
+            }
+        }
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "pattern": "^https?://[^#]+$"})
+    }
+}
+
+impl Value for EngineUrl {
+    const WANTED: &'static str = "a URL in quotes, such as \"https://tenant.eu.qlikcloud.com\"";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let mut url = url::<Self>(node)?;
+        let scheme = match url.scheme() {
+            "https" | "wss" => "https",
+            "http" | "ws" => "http",
+            scheme => {
+                let what = format!("an engine cannot be a `{scheme}` URL");
+                return Err(node.refuse(what, "begin it with https:// or wss://"));
+            }
+        };
+        if url.query().is_some() {
+            node.hide();
+            let what = "an engine's URL has no query";
+            return Err(node.refuse(what, "leave out the `?` and what follows it"));
+        }
+        if url.path().contains("/app/") {
+            let what = "an engine's URL names no app: each socket names its own";
+            return Err(node.refuse(what, "leave out \"/app/\" and what follows it"));
+        }
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&prefix);
+        url.set_scheme(scheme)
+            .map_err(|()| node.mismatch::<Self>())?;
+        Ok(Self(url))
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "pattern": "^(https?|wss?)://[^#?]+$"})
+    }
+}
+
+/// A URL with a host and without what does not belong to any address here.
+fn url<T: Value>(node: &Node<'_>) -> Result<Url, Noted> {
+    let text = node.text::<T>()?;
+    let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
+        if text.contains(['@', '?']) {
+            node.hide();
+        }
+        return Err(node.refuse("this is no URL", format!("write {}", T::WANTED)));
+    };
+    if url.query().is_some() {
+        node.hide();
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        node.hide();
+        let what = "a URL here carries no user and no password";
+        return Err(node.refuse(what, "leave out what stands before the `@`"));
+    }
+    if url.fragment().is_some() {
+        let what = "a URL here has no fragment";
+        return Err(node.refuse(what, "leave out the `#` and what follows it"));
+    }
+    Ok(url)
+}

@@ -1,0 +1,157 @@
+//! What of a browser's request the app is asked about.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::super::cookies;
+use super::super::error::{SessionError, Twice};
+use crate::config::CookieName;
+use crate::id::RouteName;
+
+/// The named cookies and headers of a request, and nothing else of it. It shows itself to nobody:
+/// every value is marked as sensitive.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence(Vec<(HeaderName, HeaderValue)>);
+
+/// Evidence of a route by its SHA-256, so that no cookie is a key of any map.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl Evidence {
+    /// Collects what is named; `None` when nothing of it is there.
+    pub(super) fn collect(
+        request: &HeaderMap,
+        cookies: &[CookieName],
+        headers: &[HeaderName],
+    ) -> Result<Option<Self>, SessionError> {
+        let mut found = Vec::new();
+        found.extend(cookie(request, cookies)?.map(|value| (COOKIE, value)));
+        for name in headers {
+            found.extend(single(request, name)?.map(|value| (name.clone(), value)));
+        }
+        for (_, value) in &mut found {
+            value.set_sensitive(true);
+        }
+        Ok((!found.is_empty()).then_some(Self(found)))
+    }
+
+    /// The headers to ask with.
+    pub(super) fn headers(&self) -> HeaderMap {
+        self.0.iter().cloned().collect()
+    }
+
+    /// Names this evidence on a route.
+    pub(super) fn fingerprint(&self, route: &RouteName) -> Fingerprint {
+        let mut context = Context::new(&SHA256);
+        let mut add = |part: &[u8]| {
+            context.update(&part.len().to_be_bytes());
+            context.update(part);
+        };
+        add(route.as_str().as_bytes());
+        for (name, value) in &self.0 {
+            add(name.as_str().as_bytes());
+            add(value.as_bytes());
+        }
+        let mut print = [0; 32];
+        print.copy_from_slice(context.finish().as_ref());
+        Fingerprint(print)
+    }
+}
+
+/// A `Cookie` header with the named cookies, byte for byte, in the order of the config.
+fn cookie(request: &HeaderMap, names: &[CookieName]) -> Result<Option<HeaderValue>, SessionError> {
+    let mut line = Vec::new();
+    for name in names {
+        let Some(value) = cookies::find(request, name)? else {
+            continue;
+        };
+        if !line.is_empty() {
+            line.extend_from_slice(b"; ");
+        }
+        line.extend_from_slice(name.as_str().as_bytes());
+        line.push(b'=');
+        line.extend_from_slice(value);
+    }
+    // Made of parts of header values, so it always is one.
+    Ok(HeaderValue::from_bytes(&line)
+        .ok()
+        .filter(|line| !line.is_empty()))
+}
+
+fn single(request: &HeaderMap, name: &HeaderName) -> Result<Option<HeaderValue>, SessionError> {
+    let mut values = request.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(SessionError::Ambiguous(Twice::Header));
+    }
+    Ok(first.filter(|value| !value.is_empty()).cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::cookie_name;
+    use super::*;
+
+    const TENANT: HeaderName = HeaderName::from_static("x-tenant");
+
+    fn collect(lines: &[(HeaderName, &'static str)]) -> Result<Option<Evidence>, SessionError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let names = [cookie_name("sid"), cookie_name("csrf")];
+        Evidence::collect(&headers, &names, &[TENANT])
+    }
+
+    fn print(lines: &[(HeaderName, &'static str)]) -> Fingerprint {
+        let evidence = collect(lines).unwrap().unwrap();
+        evidence.fingerprint(&RouteName::new("r"))
+    }
+
+    #[test]
+    fn only_what_is_named_is_collected() {
+        let lines = [
+            (COOKIE, "csrf=\"q\"; theme=dark; sid=a b"),
+            (TENANT, "t"),
+            (HeaderName::from_static("x-other"), "o"),
+        ];
+        let headers = collect(&lines).unwrap().unwrap().headers();
+        assert_eq!(headers.len(), 2);
+        assert_eq!(headers[COOKIE], "sid=a b; csrf=\"q\"");
+        assert_eq!(headers[TENANT], "t");
+        assert!(collect(&[(COOKIE, "theme=dark; sid=")]).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_stands_twice_is_refused() {
+        let cookies = collect(&[(COOKIE, "csrf=1; csrf=2")]);
+        assert_eq!(cookies.unwrap_err(), SessionError::Ambiguous(Twice::Cookie));
+        let headers = collect(&[(TENANT, "t"), (TENANT, "t")]);
+        assert_eq!(headers.unwrap_err(), SessionError::Ambiguous(Twice::Header));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_all_evidence_apart() {
+        let prints = [
+            print(&[(COOKIE, "sid=a")]),
+            print(&[(COOKIE, "sid=b")]),
+            print(&[(COOKIE, "csrf=a")]),
+            print(&[(COOKIE, "sid=a; csrf=b")]),
+            print(&[(COOKIE, "sid=a"), (TENANT, "b")]),
+            print(&[(TENANT, "sid=a")]),
+        ];
+        for (index, one) in prints.iter().enumerate() {
+            assert!(prints[..index].iter().all(|other| other != one));
+        }
+        assert_eq!(prints[3], print(&[(COOKIE, "csrf=b; x=y; sid=a")]));
+        let elsewhere = collect(&[(COOKIE, "sid=a")]).unwrap().unwrap();
+        assert_ne!(prints[0], elsewhere.fingerprint(&RouteName::new("s")));
+    }
+
+    #[test]
+    fn it_shows_itself_to_nobody() {
+        let evidence = collect(&[(COOKIE, "sid=secret"), (TENANT, "secret")]);
+        assert!(!format!("{evidence:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Sessions that the app itself vouches for: its own endpoint is asked with what the browser sent.
+//!
+//! Only the named cookies and headers go there. A yes is a 2xx with a subject, nothing less; it is
+//! kept a moment for further sockets of the same browser, and asked for again as long as one of
+//! them is open. What cannot be asked is never a yes.
+
+mod answer;
+mod desk;
+mod endpoint;
+mod evidence;
+#[cfg(test)]
+mod tests;
+mod vouch;
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+
+use self::desk::Desk;
+use self::endpoint::Endpoint;
+use self::evidence::Evidence;
+use super::error::SessionError;
+use super::{Client, Knock, Session};
+use crate::config::{CookieName, ForwardAuth};
+use crate::id::RouteName;
+
+/// Headers that are not a browser's to send on: credentials of another kind, and the connection's.
+const NEVER_SENT: [HeaderName; 10] = [
+    AUTHORIZATION,
+    CONNECTION,
+    CONTENT_LENGTH,
+    COOKIE,
+    HOST,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// The `forward-auth` check.
+#[derive(Debug)]
+pub(super) struct ForwardAuthCheck {
+    route: RouteName,
+    cookies: Vec<CookieName>,
+    headers: Vec<HeaderName>,
+    desk: Arc<Desk>,
+}
+
+impl ForwardAuthCheck {
+    /// Prepares the check; fails when a header is named that is never passed on.
+    pub(super) fn new(
+        route: &RouteName,
+        config: ForwardAuth,
+        http: &reqwest::Client,
+    ) -> Result<Self, SessionError> {
+        if let Some(header) = config.headers.iter().find(|name| NEVER_SENT.contains(name)) {
+            let words = format!("the header `{header}` is never passed on");
+            return Err(SessionError::Setup(words));
+        }
+        Ok(Self {
+            route: route.clone(),
+            cookies: config.cookies.clone(),
+            headers: config.headers.clone(),
+            desk: Arc::new(Desk::new(Endpoint::new(route, config, http))),
+        })
+    }
+
+    /// Asks the app about a browser; `None` when it carries nothing to ask about. Programs are
+    /// known by bearer tokens alone.
+    pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
+        if knock.client == Client::Program {
+            return Ok(None);
+        }
+        match Evidence::collect(knock.headers, &self.cookies, &self.headers)? {
+            None => Ok(None),
+            Some(evidence) => {
+                let print = evidence.fingerprint(&self.route);
+                self.desk.admit(print, evidence).await.map(Some)
+            }
+        }
+    }
+}
