@@ -11,7 +11,7 @@ import { sessionOf, versions } from './support/enigma.mjs';
 import { until, within } from './support/waiting.mjs';
 
 const REGIONS = 'Revenue by region, millions';
-const CATEGORIES = 'Units by category, thousands';
+const CATEGORIES = 'Margin by category, millions';
 const PIXELS = 2;
 
 describe('the demo in a browser', () => {
@@ -71,12 +71,12 @@ describe('the demo in a browser', () => {
     const regions = await askEngine('Region', 'Sum(Sales)/1000000');
     const bars = await barsDrawn(page, REGIONS, regions.size);
     assertDrawn(bars, regions);
-    const categories = await askEngine('Category', 'Sum(Quantity)/1000');
+    const categories = await askEngine('Category', 'Sum(Margin)/1000000');
     assertDrawn(await barsDrawn(page, CATEGORIES, categories.size), categories);
 
     const [chosen] = [...regions].sort(([, a], [, b]) => b - a)[1];
     await page.mouse.click(bars[1].x, bars[1].y);
-    const narrowed = await askEngine('Category', 'Sum(Quantity)/1000', chosen);
+    const narrowed = await askEngine('Category', 'Sum(Margin)/1000000', chosen);
     await until('the other chart to follow', async () => {
       const drawn = await readBars(page, CATEGORIES);
       return Math.abs(Number(drawn[0]?.value) - Math.max(...narrowed.values())) < 0.06;
