@@ -164,6 +164,22 @@ async fn an_endpoint_that_recovers_in_time_ends_nothing() {
 }
 
 #[tokio::test]
+async fn times_beyond_every_clock_are_taken() {
+    let clock = HeldClock::stop();
+    let server = Server::start(ada()).await;
+    let mut config = config(&server);
+    config.cache = Duration::MAX;
+    config.grace = Duration::MAX;
+    let sessions = route(config);
+    let session = browse(&sessions, "sid=abc").await.unwrap();
+    server.answer(Reply::status(500));
+    recheck(&clock, &server).await;
+    settle().await;
+    assert_eq!(standing(&session), Standing::Valid { until: None });
+    assert!(browse(&sessions, "sid=abc").await.is_ok());
+}
+
+#[tokio::test]
 async fn the_end_moves_on_when_the_app_says_so() {
     let clock = HeldClock::stop();
     let lasting = |hours: u64| {
