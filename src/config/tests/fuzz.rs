@@ -59,6 +59,15 @@ proptest! {
     }
 }
 
+#[test]
+fn any_depth_is_read_or_refused() -> Result<(), TestCaseError> {
+    let deep = 10_000;
+    holds(&format!("a = {}", "[".repeat(deep)))?;
+    holds(&format!("a = {}", "{ a = ".repeat(deep)))?;
+    holds(&format!("a{} = 1", ".a".repeat(deep)))?;
+    holds(&format!("[a{}]", ".a".repeat(deep)))
+}
+
 fn holds(text: &str) -> Result<(), TestCaseError> {
     let Err(mistakes) = parse(text) else {
         let refused = schema::refused(&schema::json(text));

@@ -82,6 +82,41 @@ fn it_demands_what_the_reader_demands() {
     }
 }
 
+#[test]
+fn it_holds_the_rules_between_keys_and_within_values() {
+    let jwks = "jwks = \"https://idp.example/jwks\"";
+    for (from, to) in [
+        ("apps = \"any\"", "apps = \"any\"\napps_claim = \"apps\""),
+        (jwks, &format!("{jwks}\nsecret = {{ env = \"S\" }}")),
+        (jwks, "pem = { file = \"idp.pem\" }\njwks_keep = \"1h\""),
+        ("audience = \"a\"\n", ""),
+        ("kind = \"jwt\"", "kind = \"redis\""),
+        ("{ env = \"KEY\" }", "{ env = \"KEY\", file = \"key\" }"),
+        ("{ env = \"KEY\" }", "\"inline\""),
+        ("[\"https://a.example\"]", "[]"),
+        ("[\"https://a.example\"]", "[\"https://*.example\"]"),
+        ("\"/qlik\"", "\"/qlik/\""),
+        (
+            "\"127.0.0.1:8080\"",
+            "\"127.0.0.1:8080\"\nhead_timeout = \"0s\"",
+        ),
+        (
+            "\"127.0.0.1:8080\"",
+            "\"127.0.0.1:8080\"\ndrain = \"10 sec\"",
+        ),
+        (
+            "\"127.0.0.1:8080\"",
+            "\"127.0.0.1:8080\"\nhead_bytes = \"16KB\"",
+        ),
+        ("\"https://t.example\"", "\"ftp://t.example\""),
+    ] {
+        assert!(BASE.contains(from), "{from}");
+        let text = BASE.replacen(from, to, 1);
+        assert!(parse(&text).is_err(), "{to}");
+        assert!(!refused(&json(&text)).is_empty(), "{to}");
+    }
+}
+
 /// What the schema says against a document.
 pub(super) fn refused(document: &Json) -> Vec<String> {
     let validator = validator();
