@@ -1,1 +1,4 @@
-fn main() {}
+//! The whole proxy, in one process with a tenant that plays Qlik, seen from outside.
+
+mod opening;
+mod support;
