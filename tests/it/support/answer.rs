@@ -50,7 +50,9 @@ impl Answer {
         io: &mut (impl AsyncRead + Unpin),
         read: &mut Vec<u8>,
     ) -> Self {
-        let length = self.header("content-length").map_or(0, |it| it.parse().unwrap());
+        let length = self
+            .header("content-length")
+            .map_or(0, |it| it.parse().unwrap());
         while read.len() < length {
             assert!(io.read_buf(read).await.unwrap() > 0, "half a body");
         }
@@ -74,7 +76,11 @@ impl Answer {
 
     /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
-        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json"),
+            "{self:?}"
+        );
         serde_json::from_str(&self.body).unwrap()
     }
 }

