@@ -103,7 +103,8 @@ impl Meters {
             let direction = [("direction".into(), way.into())];
             let labelled = registry.sub_registry_with_labels(direction.into_iter());
             labelled.register("messages", "Messages relayed", traffic.messages.clone());
-            labelled.register("relayed", "Bytes relayed", traffic.bytes.clone());
+            let bytes = traffic.bytes.clone();
+            labelled.register_with_unit("relayed", "Bytes relayed", Unit::Bytes, bytes);
         }
         let gate = "From the request to the 101, or to the refusal";
         registry.register_with_unit("gate", gate, Unit::Seconds, self.gate.clone());
