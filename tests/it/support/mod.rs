@@ -3,7 +3,9 @@
 mod answer;
 mod browser;
 mod eyes;
+pub(crate) mod frames;
 mod knock;
+mod liar;
 mod log;
 mod portal;
 mod recipe;
@@ -15,12 +17,14 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 pub(crate) use self::answer::Answer;
-pub(crate) use self::browser::Browser;
+pub(crate) use self::browser::{Browser, End};
+pub(crate) use self::eyes::Eyes;
 pub(crate) use self::knock::{Hello, Knock};
+pub(crate) use self::liar::Liar;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
 pub(crate) use self::tokens::{Signer, now};
-pub(crate) use self::world::World;
+pub(crate) use self::world::{World, unique};
 
 /// The page that the routes of the tests belong to.
 pub(crate) const ORIGIN: &str = "https://app.example.com";
