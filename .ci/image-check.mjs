@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { appendFile, chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer } from 'node:https';
@@ -17,10 +18,16 @@ const [root, folder] = process.argv.slice(2);
 const image = JSON.parse(await readFile(join(folder, 'image.json'))).Docker.config;
 const secrets = { identity: newSecret(), session: newSecret(), key: newSecret() };
 const stops = [];
+// The resolver that the image finds: an address of this machine that nobody else has a reason to sit on.
+const RESOLVER = '127.53.53.53';
+const ENGINE = 'engine.test';
 
 try {
   await check();
   console.log('image: ready, resolves, dials a trusted engine and no other, stops clean');
+} catch (error) {
+  console.error(await readFile(join(folder, 'qix-proxy.log'), 'utf8').catch(() => 'the proxy never started'));
+  throw error;
 } finally {
   for (const stop of stops.reverse()) await stop();
 }
@@ -31,6 +38,7 @@ async function check() {
   assert.deepEqual(image.Healthcheck.Test, ['CMD', '/qix-proxy', 'health']);
   assert.equal(image.User, '65532:65532');
 
+  await startResolver();
   const trusted = await startEngine('certs');
   const strange = await startEngine('strangers');
   await furnish(config({ trusted, strange }));
@@ -49,6 +57,7 @@ async function check() {
 /** What a container's runtime brings along, the config and the secrets; and the engine's CA among the roots. */
 async function furnish(text) {
   await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost\n');
+  await writeFile(join(root, 'etc/resolv.conf'), `nameserver ${RESOLVER}\n`);
   await mkdir(join(root, 'run/secrets'), { recursive: true });
   for (const [name, secret] of Object.entries(secrets)) {
     await writeFile(join(root, 'run/secrets', name), `${secret}\n`);
@@ -75,13 +84,33 @@ apps = "any"
 kind = "api-key"
 key = { file = "/run/secrets/key" }
 [route.engine]
-url = "https://localhost:${port}"
+url = "https://${ENGINE}:${port}"
+server_name = "localhost"
 `);
   return `identity_key = { file = "/run/secrets/identity" }
 listen.address = "127.0.0.1:0"
 admin.address = "127.0.0.1:0"
 log.format = "json"
 ${routes.join('')}`;
+}
+
+/** A resolver that knows one name, and its IPv4 address alone. */
+async function startResolver() {
+  const socket = createSocket('udp4');
+  const name = Buffer.from(ENGINE.split('.').map((label) => `${String.fromCharCode(label.length)}${label}`).join('') + '\0');
+  socket.on('message', (query, from) => {
+    const question = query.subarray(12, 12 + name.length + 4);
+    const known = question.subarray(0, name.length).equals(name);
+    const address = known && question.readUInt16BE(name.length) === 1;
+    const head = Buffer.from([...query.subarray(0, 2), 0x81, known ? 0x80 : 0x83, 0, 1, 0, address ? 1 : 0, 0, 0, 0, 0]);
+    const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+    socket.send(Buffer.concat([head, question, ...(address ? [answer] : [])]), from.port, from.address);
+  });
+  await new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.bind(53, RESOLVER, resolve);
+  });
+  stops.push(() => socket.close());
 }
 
 /** An engine that opens a socket for whoever has the key, and no more. */
@@ -112,8 +141,8 @@ async function startProxy() {
     args,
     env: {},
     log: join(folder, 'qix-proxy.log'),
-    listening: ({ fields = {} }) => {
-      if (fields.message === 'listening') doors[fields.door] = fields.address;
+    listening: ({ message, door, address }) => {
+      if (message === 'listening') doors[door] = address;
       return doors.public && doors.admin;
     },
   });
