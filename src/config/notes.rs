@@ -129,7 +129,7 @@ impl<'a> Notes<'a> {
         let remark = |finding: Finding| {
             let mut blots = Cow::Borrowed(&blots);
             if self.text == Text::Broken {
-                blots.to_mut().push(page.values_around(&finding.span));
+                blots.to_mut().push(page.doubtful(&finding.span));
             }
             page.remark(&finding.span, finding.what, finding.instead, &blots)
         };

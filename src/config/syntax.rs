@@ -33,7 +33,7 @@ pub(super) fn remarks(errors: &[Error], page: &Page<'_>) -> Vec<Remark> {
 fn remark(error: &Error, page: &Page<'_>) -> Remark {
     let span = error.span().unwrap_or_default();
     let (what, instead) = said(error.message());
-    let blot = page.values_around(&span);
+    let blot = page.doubtful(&span);
     page.remark(&span, what, instead, slice::from_ref(&blot))
 }
 

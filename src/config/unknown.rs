@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::node::Node;
 use super::notes::Noted;
 use super::read;
-use super::shape::Shape;
+use super::shape::{Homes, Shape};
 
 static SHAPE: LazyLock<Shape> = LazyLock::new(read::shape);
 
@@ -26,6 +26,12 @@ pub(super) fn key(node: &Node<'_>, known: &[&str], table: &str) -> (String, Stri
         None => format!("known here: {}", listed(known)),
     };
     (what, instead)
+}
+
+/// Whether any table knows a key or table of this name.
+pub(super) fn is_key(name: &str) -> bool {
+    let Homes { keys, tables } = SHAPE.homes(name);
+    !keys.is_empty() || !tables.is_empty()
 }
 
 /// Notes that a value is not one of `names`; those in `later` will be, one day.

@@ -139,8 +139,12 @@ fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     let answer = refusal.fault.answer();
     house.meters.refused(refusal.fault);
     let (client, route) = (knock.connection.peer.ip(), &knock.route.name);
-    let ours = answer.status.is_server_error() && refusal.fault != Fault::ShuttingDown;
-    if ours {
+    let engine = matches!(
+        refusal.fault,
+        Fault::EngineBusy | Fault::EngineDown | Fault::EngineRefused | Fault::EngineTimeout
+    );
+    // A credential or session check that fails has been warned of once, where it began.
+    if engine {
         warn!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
     } else {
         info!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");

@@ -19,7 +19,7 @@ use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use self::error::SessionError;
+pub use self::error::{Flaw, Outage, SessionError, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::jwt::JwtCheck;
 use crate::config::SessionCheck;

@@ -166,10 +166,7 @@ fn claim_name(t: &Table<'_>, name: &str, taken: &mut Vec<String>) -> Result<(), 
 }
 
 fn demand_a_bearer_check(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(), Noted> {
-    let takes_bearer = |check: &SessionCheck| match check {
-        SessionCheck::Jwt(_) => true,
-        SessionCheck::ForwardAuth(check) => check.headers.contains(&http::header::AUTHORIZATION),
-    };
+    let takes_bearer = |check: &SessionCheck| matches!(check, SessionCheck::Jwt(_));
     if sessions.iter().any(takes_bearer) {
         return Ok(());
     }

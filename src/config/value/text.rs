@@ -145,6 +145,13 @@ impl Value for HttpHeader {
                 "name them in `cookies`",
             ));
         }
+        if name == header::AUTHORIZATION {
+            return Err(node.refuse(
+                "a browser's websocket cannot carry this header, and a program's bearer token is \
+                 for `kind = \"jwt\"`",
+                "leave it out, or add a [[route.session]] with `kind = \"jwt\"`",
+            ));
+        }
         if is_the_connections_own(&name) {
             return Err(node.refuse(
                 format!("`{name}` belongs to one connection and is never passed on"),

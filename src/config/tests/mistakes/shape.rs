@@ -57,12 +57,7 @@ frobnicate = 1"#,
     },
     Case {
         name: "one bracket too few",
-        edits: &[(
-            r#"[[route]]
-"#,
-            r#"[route]
-"#,
-        )],
+        edits: &[("[[route]]\n", "[route]\n")],
         mistakes: &["4:1 `route` cannot be a table | write [[route]], with two brackets"],
     },
     Case {
@@ -126,8 +121,7 @@ key = { env = "KEY" }
 [route.engine]
 url = "https://t.example"
 "#,
-            r#"route = []
-"#,
+            "route = []\n",
         )],
         mistakes: &["1:9 [[route]] is empty | add [[route]]"],
     },
@@ -179,8 +173,7 @@ key = { env = "KEY" }
 [route.engine]
 url = "https://t.example"
 "#,
-            r#"[[route]]
-"#,
+            "[[route]]\n",
         )],
         mistakes: &[
             r#"4:1 `path` is missing in [[route]] | write `path = "/qlik"`"#,

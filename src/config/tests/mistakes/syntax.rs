@@ -26,11 +26,7 @@ path = "/qlik""#,
     },
     Case {
         name: "a table twice",
-        edits: &[(
-            "[route.engine]",
-            r#"[route.access]
-[route.engine]"#,
-        )],
+        edits: &[("[route.engine]", "[route.access]\n[route.engine]")],
         mistakes: &["18:8 this key or table is written twice | keep one of the two"],
     },
     Case {
