@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use engine_sim::tenant::{self, ClientKind, Tenant};
+use qix_proxy::config::Config;
 
 use super::World;
+use super::world::read;
 
 /// The session of most tests: a cookie with a token under a shared secret.
 const COOKIE: &str = r#"
@@ -169,6 +171,11 @@ impl Recipe {
     ) -> Self {
         self.tenant = Box::new(further);
         self
+    }
+
+    /// The config of a further proxy before the tenant of a world.
+    pub(crate) fn config_for(&self, world: &World) -> Config {
+        read(self, &world.tenant.url(), &world.secrets)
     }
 
     /// Starts it.
