@@ -7,13 +7,20 @@ import { createInterface } from 'node:readline';
 const START_LIMIT = 30_000;
 const STOP_LIMIT = 30_000;
 
+// Programs have a process group of their own, so that Ctrl-C is for whoever started them to pass on: no way out of
+// this process may leave them behind.
+const alive = new Set();
+process.on('exit', () => alive.forEach((child) => child.kill('SIGTERM')));
+
 /**
  * Starts `command` with nothing but `env` in its environment, and waits until `listening` finds an address
  * in a line that it says (given as the JSON it holds, and as it is). `onDeath` is told of an end that nobody asked for.
  */
 export async function startProgram({ name, command, args, env, log, listening, onDeath }) {
   const child = spawn(command, args, { detached: true, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  alive.add(child);
   const program = { name, child, log, stopping: false, ended: endOf(child) };
+  program.ended.then(() => alive.delete(child));
   program.ended.then((how) => program.stopping || onDeath?.(new Error(`${name} ${how}: see ${log}`)));
   try {
     program.address = await firstAddress(program, listening);

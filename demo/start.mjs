@@ -19,7 +19,6 @@ const running = [];
 let stopping;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(0));
-process.on('exit', () => running.forEach(({ child }) => child?.kill('SIGKILL')));
 
 try {
   await start();

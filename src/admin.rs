@@ -2,6 +2,7 @@
 //! otherwise; nothing here names a person.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,10 +45,7 @@ impl Admin {
         let admin = Arc::new(self);
         while let Some(accepted) = stop.run_until_cancelled(admin.listener.accept()).await {
             match accepted {
-                Ok((tcp, _)) => {
-                    let admin = Arc::clone(&admin);
-                    tokio::spawn(async move { admin.serve(tcp).await });
-                }
+                Ok((tcp, _)) => drop(tokio::spawn(Arc::clone(&admin).serve(tcp))),
                 Err(error) => {
                     warn!(%error, "the admin door cannot accept for a moment");
                     sleep(Duration::from_millis(100)).await;
@@ -56,10 +54,10 @@ impl Admin {
         }
     }
 
-    async fn serve(&self, tcp: TcpStream) {
-        let service = service_fn(|request: Request<Incoming>| async move {
-            Ok::<_, Infallible>(self.answer(request.method(), request.uri().path()))
-        });
+    async fn serve(self: Arc<Self>, tcp: TcpStream) {
+        let answer =
+            |request: Request<Incoming>| self.answer(request.method(), request.uri().path());
+        let service = service_fn(|request| ready(Ok::<_, Infallible>(answer(request))));
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(10))

@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! 4 doors   server  admin  telemetry         what the world knocks on
-//! 3 flow    gate  relay  live  record        the story of a connection
+//! 3 flow    gate  relay  live  revoked  record        the story of a connection
 //! 2 hands   tls  session  credential  engine each owns one outside thing, none knows another
 //! 1 pure    config  route  ws  qix  policy   no sockets, no clocks: time is a parameter
-//! 0 words   id  fault  person  injection     the nouns everything else is said in
+//! 0 words   id  fault  person  revocation  injection   the nouns everything else is said in
 //! ```
 
 pub mod admin;
@@ -25,6 +25,8 @@ pub mod proxy;
 pub mod qix;
 pub mod record;
 pub mod relay;
+pub mod revocation;
+pub mod revoked;
 pub mod route;
 pub mod server;
 pub mod session;

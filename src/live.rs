@@ -22,8 +22,14 @@ pub struct Live {
     open: AtomicUsize,
     draining: AtomicBool,
     emptied: Notify,
-    sockets: DashMap<ConnectionId, oneshot::Sender<Cause>>,
+    sockets: DashMap<ConnectionId, Socket>,
     people: DashMap<Owner, Holding>,
+}
+
+#[derive(Debug)]
+struct Socket {
+    person: Person,
+    order: oneshot::Sender<Cause>,
 }
 
 /// A person, told apart from the same name at another issuer.
@@ -73,7 +79,13 @@ impl Live {
             return Err(fault);
         }
         let (sender, order) = oneshot::channel();
-        self.sockets.insert(id, sender);
+        self.sockets.insert(
+            id,
+            Socket {
+                person: person.clone(),
+                order: sender,
+            },
+        );
         let seat = Seat {
             live: Arc::clone(self),
             id,
@@ -91,13 +103,18 @@ impl Live {
     /// Ends every socket, and lets none in any more.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
-        let ids: Vec<ConnectionId> = self.sockets.iter().map(|socket| *socket.key()).collect();
-        for id in ids {
-            if let Some((_, order)) = self.sockets.remove(&id) {
-                // Its relay may be ending already.
-                let _ = order.send(Cause::Drained);
-            }
-        }
+        self.end_where(|_| true, Cause::Drained);
+    }
+
+    /// Ends the sockets of every person that is picked; says how many.
+    pub fn end_where(&self, pick: impl Fn(&Person) -> bool, cause: Cause) -> usize {
+        let picked = self.sockets.iter().filter(|socket| pick(&socket.person));
+        let ids: Vec<ConnectionId> = picked.map(|socket| *socket.key()).collect();
+        let ended = ids.into_iter().filter_map(|id| self.sockets.remove(&id));
+        // Where nobody hears the order, the relay is ending already.
+        ended
+            .filter_map(|(_, socket)| socket.order.send(cause).ok())
+            .count()
     }
 
     /// Whether a drain has begun.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use qix_proxy::config::{Config, System, Warning};
+use qix_proxy::config::{Config, System, Warning, schema};
 use qix_proxy::proxy::Proxy;
 use qix_proxy::telemetry;
 use tokio::runtime::Runtime;
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         Command::Health { address } => block_on(health(address)),
         Command::Run { config } => run(&config),
         Command::Schema => {
-            say(&mut stdout(), "{}");
+            say(&mut stdout(), &format!("{:#}", schema()));
             ExitCode::SUCCESS
         }
     }

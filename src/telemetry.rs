@@ -1,4 +1,4 @@
-//! What the operators see: log lines on standard output, and the numbers in OpenMetrics text.
+//! What the operators see: log lines on standard output, and the numbers in `OpenMetrics` text.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl Metrics {
         Self(registry)
     }
 
-    /// The numbers as OpenMetrics text.
+    /// The numbers as `OpenMetrics` text.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();

@@ -14,7 +14,7 @@ export const apps = new Map([
     ],
     bars: [
       { dimension: 'Region', ...measure('Revenue by region, millions', 'Sum(Sales)/1000000', TENTHS) },
-      { dimension: 'Category', ...measure('Units by category, thousands', 'Sum(Quantity)/1000', TENTHS) },
+      { dimension: 'Category', ...measure('Margin by category, millions', 'Sum(Margin)/1000000', TENTHS) },
     ],
     table: {
       title: 'Products',

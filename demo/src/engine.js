@@ -12,7 +12,14 @@ export function engineUrl(appId) {
 export async function openApp(appId, onClosed) {
   const session = enigma.create({ schema, url: engineUrl(appId) });
   session.on('closed', ({ code, reason }) => onClosed({ code, reason }));
-  const global = await session.open();
-  const app = await global.openDoc(appId);
+  const app = await openedApp(await session.open(), appId);
   return { app, close: () => session.close() };
+}
+
+/** The engine keeps a session a while for whoever comes back; then its app is open already. */
+function openedApp(global, appId) {
+  return global.openDoc(appId).catch((error) => {
+    if (error.code === schema.enums.LocalizedErrorCode.LOCERR_APP_ALREADY_OPEN) return global.getActiveDoc();
+    throw error;
+  });
 }

@@ -53,12 +53,19 @@ async function show(appId) {
 
 function leave() {
   if (!shown) return;
-  const { board, opened } = shown;
+  if (shown.state === 'open') clear(shown);
+  else shown.opened?.close();
   shown = undefined;
-  board?.clear();
-  opened?.close();
   at('board').replaceChildren();
+  at('selections').replaceChildren();
   at('notice').hidden = true;
+  document.body.classList.remove('ended');
+}
+
+/** The charts say good-bye to the engine, and then the socket goes. */
+function clear({ board, opened }) {
+  board.clear();
+  opened.app.getAppLayout().finally(opened.close);
 }
 
 function mark({ appId }) {
@@ -67,7 +74,6 @@ function mark({ appId }) {
 
 /** The other side ended the socket: say so, with the code that it gave. */
 function showEnding({ code, reason }) {
-  shown.board?.clear();
   shown.state = 'closed';
   document.body.classList.add('ended');
   const again = code === 4006 ? ['a', 'Log in again'] : ['button', 'Open again'];

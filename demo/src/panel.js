@@ -1,5 +1,7 @@
 // The evidence beside the charts: what this browser holds, and what the engine was told instead.
 
+const TOLD = ['authorization', 'cookie', 'host'];
+
 /** Lists what a script on this page could find: cookies, storage, the websocket's address. */
 export function showBrowser(list, url) {
   const readable = document.cookie.split(';').map((pair) => pair.split('=')[0].trim()).filter(Boolean);
@@ -11,18 +13,21 @@ export function showBrowser(list, url) {
   ]);
 }
 
-/** Lists the newest upgrade that the engine took, the injected credential first. */
+/** Lists the newest upgrade that the engine took. */
 export async function showEngine(list) {
   const answer = await fetch('/engine-saw');
   if (!answer.ok) return;
   const [newest] = await answer.json();
   if (!newest) return;
-  const secret = newest.headers.filter(({ masked }) => masked);
-  const plain = newest.headers.filter(({ masked }) => !masked);
+  const header = (name) => newest.headers.find((one) => one.name === name);
+  const { value, masked } = header('authorization') ?? { value: 'none' };
+  const rest = newest.headers.map(({ name }) => name).filter((name) => !TOLD.includes(name));
   fill(list, [
     ['Request', `${newest.method} ${newest.path}`],
-    ...secret.map(({ name, value, masked }) => [name, value, `${masked} characters, masked`, 'secret']),
-    ...plain.map(({ name, value }) => [name, value]),
+    ['Authorization', value, masked && `${masked} characters, added by the proxy, masked by the app`, 'secret'],
+    ['Cookie', header('cookie')?.value ?? 'none', 'the browser’s stayed with the proxy'],
+    ['Host', header('host')?.value ?? 'none'],
+    ['Other headers', rest.join(', ')],
   ]);
 }
 

@@ -9,6 +9,7 @@ mod model;
 mod node;
 mod notes;
 mod read;
+mod schema;
 mod shape;
 mod snippet;
 mod sources;
@@ -31,10 +32,11 @@ use self::table::Table;
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, ClientAuth, ClientsWithoutOrigin, Config, Credential,
-    Engine, ForwardAuth, Jwks, Jwt, JwtKeys, Limits, Listen, ListenTls, Log, LogFormat,
+    Engine, ForwardAuth, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen, ListenTls, Log, LogFormat,
     LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, RefusalStyle, RelayLimits,
     Route, SessionCheck,
 };
+pub use schema::schema;
 pub use sources::{Sources, System};
 pub use values::{
     CookieName, CookieNameMistake, Origin, OriginMistake, RoutePath, RoutePathMistake,
@@ -53,7 +55,6 @@ impl Config {
         let folder = origin.parent().unwrap_or(Path::new(""));
         let notes = Notes::new(sources, folder, syntax::damage(&errors));
         let (config, _) = Table::root(&notes, tree.get_ref()).run(read::config);
-        let syntax = errors.iter().map(|error| syntax::remark(error, &page));
-        notes.close(config, syntax.collect(), &page)
+        notes.close(config, syntax::remarks(&errors, &page), &page)
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use serde_json::Value as Json;
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::notes::{Noted, Notes, Span};
 
@@ -39,6 +40,20 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// The value of a key.
+    pub(super) fn new(
+        key: &'a Spanned<DeString<'a>>,
+        value: &'a Spanned<DeValue<'a>>,
+        notes: &'a Notes<'a>,
+    ) -> Self {
+        Self {
+            key: key.get_ref(),
+            span: value.span(),
+            value: value.get_ref(),
+            notes,
+        }
+    }
+
     /// The text, when it is one.
     pub(super) fn text<T: Value>(&self) -> Result<&'a str, Noted> {
         self.value.as_str().ok_or_else(|| self.mismatch::<T>())

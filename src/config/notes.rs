@@ -3,9 +3,13 @@
 //! Mistakes come in with a byte span; they leave sorted, with line, column and snippet. A value
 //! that may be a secret is put under a blot, and no snippet ever shows what is under one.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::DeValue;
 
 use super::mistake::{Mistakes, Remark, Warning};
 use super::snippet::Page;
@@ -105,6 +109,15 @@ impl<'a> Notes<'a> {
         self.blots.borrow_mut().push(span);
     }
 
+    /// Keeps every value out that stands here or in a table here; keys and headers stay.
+    pub(super) fn hide_within(&self, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().for_each(|item| self.hide_within(item)),
+            DeValue::Table(entries) => entries.values().for_each(|value| self.hide_within(value)),
+            _ => self.hide(value.span()),
+        }
+    }
+
     /// What was read, with the warnings; or every mistake, those of the `syntax` among them.
     pub(super) fn close<T>(
         self,
@@ -113,10 +126,17 @@ impl<'a> Notes<'a> {
         page: &Page<'_>,
     ) -> Result<(T, Vec<Warning>), Mistakes> {
         let blots = self.blots.into_inner();
-        let remark =
-            |finding: Finding| page.remark(&finding.span, finding.what, finding.instead, &blots);
+        let remark = |finding: Finding| {
+            let mut blots = Cow::Borrowed(&blots);
+            if self.text == Text::Broken {
+                blots.to_mut().push(page.doubtful(&finding.span));
+            }
+            page.remark(&finding.span, finding.what, finding.instead, &blots)
+        };
         let mut mistakes = syntax;
-        mistakes.extend(self.mistakes.into_inner().into_iter().map(remark));
+        let lines: Vec<usize> = mistakes.iter().map(Remark::line).collect();
+        let found = self.mistakes.into_inner().into_iter().map(remark);
+        mistakes.extend(found.filter(|mistake| !lines.contains(&mistake.line())));
         match read {
             Ok(value) if mistakes.is_empty() => {
                 let warnings = self.warnings.into_inner().into_iter().map(remark);

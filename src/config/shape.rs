@@ -67,25 +67,58 @@ pub(super) struct Kind {
     pub(super) shape: Shape,
 }
 
-impl Shape {
-    /// Every place where a key of this name would be known, as a config names the place.
-    pub(super) fn homes(&self, name: &str) -> Vec<String> {
-        let mut homes = Vec::new();
-        for key in &self.keys {
-            match &key.form {
-                Form::Table(shape) | Form::Tables(shape) => {
-                    if key.name == name {
-                        homes.push(shape.label.clone());
-                    }
-                    homes.extend(shape.homes(name));
-                }
-                Form::Value(_) if key.name == name => homes.push(self.label.clone()),
-                Form::Value(_) => {}
+impl Key {
+    /// Whether a table without it is wrong.
+    pub(super) fn is_required(&self) -> bool {
+        matches!(self.need, Need::Required)
+    }
+
+    /// Where `name` is known, here or below; `label` is the key's own table.
+    fn homes(&self, name: &str, label: &str) -> Homes {
+        let here = |label: &str| (self.name == name).then(|| label.to_owned());
+        match &self.form {
+            Form::Table(shape) | Form::Tables(shape) => {
+                let mut homes = shape.homes(name);
+                homes.tables.extend(here(&shape.label));
+                homes
             }
+            Form::Value(_) => Homes {
+                keys: here(label).into_iter().collect(),
+                tables: Vec::new(),
+            },
+        }
+    }
+}
+
+impl Shape {
+    /// Where a key of this name would be known, each as what to write instead.
+    pub(super) fn homes(&self, name: &str) -> Homes {
+        let mut homes = Homes::default();
+        for key in &self.keys {
+            homes.extend(key.homes(name, &self.label));
         }
         for kind in &self.kinds {
-            homes.extend(kind.shape.homes(name));
+            let Homes { keys, tables } = kind.shape.homes(name);
+            let within = |table| format!("{table} in {}", kind.shape.label);
+            let tables = tables.into_iter().map(within).collect();
+            homes.extend(Homes { keys, tables });
         }
         homes
+    }
+}
+
+/// Where a name is known.
+#[derive(Debug, Default)]
+pub(super) struct Homes {
+    /// The tables that know a value of this name.
+    pub(super) keys: Vec<String>,
+    /// The tables that are called so.
+    pub(super) tables: Vec<String>,
+}
+
+impl Homes {
+    fn extend(&mut self, further: Self) {
+        self.keys.extend(further.keys);
+        self.tables.extend(further.tables);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::mistake::{Remark, Snippet};
 use super::notes::Span;
+use super::unknown;
 
 /// The text of a config file, by lines.
 pub(super) struct Page<'a> {
@@ -34,27 +35,30 @@ impl<'a> Page<'a> {
         let line = self.line_around(at);
         let number = 1 + self.text[..line.start].matches('\n').count();
         let column = 1 + self.text[line.start..at].chars().count();
-        let snippet = self.snippet(&line, &(at..span.end.max(at)), blots);
+        let span = at..span.end.max(at);
+        let comment = self.comment(&line, &span);
+        let blots: Vec<&Span> = blots.iter().chain(&comment).collect();
+        let snippet = self.snippet(&line, &span, &blots);
         Remark::new(self.file, (number, column), snippet).saying(what, instead)
     }
 
-    /// Everything of the span's line but a bare key in front of `=`, or the name in a header: what
+    /// Everything of the span's line behind the known keys and headers that it begins with: what
     /// the parser could not read may be a secret.
-    pub(super) fn values_around(&self, span: &Span) -> Vec<Span> {
+    pub(super) fn doubtful(&self, span: &Span) -> Span {
         let line = self.line_around(self.within(span.start));
         let text = &self.text[line.clone()];
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-. []".contains(c);
-        let front = text.find(|c| !plain(c)).unwrap_or(text.len());
-        let is_key = text[front..].starts_with('=');
-        let is_header = text.starts_with('[') && front == text.len();
-        let before = &self.text[..line.start];
-        let within_text = before.contains("\"\"\"") || before.contains("'''");
-        let shown = match (is_key && !within_text, is_header && !within_text) {
-            (true, _) => front + 1,
-            (_, true) => front,
-            _ => 0,
-        };
-        vec![line.start + shown..line.end]
+        let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
+        let mut shown = 0;
+        while let Some(rest) = text.get(shown..) {
+            let start = rest.find(|c| !" .[]=".contains(c)).unwrap_or(rest.len());
+            shown += start;
+            let word = rest[start..].split(|c| !is_word(c)).next().unwrap_or("");
+            if !unknown::is_key(word) {
+                break;
+            }
+            shown += word.len();
+        }
+        line.start + shown..line.end
     }
 
     /// The line that holds a byte, without its end.
@@ -76,19 +80,35 @@ impl<'a> Page<'a> {
         at
     }
 
-    fn snippet(&self, line: &Span, span: &Span, blots: &[Span]) -> Snippet {
+    /// The comment behind a span of a line: it may be about a secret.
+    fn comment(&self, line: &Span, span: &Span) -> Option<Span> {
+        let mut quote = None;
+        for (offset, character) in self.text.get(span.end..line.end)?.char_indices() {
+            match (quote, character) {
+                (None, '#') => return Some(span.end + offset..line.end),
+                (None, '"' | '\'') => quote = Some(character),
+                (Some(open), _) if open == character => quote = None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn snippet(&self, line: &Span, span: &Span, blots: &[&Span]) -> Snippet {
         let mut snippet = Snippet::default();
+        let is_hidden = |at: usize| blots.iter().any(|blot| blot.contains(&at));
         let mut blotted = false;
         for (offset, character) in self.text[line.clone()].char_indices() {
             let at = line.start + offset;
-            let hidden = blots.iter().any(|blot| blot.contains(&at));
-            if !(hidden && blotted) {
-                let shown = if hidden { BLOT } else { printable(character) };
-                snippet.line.push(shown);
-                snippet.before += usize::from(at < span.start);
-                snippet.marked += usize::from(span.contains(&at));
+            let hidden = is_hidden(at);
+            if hidden && blotted {
+                continue;
             }
             blotted = hidden;
+            let shown = Some(printable(character)).filter(|_| !hidden);
+            snippet.line.push(shown.unwrap_or(BLOT));
+            snippet.before += usize::from(at < span.start);
+            snippet.marked += usize::from(span.contains(&at));
         }
         snippet.cut()
     }
@@ -106,9 +126,5 @@ impl Snippet {
 
 /// Tabs and control characters would move the mark, or the terminal.
 fn printable(character: char) -> char {
-    if character.is_control() {
-        ' '
-    } else {
-        character
-    }
+    Some(character).filter(|c| !c.is_control()).unwrap_or(' ')
 }

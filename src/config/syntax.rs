@@ -2,6 +2,8 @@
 //!
 //! A line that is no TOML may hold a secret anywhere, so only what is surely none is shown.
 
+use std::slice;
+
 use toml::de::Error;
 
 use super::mistake::Remark;
@@ -20,22 +22,34 @@ pub(super) fn damage(errors: &[Error]) -> Text {
     }
 }
 
-/// A syntax error as a remark.
-pub(super) fn remark(error: &Error, page: &Page<'_>) -> Remark {
+/// The syntax errors as remarks: the first of each line, for the others mostly follow from it.
+pub(super) fn remarks(errors: &[Error], page: &Page<'_>) -> Vec<Remark> {
+    let mut remarks: Vec<Remark> = errors.iter().map(|error| remark(error, page)).collect();
+    remarks.sort_by_key(|remark| (remark.line(), remark.column()));
+    remarks.dedup_by_key(|remark| remark.line());
+    remarks
+}
+
+fn remark(error: &Error, page: &Page<'_>) -> Remark {
     let span = error.span().unwrap_or_default();
     let (what, instead) = said(error.message());
-    let blots = page.values_around(&span);
-    page.remark(&span, what, instead, &blots)
+    let blot = page.doubtful(&span);
+    page.remark(&span, what, instead, slice::from_ref(&blot))
 }
 
 fn said(message: &str) -> (String, String) {
-    if message == REPEATED {
-        let what = "this key or table is written twice".to_owned();
-        return (what, "keep one of the two".to_owned());
-    }
-    let instead = match message.split_once(", expected ") {
-        Some((_, expected)) => format!("expected here: {expected}"),
-        None => "write a line of TOML: `key = value`, with texts in quotes".to_owned(),
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let instead = match what {
+        REPEATED => "keep one of the two".to_owned(),
+        "string values must be quoted" => "put the text into quotes: \"…\"".to_owned(),
+        "missing comma between array elements" => {
+            "put `,` between the items, and `]` behind the last".to_owned()
+        }
+        _ if expected.is_empty() => "write `key = value`, with texts in quotes".to_owned(),
+        _ => format!("write here: {expected}"),
     };
-    (format!("this is no TOML: {message}"), instead)
+    if what == REPEATED {
+        return ("this key or table is written twice".to_owned(), instead);
+    }
+    (format!("this is no TOML: {what}"), instead)
 }

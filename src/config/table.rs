@@ -101,26 +101,24 @@ impl<'a> Table<'a> {
         self.node(name).map_or(Ok(default), |node| T::read(&node))
     }
 
-    /// Demands exactly one of these keys.
+    /// Demands that exactly one of these keys is there, and refuses all but the first; it is for
+    /// the reader to find that there is none (see `lacks`).
     pub(super) fn exactly_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
         self.shape.rules.push(Rule::ExactlyOne(names));
-        let there: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| self.has(name))
-            .collect();
-        let all = unknown::either(names);
-        match there.as_slice() {
-            [_] => Ok(()),
-            [] => {
-                let what = format!("{} needs {all}", self.shape.label);
-                Err(self.absent(what, format!("write {all}")))
-            }
-            [first, .., last] => {
-                let what = format!("`{last}` cannot stand beside `{first}`");
-                Err(self.refuse(last, what, format!("keep {all}")))
-            }
-        }
+        let mut there = names.iter().filter(|name| self.has(name));
+        let first = there.next();
+        let refused = there.next_back().zip(first).map(|(last, first)| {
+            let what = format!("`{last}` cannot stand beside `{first}`");
+            self.refuse(last, what, format!("keep {}", unknown::either(names)))
+        });
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Notes that none of these keys is there.
+    pub(super) fn lacks(&self, names: &[&str]) -> Noted {
+        let names = unknown::either(names);
+        let what = format!("{} needs {names}", self.shape.label);
+        self.absent(what, format!("write {names}"))
     }
 
     /// Demands that `name` is there only beside `other`.
@@ -208,12 +206,7 @@ impl<'a> Table<'a> {
 
     fn node(&self, name: &str) -> Option<Node<'a>> {
         let (key, value) = self.entries?.get_key_value(name)?;
-        Some(Node {
-            key: key.get_ref(),
-            span: value.span(),
-            value: value.get_ref(),
-            notes: self.notes,
-        })
+        Some(Node::new(key, value, self.notes))
     }
 
     fn learn<T: Value>(
@@ -244,8 +237,9 @@ impl<'a> Table<'a> {
             if self.known.contains(&&**key.get_ref()) {
                 continue;
             }
-            self.notes.hide(value.span());
-            let (what, instead) = unknown::key(key.get_ref(), &self.known, &self.shape.label);
+            self.notes.hide_within(value);
+            let node = Node::new(key, value, self.notes);
+            let (what, instead) = unknown::key(&node, &self.known, &self.shape.label);
             outcome = Err(self.notes.refuse(key.span(), what, instead));
         }
         outcome

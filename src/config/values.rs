@@ -207,7 +207,11 @@ impl CookieNameMistake {
     /// What to write instead.
     #[must_use]
     pub fn instead(&self) -> String {
-        "write the name alone, such as \"session\" or \"__Host-session\"".to_owned()
+        let example = "such as \"session\" or \"__Host-session\"";
+        match self {
+            Self::Empty => format!("write the cookie's name, {example}"),
+            Self::Forbidden(_) => format!("write the name alone, {example}"),
+        }
     }
 }
 

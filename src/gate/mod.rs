@@ -12,6 +12,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 use tokio::time::Instant;
 
@@ -27,7 +28,8 @@ use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
-use crate::session::{Client, Knock, Sessions};
+use crate::revoked::Revoked;
+use crate::session::{Client, Knock, SessionError, Sessions};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub struct Gate {
     lanes: HashMap<RouteName, Lane>,
     identities: IdentityKey,
     live: Arc<Live>,
+    revoked: Arc<Revoked>,
     meters: Arc<Meters>,
 }
 
@@ -85,6 +88,7 @@ impl Gate {
     pub fn new(
         lanes: Vec<Lane>,
         identities: IdentityKey,
+        revoked: Arc<Revoked>,
         live: Arc<Live>,
         meters: Arc<Meters>,
     ) -> Self {
@@ -96,6 +100,7 @@ impl Gate {
             lanes,
             identities,
             live,
+            revoked,
             meters,
         }
     }
@@ -123,6 +128,7 @@ impl Gate {
         let permit = permit(&route.access, person, target)?;
         let identity = self.identities.identify(route, person, permit.target());
         let (seat, order) = self.live.seat(caller.id, person, &identity)?;
+        self.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -154,6 +160,14 @@ impl Gate {
             },
             engine,
         })
+    }
+
+    /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
+    /// sockets it hits on every route; says how many.
+    pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
+        let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
+        let logout = lane.sessions.logout(token).await?;
+        Ok(self.revoked.revoke(&logout.revocation, logout.remember))
     }
 
     /// Every route's credential outcomes, for telemetry.
@@ -230,13 +244,11 @@ fn for_log(text: &str) -> String {
         .collect()
 }
 
+/// Enough of a hash to tell sessions apart in a log, and too little to be one.
 fn session_hash(session: &SessionId) -> String {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, session.expose().as_bytes());
-    hash.as_ref()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let hash = digest(&SHA256, session.expose().as_bytes());
+    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 /// Why the gate stayed shut: what the client may know, and what the operator should.

@@ -5,9 +5,11 @@
 
 mod call;
 mod denial;
+mod greeting;
 pub mod methods;
 mod target;
 
 pub use call::{Argument, Call, Id, Unreadable};
 pub use denial::Denial;
+pub use greeting::Greeting;
 pub use target::{Document, Target, is_app_id, is_session_app};

@@ -86,6 +86,7 @@ impl Cause {
     }
 
     /// The code the client gets, when the client did not close by itself.
+    #[must_use]
     pub const fn client_code(self) -> CloseCode {
         match self {
             Self::Closed(_) => CloseCode::ENGINE_PROXY,
@@ -99,6 +100,7 @@ impl Cause {
     }
 
     /// The code the engine gets, when the engine did not close by itself.
+    #[must_use]
     pub const fn engine_code(self) -> CloseCode {
         match self {
             Self::Protocol(Side::Engine) => CloseCode::PROTOCOL,

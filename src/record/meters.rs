@@ -1,6 +1,5 @@
 //! The numbers of the whole process. Every label comes from a closed set: ours, or the config's.
 
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -41,6 +40,11 @@ struct OfReason {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfWay {
+    direction: &'static str,
+}
+
 /// The numbers of the whole process.
 #[derive(Debug)]
 pub struct Meters {
@@ -55,16 +59,22 @@ pub struct Meters {
     dial: Histogram,
 }
 
-#[derive(Clone, Debug, Default)]
+/// Counters of one way, taken out of their families once, because every message counts.
+#[derive(Clone, Debug)]
 struct Traffic {
-    messages: Counter<u64, AtomicU64>,
-    bytes: Counter<u64, AtomicU64>,
+    messages: Counter,
+    bytes: Counter,
 }
 
 impl Meters {
     /// Makes the numbers and hangs them into a registry.
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
+        let (messages, bytes) = (Family::default(), Family::default());
+        let traffic = |direction| Traffic {
+            messages: Counter::clone(&messages.get_or_create(&OfWay { direction })),
+            bytes: Counter::clone(&bytes.get_or_create(&OfWay { direction })),
+        };
         let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 15));
         let meters = Self {
             open: Family::default(),
@@ -72,11 +82,13 @@ impl Meters {
             ended: Family::default(),
             refused: Family::default(),
             denied: Family::default(),
-            up: Traffic::default(),
-            down: Traffic::default(),
+            up: traffic("up"),
+            down: traffic("down"),
             gate: seconds(),
             dial: seconds(),
         };
+        registry.register("messages", "Messages relayed", messages);
+        registry.register_with_unit("relayed", "Bytes relayed", Unit::Bytes, bytes);
         meters.register(registry);
         meters
     }
@@ -84,11 +96,8 @@ impl Meters {
     fn register(&self, registry: &mut Registry) {
         registry.register("sockets_open", "Sockets being relayed", self.open.clone());
         registry.register("sockets_opened", "Sockets opened", self.opened.clone());
-        registry.register(
-            "sockets_ended",
-            "Sockets ended, by reason and side",
-            self.ended.clone(),
-        );
+        let ended = "Sockets ended, by reason and side";
+        registry.register("sockets_ended", ended, self.ended.clone());
         registry.register(
             "refused",
             "Requests refused, by reason",

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 pub use self::ended::{Cause, Ended, Side};
 pub use self::meters::{Meters, Way};
 use crate::id::{ConnectionId, RouteName};
 use crate::policy::DenyReason;
+use crate::qix::Greeting;
 
 /// What is known of a socket when it opens; all of it may stand in a log.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub struct Record {
     up: Count,
     down: Count,
     denied: u64,
+    greeting: Option<Greeting>,
     ended: Option<Ended>,
     meters: Arc<Meters>,
 }
@@ -77,6 +79,7 @@ impl Record {
             up,
             down,
             denied: 0,
+            greeting: None,
             ended: None,
             meters,
         }
@@ -97,6 +100,14 @@ impl Record {
     pub fn denied(&mut self, reason: DenyReason) {
         self.denied += 1;
         self.meters.denied(reason);
+    }
+
+    /// Notes how the engine received the socket.
+    pub fn greeted(&mut self, greeting: Greeting) {
+        self.greeting = Some(greeting);
+        if let Greeting::Refused(state) = greeting {
+            warn!(connection = %self.opening.id, state, "the engine will not serve this session");
+        }
     }
 
     /// Notes how it ended.
@@ -125,6 +136,7 @@ impl Drop for Record {
             down.messages = self.down.messages,
             down.bytes = self.down.bytes,
             denied = self.denied,
+            engine.session = self.greeting.map(Greeting::label),
             "socket ended"
         );
     }

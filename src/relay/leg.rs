@@ -32,12 +32,20 @@ pub(super) struct Leg<IO> {
     pub(super) said_close: bool,
     /// The Close that came from this leg.
     pub(super) heard_close: Option<Close>,
-    /// Whether the connection is broken or ended; nothing can be said to it any more.
-    pub(super) gone: bool,
+    pub(super) state: State,
     /// Whether anything came since the last ping.
     pub(super) alive: bool,
-    /// Whether what comes is thrown away, because it can no longer be understood.
-    pub(super) deaf: bool,
+}
+
+/// What can still be done with a leg.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum State {
+    /// What comes is thrown away, because it can no longer be understood.
+    Deaf,
+    /// The connection is broken or ended; nothing can be said to it any more.
+    Gone,
+    /// Everything.
+    Open,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
@@ -53,20 +61,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             farewell: None,
             said_close: false,
             heard_close: None,
-            gone: false,
+            state: State::Open,
             alive: true,
-            deaf: false,
         }
     }
 
+    /// Whether the connection is broken or ended.
+    pub(super) fn is_gone(&self) -> bool {
+        self.state == State::Gone
+    }
+
     /// Whether nothing more is to be read here.
-    pub(super) const fn silent(&self) -> bool {
-        self.gone || self.heard_close.is_some()
+    pub(super) fn silent(&self) -> bool {
+        self.is_gone() || self.heard_close.is_some()
     }
 
     /// Whether the closing handshake is over, or can never be.
     pub(super) fn settled(&self) -> bool {
-        self.gone || (self.said_close && self.heard_close.is_some() && self.backlog.is_empty())
+        self.is_gone() || (self.said_close && self.heard_close.is_some() && self.backlog.is_empty())
     }
 
     /// How many bytes wait to be taken by the peer.
@@ -88,7 +100,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
 
     /// Gives the connection up: the peer sees it break.
     pub(super) fn abort(&mut self) {
-        self.gone = true;
+        self.state = State::Gone;
         self.drop_backlog();
     }
 
@@ -112,7 +124,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
 
     /// Puts bytes on the wire, behind whatever waits already.
     pub(super) fn put(&mut self, cx: &mut Context<'_>, mut bytes: &[u8]) {
-        if self.gone {
+        if self.is_gone() {
             return;
         }
         while self.backlog.is_empty() && !bytes.is_empty() {
@@ -149,7 +161,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
 
     /// Ends the connection in an orderly way.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.gone {
+        if self.is_gone() {
             return Poll::Ready(());
         }
         Pin::new(&mut self.io).poll_shutdown(cx).map(|_| ())
@@ -164,7 +176,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.unflushed || self.gone {
+        if !self.unflushed || self.is_gone() {
             return Poll::Ready(());
         }
         match Pin::new(&mut self.io).poll_flush(cx) {

@@ -5,9 +5,12 @@
 //! that dropping it at any point accounts for the socket.
 
 mod clock;
+mod down;
 mod leg;
 mod pump;
 mod scratch;
+mod speech;
+mod up;
 
 use std::future::{pending, poll_fn};
 use std::time::Duration;

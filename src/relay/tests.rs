@@ -6,6 +6,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::*;
 use crate::config::{Access, Apps, Limits, Methods};
@@ -23,10 +24,10 @@ use crate::ws::{
 
 const LIMITS: RelayLimits = RelayLimits {
     client_message: 4096,
-    idle: Duration::from_secs(1800),
+    idle: Duration::from_mins(30),
     client_ping: Duration::from_secs(20),
     close_grace: Duration::from_secs(5),
-    write_stall: Duration::from_secs(60),
+    write_stall: Duration::from_mins(1),
 };
 const KEY: Mask = Mask([1, 2, 3, 4]);
 
@@ -35,11 +36,11 @@ const KEY: Mask = Mask([1, 2, 3, 4]);
 #[tokio::test(start_paused = true)]
 async fn bytes_pass_verbatim_both_ways() {
     for access in [any(), consumer()] {
-        let mut bench = Bench::new(access);
+        let mut bench = Bench::new(&access);
         let call = bench.call("GetActiveDoc", &json!([]));
         bench.client.write_all(&call).await.unwrap();
         assert_eq!(bench.engine_reads(call.len()).await, call);
-        let answer = message_frame(&[b'x'; 300_000]);
+        let answer = message_frame(&vec![b'x'; 300_000]);
         let (answer_sent, answer_read) = tokio::join!(
             bench.engine.write_all(&answer),
             read_exactly(&mut bench.client, answer.len())
@@ -56,7 +57,7 @@ async fn what_came_with_the_handshakes_comes_first() {
         br#"{"id":1,"handle":-1,"method":"GetActiveDoc","params":[]}"#,
     );
     let greeting = message_frame(b"{}");
-    let mut bench = Bench::with(any(), Some(LIMITS.client_ping), &call[..20], &greeting);
+    let mut bench = Bench::with(&any(), Some(LIMITS.client_ping), &call[..20], &greeting);
     bench.client.write_all(&call[20..]).await.unwrap();
     assert_eq!(bench.engine_reads(call.len()).await, call);
     assert_eq!(bench.client_reads(greeting.len()).await, greeting);
@@ -64,7 +65,7 @@ async fn what_came_with_the_handshakes_comes_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denied_call_is_answered_and_the_session_goes_on() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     let denied = bench.call("DoReload", &json!([]));
     let allowed = bench.call("GetActiveDoc", &json!([]));
     bench
@@ -84,7 +85,7 @@ async fn a_denied_call_is_answered_and_the_session_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_held_message_lets_control_frames_by_and_goes_on_whole() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     let text = br#"{"id":1,"handle":-1,"method":"GetActiveDoc","params":[]}"#;
     let (first, last) = (masked(0x01, &text[..10]), masked(0x80, &text[10..]));
     let ping = ping_frame(b"between", Some(KEY));
@@ -102,7 +103,7 @@ async fn a_held_message_lets_control_frames_by_and_goes_on_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn our_answer_waits_for_the_end_of_the_engines_message_and_our_ping_for_its_frame() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     let mut first = message_frame(&[b'a'; 100]);
     first[0] = 0x01;
     let mut last = message_frame(&[b'b'; 100]);
@@ -111,7 +112,7 @@ async fn our_answer_waits_for_the_end_of_the_engines_message_and_our_ping_for_it
     assert_eq!(bench.client_reads(50).await, first[..50]);
     let denied = bench.call("DoReload", &json!([]));
     bench.client.write_all(&denied).await.unwrap();
-    tokio::time::sleep(LIMITS.client_ping + Duration::from_secs(1)).await;
+    sleep(LIMITS.client_ping + Duration::from_secs(1)).await;
     bench
         .engine
         .write_all(&[&first[50..], &last].concat())
@@ -127,12 +128,25 @@ async fn our_answer_waits_for_the_end_of_the_engines_message_and_our_ping_for_it
     assert_eq!(bench.client_message().await["error"]["code"], 5);
 }
 
+#[tokio::test(start_paused = true)]
+async fn denied_calls_do_not_pile_up_behind_an_engine_message_that_does_not_end() {
+    let mut bench = Bench::new(&consumer());
+    let mut first = message_frame(b"begun");
+    first[0] = 0x01;
+    bench.engine.write_all(&first).await.unwrap();
+    bench.client_reads(first.len()).await;
+    let denied = bench.call("DoReload", &json!([]));
+    let flood = denied.repeat((1 << 20) / denied.len());
+    let pushed = timeout(Duration::from_secs(5), bench.client.write_all(&flood)).await;
+    assert!(pushed.is_err(), "the client is held back");
+}
+
 // === keep-alive ===
 
 #[tokio::test(start_paused = true)]
 async fn pongs_to_our_own_pings_are_swallowed_and_others_pass() {
-    let mut bench = Bench::new(any());
-    tokio::time::sleep(LIMITS.client_ping).await;
+    let mut bench = Bench::new(&any());
+    sleep(LIMITS.client_ping).await;
     let (opcode, tag) = bench.client_frame().await;
     assert_eq!(opcode, Opcode::Ping);
     let (opcode, engine_tag) = bench.engine_frame().await;
@@ -157,7 +171,7 @@ async fn pongs_to_our_own_pings_are_swallowed_and_others_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_must_not_be_pinged_never_is() {
-    let mut bench = Bench::with(any(), None, b"", b"");
+    let mut bench = Bench::with(&any(), None, b"", b"");
     bench
         .client
         .write_all(&ping_frame(b"hello", Some(KEY)))
@@ -172,7 +186,7 @@ async fn an_engine_that_must_not_be_pinged_never_is() {
         .write_all(&pong_frame(b"unasked", Some(KEY)))
         .await
         .unwrap();
-    tokio::time::sleep(3 * LIMITS.client_ping / 2).await;
+    sleep(3 * LIMITS.client_ping / 2).await;
     let call = bench.call("GetActiveDoc", &json!([]));
     bench.client.write_all(&call).await.unwrap();
     assert_eq!(
@@ -184,7 +198,7 @@ async fn an_engine_that_must_not_be_pinged_never_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_answers_no_ping_is_gone() {
-    let mut bench = Bench::new(any());
+    let mut bench = Bench::new(&any());
     assert_eq!(
         bench.engine_close().await,
         Close::Code(CloseCode::GOING_AWAY)
@@ -198,7 +212,7 @@ async fn a_client_that_answers_no_ping_is_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn idleness_ends_the_socket_though_pings_are_answered() {
-    let mut bench = Bench::new(any());
+    let mut bench = Bench::new(&any());
     loop {
         let (opcode, payload) = bench.client_frame().await;
         if opcode == Opcode::Close {
@@ -227,7 +241,7 @@ async fn idleness_ends_the_socket_though_pings_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clients_close_and_the_engines_answer_pass() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     let close = close_frame(CloseCode::NORMAL, "done", Some(KEY));
     bench.client.write_all(&close).await.unwrap();
     assert_eq!(bench.engine_reads(close.len()).await, close);
@@ -242,7 +256,7 @@ async fn a_clients_close_and_the_engines_answer_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_does_not_answer_a_close_is_not_waited_for() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     bench
         .client
         .write_all(&close_frame(CloseCode(3001), "", Some(KEY)))
@@ -263,7 +277,7 @@ async fn the_engines_codes_pass_but_those_that_enigma_swallows() {
         (b"\x01", 4200),
     ];
     for (payload, expected) in table {
-        let mut bench = Bench::new(consumer());
+        let mut bench = Bench::new(&consumer());
         let mut close = ping_frame(payload, None);
         close[0] = 0x88;
         bench.engine.write_all(&close).await.unwrap();
@@ -285,12 +299,12 @@ async fn the_engines_codes_pass_but_those_that_enigma_swallows() {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_vanishes_is_told_between_frames_and_breaks_off_within_one() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     drop(bench.engine);
     bench.engine = duplex(1).0;
     assert_eq!(bench.client_close().await, Close::Code(CloseCode::NETWORK));
 
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     bench
         .engine
         .write_all(&message_frame(&[b'x'; 100])[..50])
@@ -311,7 +325,7 @@ async fn an_engine_that_vanishes_is_told_between_frames_and_breaks_off_within_on
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_vanishes_within_a_frame_breaks_the_engines_leg() {
-    let mut bench = Bench::new(any());
+    let mut bench = Bench::new(&any());
     bench
         .client
         .write_all(&masked(0x81, &[b'x'; 100])[..50])
@@ -332,13 +346,13 @@ async fn a_client_that_vanishes_within_a_frame_breaks_the_engines_leg() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_expires_closes_after_the_frame_that_is_on_its_way() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     let frame = message_frame(&[b'x'; 100]);
     bench.engine.write_all(&frame[..50]).await.unwrap();
     bench.client_reads(50).await;
     let until = Some(Instant::now() + Duration::from_secs(7));
     bench.standing.send(Standing::Valid { until }).unwrap();
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    sleep(Duration::from_secs(8)).await;
     bench.engine.write_all(&frame[50..]).await.unwrap();
     bench
         .engine
@@ -359,7 +373,7 @@ async fn a_session_that_expires_closes_after_the_frame_that_is_on_its_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_that_never_ends_is_cut_after_the_grace() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     bench
         .engine
         .write_all(&message_frame(&[b'x'; 100])[..50])
@@ -375,7 +389,7 @@ async fn a_frame_that_never_ends_is_cut_after_the_grace() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_closes_with_4003() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     bench.live.drain();
     assert_eq!(
         bench.client_close().await,
@@ -407,7 +421,7 @@ async fn a_drain_closes_with_4003() {
 #[tokio::test(start_paused = true)]
 async fn a_message_over_the_limit_is_refused_on_every_route() {
     for access in [any(), consumer()] {
-        let mut bench = Bench::new(access);
+        let mut bench = Bench::new(&access);
         let call = bench.call("GetActiveDoc", &json!([]));
         let big = masked(0x81, &vec![b' '; LIMITS.client_message + 1]);
         bench
@@ -427,7 +441,7 @@ async fn a_message_over_the_limit_is_refused_on_every_route() {
 
 #[tokio::test(start_paused = true)]
 async fn endless_empty_fragments_are_refused() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     bench.client.write_all(&masked(0x01, b"")).await.unwrap();
     let empty = masked(0x00, b"").repeat(2000);
     let (_, ended) = tokio::join!(bench.client.write_all(&empty), bench.task);
@@ -436,7 +450,7 @@ async fn endless_empty_fragments_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn broken_frames_end_the_socket_with_1002() {
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     bench
         .client
         .write_all(&message_frame(b"unmasked"))
@@ -448,7 +462,7 @@ async fn broken_frames_end_the_socket_with_1002() {
         Cause::Protocol(Side::Client)
     );
 
-    let mut bench = Bench::new(consumer());
+    let mut bench = Bench::new(&consumer());
     bench
         .engine
         .write_all(&masked(0x81, b"masked"))
@@ -460,9 +474,9 @@ async fn broken_frames_end_the_socket_with_1002() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_takes_nothing_is_cut_and_costs_one_scratch() {
-    let mut bench = Bench::new(any());
+    let mut bench = Bench::new(&any());
     let flood = message_frame(&vec![b'x'; 10 << 20]);
-    let pushed = tokio::time::timeout(Duration::from_secs(30), bench.engine.write_all(&flood));
+    let pushed = timeout(Duration::from_secs(30), bench.engine.write_all(&flood));
     assert!(
         pushed.await.is_err(),
         "the engine is held back, not buffered"
@@ -490,12 +504,12 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(access: Access) -> Self {
+    fn new(access: &Access) -> Self {
         Self::with(access, Some(LIMITS.client_ping), b"", b"")
     }
 
     fn with(
-        access: Access,
+        access: &Access,
         ping: Option<Duration>,
         client_early: &[u8],
         engine_early: &[u8],
@@ -515,7 +529,7 @@ impl Bench {
         let (seat, order) = live.seat(ConnectionId(1), &person, &identity).unwrap();
         let (standing, watch) = watch::channel(Standing::Valid { until: None });
         let terms = Terms {
-            permit: permit(&access, &person, &target).unwrap(),
+            permit: permit(access, &person, &target).unwrap(),
             limits: LIMITS,
             engine_ping: ping,
             compression: Compression::None,

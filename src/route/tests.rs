@@ -15,7 +15,7 @@ use crate::qix::Document;
 fn route(name: &str, path: &[&str], hosts: &[&str]) -> Arc<Route> {
     Arc::new(Route {
         name: RouteName::new(name),
-        path: RoutePath::of(path),
+        path: RoutePath::parse(&format!("/{}", path.join("/"))).unwrap(),
         hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
         origins: Vec::new(),
         clients_without_origin: ClientsWithoutOrigin::Refuse,

@@ -1,5 +1,6 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
+mod logout;
 mod reply;
 mod upgrade;
 
@@ -105,9 +106,7 @@ impl Server {
             match accepted {
                 Ok((tcp, connection)) => {
                     pause = FIRST_PAUSE;
-                    let server = Arc::clone(&server);
-                    let stop = stop.clone();
-                    tokio::spawn(async move { server.serve(tcp, connection, stop).await });
+                    tokio::spawn(Arc::clone(&server).serve(tcp, connection, stop.clone()));
                 }
                 Err(error) => {
                     warn!(%error, "no connection can be accepted for a moment");
@@ -132,7 +131,12 @@ impl Server {
         ))
     }
 
-    async fn serve(&self, tcp: TcpStream, connection: Connection, stop: CancellationToken) {
+    async fn serve(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        connection: Connection,
+        stop: CancellationToken,
+    ) {
         let peer = connection.peer;
         let io = match self.secure(tcp).await {
             Ok(io) => io,
@@ -191,6 +195,7 @@ impl Server {
                 };
                 upgrade::open(&self.house, request, knock).await
             }
+            Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
             door => reply::small(&found.route, &door, request.method(), request.headers()),
         })
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
@@ -140,8 +139,12 @@ fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     let answer = refusal.fault.answer();
     house.meters.refused(refusal.fault);
     let (client, route) = (knock.connection.peer.ip(), &knock.route.name);
-    let ours = answer.status.is_server_error() && refusal.fault != Fault::ShuttingDown;
-    if ours {
+    let engine = matches!(
+        refusal.fault,
+        Fault::EngineBusy | Fault::EngineDown | Fault::EngineRefused | Fault::EngineTimeout
+    );
+    // A credential or session check that fails has been warned of once, where it began.
+    if engine {
         warn!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
     } else {
         info!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
@@ -179,7 +182,7 @@ async fn take_over(upgrade: OnUpgrade) -> Option<End<ClientIo>> {
 }
 
 async fn close(client: End<ClientIo>, fault: Fault) {
-    let early = Bytes::from(client.early).to_vec();
+    let early = client.early.to_vec();
     let mut socket =
         WebSocketStream::from_partially_read(client.io, early, Role::Server, None).await;
     let code = fault.answer().close;

@@ -44,13 +44,24 @@ mod tests {
     #[tokio::test]
     async fn the_work_goes_on_when_its_caller_leaves() {
         let (go, gate) = oneshot::channel();
-        let flight = Flight::launch(async { gate.await.unwrap() });
-        let leaving = tokio::spawn(flight.clone().land());
+        let (done, seen) = oneshot::channel();
+        let flight = Flight::launch(async { done.send(gate.await.unwrap()) });
+        let leaving = tokio::spawn(flight.land());
         tokio::task::yield_now().await;
         leaving.abort();
         assert!(leaving.await.is_err());
+        go.send(7).unwrap();
+        assert_eq!(seen.await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_get_the_outcome() {
+        let (go, gate) = oneshot::channel();
+        let flight = Flight::launch(async { gate.await.unwrap() });
+        let waiting = tokio::spawn(flight.clone().land());
         assert!(!flight.is_over());
         go.send(7).unwrap();
+        assert_eq!(waiting.await.unwrap(), Some(7));
         assert_eq!(flight.clone().land().await, Some(7));
         assert!(flight.is_over());
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// Further ahead than any socket lives, and near enough that no clock overflows.
-const HORIZON: Duration = Duration::from_hours(30 * 365 * 24);
+pub(super) const HORIZON: Duration = Duration::from_hours(30 * 365 * 24);
 
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug)]

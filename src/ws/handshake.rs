@@ -119,7 +119,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Handshake::read(&request.body(()).unwrap().into_parts().0)
+        let request = request.body(()).map_err(|_| Fault::NotFound)?;
+        Handshake::read(&request.into_parts().0)
     }
 
     #[test]

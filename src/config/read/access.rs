@@ -17,7 +17,8 @@ pub(super) fn access(t: &mut Table<'_>) -> Result<Access, Noted> {
         "apps_claim",
         "The claim that lists a person's apps, by name or JSON pointer.",
     );
-    let one = t.exactly_one(&["apps", "apps_claim"]);
+    let names = &["apps", "apps_claim"];
+    let one = t.exactly_one(names);
     let methods = t.or(
         "methods",
         defaults::METHODS,
@@ -26,10 +27,8 @@ pub(super) fn access(t: &mut Table<'_>) -> Result<Access, Noted> {
     let session_apps = t.or("session_apps", false, "Whether session apps may be made.");
     one?;
     let listed = apps?.map(|AppList(apps)| apps);
-    let apps = match claim? {
-        Some(claim) => Apps::Claimed(claim),
-        None => listed.unwrap_or(Apps::Listed(Vec::new())),
-    };
+    let claimed = claim?.map(Apps::Claimed);
+    let apps = listed.or(claimed).ok_or_else(|| t.lacks(names))?;
     let session_apps = session_apps?;
     if apps == Apps::Listed(Vec::new()) && !session_apps {
         let what = "`apps` is empty, so nobody can open anything";

@@ -7,7 +7,7 @@ use crate::config::defaults;
 use crate::config::model::{ApiKey, Credential, LookupField, OAuth, OAuthImpersonation};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
-use crate::config::value::{Positive, SecretText, WebUrl};
+use crate::config::value::{Positive, SecretText, WebUrl, is_plain};
 use crate::person::ClaimPath;
 
 const LATER: [&str; 8] = [
@@ -22,7 +22,10 @@ const LATER: [&str; 8] = [
 ];
 
 /// The credential; the token endpoint is by default at the engine's own origin.
-pub(super) fn credential(t: &mut Table<'_>, engine: Option<&Url>) -> Result<Credential, Noted> {
+pub(super) fn credential(
+    t: &mut Table<'_>,
+    engine: Result<&Url, Noted>,
+) -> Result<Credential, Noted> {
     let readers = [
         Reader {
             name: "oauth-impersonation",
@@ -54,11 +57,11 @@ fn api_key(t: &mut Table<'_>) -> Result<Credential, Noted> {
     Ok(Credential::ApiKey(ApiKey { key }))
 }
 
-fn impersonation(t: &mut Table<'_>, engine: Option<&Url>) -> Result<Credential, Noted> {
+fn impersonation(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Credential, Noted> {
     let oauth = oauth(t, engine);
     let user = t.required_table(
         "user",
-        "user = { field = \"subject\", claim = \"sub\" }",
+        "field = \"subject\"",
         "How Qlik finds the person.",
         user,
     );
@@ -87,7 +90,7 @@ fn user(t: &mut Table<'_>) -> Result<(LookupField, ClaimPath), Noted> {
     Ok((field?, claim?))
 }
 
-fn oauth(t: &mut Table<'_>, engine: Option<&Url>) -> Result<OAuth, Noted> {
+fn oauth(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<OAuth, Noted> {
     let client_id = t.required("client_id", "\"…\"", "The OAuth client's id.");
     let client_secret = t.required(
         "client_secret",
@@ -111,25 +114,29 @@ fn oauth(t: &mut Table<'_>, engine: Option<&Url>) -> Result<OAuth, Noted> {
         client_id: client_id?,
         client_secret,
         client_auth: client_auth?,
-        token_url: token_url?.ok_or_else(|| t.absent("`token_url` is missing", "write it"))?,
+        token_url: token_url?,
         scope: scope?,
         timeout: timeout?.0,
     })
 }
 
-/// `None` only where the engine's URL is not known.
-fn token_url(t: &mut Table<'_>, engine: Option<&Url>) -> Result<Option<Url>, Noted> {
+fn token_url(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Url, Noted> {
     let written: Result<Option<WebUrl>, _> = t.optional(
         "token_url",
         "The token endpoint; by default /oauth/token at the engine's origin.",
     );
     let allow_http = allow_http(t);
-    let url = match written? {
-        Some(WebUrl(url)) => Some(url),
-        None => engine.and_then(|engine| engine.join(defaults::TOKEN_PATH).ok()),
-    };
-    if let Some(url) = &url {
-        refuse_plain(t, "token_url", url, allow_http)?;
+    if let Some(WebUrl(url)) = written? {
+        refuse_plain(t, "token_url", &url, allow_http)?;
+        return Ok(url);
+    }
+    let mut url = engine?.clone();
+    url.set_path(defaults::TOKEN_PATH);
+    if is_plain(&url) && !allow_http? {
+        return Err(t.absent(
+            "the client's secret would go to the engine's origin over plain http",
+            "write `token_url`, or `allow_http = true` in this table if that way is trusted",
+        ));
     }
     Ok(url)
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::{access, credential, engine, session};
 use crate::config::defaults;
-use crate::config::model::{ClientsWithoutOrigin, RelayLimits, Route, SessionCheck};
+use crate::config::model::{ClientsWithoutOrigin, RefusalStyle, RelayLimits, Route, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{HostName, OneOrMore, Positive, Size};
@@ -26,18 +26,8 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         "[\"https://app.example.com\"]",
         "Who may open a websocket here: scheme, host and port exactly as a browser sends them.",
     );
-    let clients = t.or(
-        "clients_without_origin",
-        defaults::CLIENTS,
-        "Clients that send no Origin are no browsers: \"refuse\" them, or admit them by \
-         `Authorization: Bearer` (\"bearer\"), never by cookie.",
-    );
-    let refusal = t.or(
-        "refusal",
-        defaults::REFUSAL,
-        "A page cannot read the status of a failed upgrade: \"accept-then-close\" tells it why by \
-         close code; \"status\" answers with the status alone.",
-    );
+    let clients = clients(t);
+    let refusal = refusal(t);
     let sessions = t.required_tables(
         "session",
         "kind = \"jwt\"",
@@ -50,18 +40,22 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         "2: what may they open and do?",
         access::access,
     );
-    let mut url = None;
+    let mut found = None;
     let engine = t.required_table(
         "engine",
         "url = \"https://tenant.eu.qlikcloud.com\"",
         "4: which Qlik?",
-        |t| engine::engine(t, &mut url),
+        |t| engine::engine(t, &mut found),
     );
+    let url = match &engine {
+        Ok(engine) => Ok(&engine.url),
+        Err(noted) => found.as_ref().ok_or(*noted),
+    };
     let credential = t.required_table(
         "credential",
         "kind = \"api-key\"",
         "3: as whom does the engine see them?",
-        |t| credential::credential(t, url.as_ref()),
+        |t| credential::credential(t, url),
     );
     let limits = t.table("limits", "Limits of a relayed socket.", limits);
     if let (Ok(ClientsWithoutOrigin::Bearer), Ok(sessions)) = (clients, &sessions) {
@@ -82,6 +76,24 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         engine: engine?,
         limits: limits?,
     })
+}
+
+fn clients(t: &mut Table<'_>) -> Result<ClientsWithoutOrigin, Noted> {
+    t.or(
+        "clients_without_origin",
+        defaults::CLIENTS,
+        "Clients that send no Origin are no browsers: \"refuse\" them, or admit them by \
+         `Authorization: Bearer` (\"bearer\"), never by cookie.",
+    )
+}
+
+fn refusal(t: &mut Table<'_>) -> Result<RefusalStyle, Noted> {
+    t.or(
+        "refusal",
+        defaults::REFUSAL,
+        "A page cannot read the status of a failed upgrade: \"accept-then-close\" tells it why by \
+         close code; \"status\" answers with the status alone.",
+    )
 }
 
 /// Where a route stands.
@@ -108,8 +120,8 @@ fn place(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Place, Noted> {
     let hosts: Vec<String> = hosts.into_iter().map(|HostName(host)| host).collect();
     let name = name.unwrap_or_else(|| path.to_string());
     let taken = &mut *taken.borrow_mut();
-    claim_name(t, &name, &mut taken.names)?;
     claim_path(t, &path, &hosts, &mut taken.paths)?;
+    claim_name(t, &name, &mut taken.names)?;
     Ok(Place {
         name: RouteName::new(name),
         path,
@@ -154,10 +166,7 @@ fn claim_name(t: &Table<'_>, name: &str, taken: &mut Vec<String>) -> Result<(), 
 }
 
 fn demand_a_bearer_check(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(), Noted> {
-    let takes_bearer = |check: &SessionCheck| match check {
-        SessionCheck::Jwt(_) => true,
-        SessionCheck::ForwardAuth(check) => check.headers.contains(&http::header::AUTHORIZATION),
-    };
+    let takes_bearer = |check: &SessionCheck| matches!(check, SessionCheck::Jwt(_));
     if sessions.iter().any(takes_bearer) {
         return Ok(());
     }

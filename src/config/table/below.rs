@@ -181,7 +181,7 @@ impl<'a> Table<'a> {
     fn look_away(&mut self) {
         for (key, value) in self.entries.into_iter().flatten() {
             if key.get_ref() != "kind" {
-                self.notes.hide(value.span());
+                self.notes.hide_within(value);
             }
         }
         self.entries = None;
@@ -190,7 +190,22 @@ impl<'a> Table<'a> {
 
 /// Whatever stands where a table is wanted may be a secret.
 fn no_table(node: &Node<'_>, label: &str) -> Noted {
-    node.hide();
     let what = format!("`{}` cannot be {}", node.key, described(node.value));
+    if let Some(brackets) = other_brackets(node) {
+        return node.refuse(what, format!("write {label}, with {brackets}"));
+    }
+    node.hide();
     node.refuse(what, format!("write {label} above its keys"))
+}
+
+/// For a header with one bracket too many or too few.
+fn other_brackets(node: &Node<'_>) -> Option<&'static str> {
+    match node.value {
+        DeValue::Table(_) => Some("two brackets"),
+        DeValue::Array(items) => items
+            .iter()
+            .all(|item| item.get_ref().is_table())
+            .then_some("one bracket"),
+        _ => None,
+    }
 }

@@ -16,6 +16,28 @@ pub(super) struct StandIn;
 /// What every secret holds; no mistake may ever show it.
 pub(super) const SECRET: &str = "0e9a3ed9c5a5bb70b9b0cb8b2f9e1c0f5de4e9a3ed9c5a5bb70b9b0cb8b2f9e1";
 
+/// A small good config.
+pub(super) const BASE: &str = r#"identity_key = { env = "IDENTITY" }
+[listen]
+address = "127.0.0.1:8080"
+[[route]]
+path = "/qlik"
+origins = ["https://a.example"]
+[[route.session]]
+kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+[route.access]
+apps = "any"
+[route.credential]
+kind = "api-key"
+key = { env = "KEY" }
+[route.engine]
+url = "https://t.example"
+"#;
+
 static PAIR: LazyLock<CertifiedKey<KeyPair>> =
     LazyLock::new(|| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
 

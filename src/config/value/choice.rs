@@ -20,7 +20,7 @@ pub(in crate::config) trait Choice: Copy + PartialEq + 'static {
 }
 
 impl<C: Choice> Value for C {
-    const WANTED: &'static str = "one of the known words, in quotes";
+    const WANTED: &'static str = "a word that `qix-proxy schema` lists, in quotes";
 
     fn read(node: &Node<'_>) -> Result<Self, Noted> {
         let names: Vec<&str> = C::WORDS.iter().map(|(name, _)| *name).collect();
@@ -97,4 +97,5 @@ impl Choice for Algorithm {
         ("HS384", Self::HS384),
         ("HS512", Self::HS512),
     ];
+    const LATER: &'static [&'static str] = &["ES256K", "ES512"];
 }

@@ -95,12 +95,7 @@ impl Value for BTreeMap<String, Place> {
         let mut claims = Self::new();
         let mut outcome = Ok(());
         for (name, value) in node.table::<Self>()? {
-            let node = Node {
-                key: name.get_ref(),
-                span: value.span(),
-                value: value.get_ref(),
-                notes: node.notes,
-            };
+            let node = Node::new(name, value, node.notes);
             match claim(&node) {
                 Ok(place) => drop(claims.insert(name.get_ref().to_string(), place)),
                 Err(noted) => outcome = Err(noted),

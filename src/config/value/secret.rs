@@ -95,13 +95,14 @@ fn secret(node: &Node<'_>) -> Result<Vec<u8>, Noted> {
         return Err(node.refuse(what, format!("write {}", SecretText::WANTED)));
     };
     let (secret, _) = Table::inline(node, entries).run(|table| {
-        table.exactly_one(&["env", "file"])?;
-        let env = table.optional::<Variable>("env", "")?;
-        let file = table.optional::<Content>("file", "")?;
-        let content = env.map(|Variable(text)| text.into_bytes());
-        Ok(content
-            .or(file.map(|Content(bytes)| bytes))
-            .unwrap_or_default())
+        let names = &["env", "file"];
+        let one = table.exactly_one(names);
+        let env = table.optional::<Variable>("env", "");
+        let file = table.optional::<Content>("file", "");
+        one?;
+        let env = env?.map(|Variable(text)| text.into_bytes());
+        let file = file?.map(|Content(bytes)| bytes);
+        env.or(file).ok_or_else(|| table.lacks(names))
     });
     let mut secret = secret?;
     let end = secret.iter().rposition(|byte| !b"\r\n".contains(byte));

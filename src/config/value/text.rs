@@ -103,6 +103,10 @@ impl Value for HostName {
         let text = node.text::<Self>()?;
         let instead = |host: &str| format!("write \"{host}\"");
         let bare = text.split("://").last().unwrap_or(text);
+        if text.contains('*') {
+            let what = "a host name has no wildcard: each one is named";
+            return Err(node.refuse(what, "leave `hosts` out if every host is meant"));
+        }
         match url::Host::parse(text) {
             Ok(host) if host.to_string() == text => Ok(Self(text.to_owned())),
             Ok(host) => Err(node.refuse(
@@ -139,6 +143,13 @@ impl Value for HttpHeader {
             return Err(node.refuse(
                 "cookies are passed on one by one, by name",
                 "name them in `cookies`",
+            ));
+        }
+        if name == header::AUTHORIZATION {
+            return Err(node.refuse(
+                "a browser's websocket cannot carry this header, and a program's bearer token is \
+                 for `kind = \"jwt\"`",
+                "leave it out, or add a [[route.session]] with `kind = \"jwt\"`",
             ));
         }
         if is_the_connections_own(&name) {

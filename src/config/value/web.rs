@@ -59,13 +59,12 @@ impl Value for EngineUrl {
             }
         };
         if url.query().is_some() {
-            node.hide();
             let what = "an engine's URL has no query";
             return Err(node.refuse(what, "leave out the `?` and what follows it"));
         }
-        if let Some((prefix, _)) = url.path().split_once("/app/") {
+        if url.path().contains("/app/") {
             let what = "an engine's URL names no app: each socket names its own";
-            return Err(node.refuse(what, format!("end the path after \"{prefix}/\"")));
+            return Err(node.refuse(what, "leave out \"/app/\" and what follows it"));
         }
         let prefix = url.path().trim_end_matches('/').to_owned();
         url.set_path(&prefix);
@@ -82,17 +81,15 @@ impl Value for EngineUrl {
 /// A URL with a host and without what does not belong to any address here.
 fn url<T: Value>(node: &Node<'_>) -> Result<Url, Noted> {
     let text = node.text::<T>()?;
-    let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
-        if text.contains(['@', '?']) {
-            node.hide();
-        }
-        return Err(node.refuse("this is no URL", format!("write {}", T::WANTED)));
-    };
-    if url.query().is_some() {
+    if text.contains(['@', '?', '#']) {
         node.hide();
     }
-    if !url.username().is_empty() || url.password().is_some() {
+    let parsed = Url::parse(text).ok().filter(|url| is_as_written(url, text));
+    let Some(url) = parsed else {
         node.hide();
+        return Err(node.refuse("this is no URL", format!("write {}", T::WANTED)));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
         let what = "a URL here carries no user and no password";
         return Err(node.refuse(what, "leave out what stands before the `@`"));
     }
@@ -101,4 +98,12 @@ fn url<T: Value>(node: &Node<'_>) -> Result<Url, Noted> {
         return Err(node.refuse(what, "leave out the `#` and what follows it"));
     }
     Ok(url)
+}
+
+/// The parser puts right what browsers put right, such as `https:/host`; here it is a slip.
+fn is_as_written(url: &Url, text: &str) -> bool {
+    let rest = text.strip_prefix(url.scheme());
+    let rest = rest.and_then(|rest| rest.strip_prefix("://"));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
+    url.has_host() && rest.is_some_and(|rest| !rest.starts_with('/')) && !text.contains(odd)
 }

@@ -66,9 +66,11 @@ impl Desk {
         evidence: Evidence,
     ) -> Result<Session, SessionError> {
         let known = self.known(&self.book(), &print);
-        let known = match known {
-            Some(known) => known,
-            None => self.inquire(print, evidence, self.turn().await?),
+        let known = if let Some(known) = known {
+            known
+        } else {
+            let turn = self.turn(&print).await?;
+            self.inquire(print, evidence, turn)
         };
         match known {
             Known::Vouched(session) => Ok(session),
@@ -79,11 +81,17 @@ impl Desk {
         }
     }
 
-    /// Waits for a turn. Waiting takes a connection of one's own and nothing of anybody else's.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, SessionError> {
+    /// Waits for a turn among the newcomers; who is in already needs none.
+    async fn turn(
+        &self,
+        print: &Fingerprint,
+    ) -> Result<Option<OwnedSemaphorePermit>, SessionError> {
+        if self.book().vouched.contains_key(print) {
+            return Ok(None);
+        }
         let turn = Arc::clone(&self.askings).acquire_owned();
         match timeout(self.endpoint.config().timeout, turn).await {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(permit)) => Ok(Some(permit)),
             _ => Err(endpoint::down(Outage::Busy)),
         }
     }
@@ -93,7 +101,7 @@ impl Desk {
         self: &Arc<Self>,
         print: Fingerprint,
         evidence: Evidence,
-        permit: OwnedSemaphorePermit,
+        turn: Option<OwnedSemaphorePermit>,
     ) -> Known {
         let mut book = self.book();
         if let Some(known) = self.known(&book, &print) {
@@ -102,7 +110,7 @@ impl Desk {
         let desk = Arc::clone(self);
         let asking = Flight::launch(async move {
             let outcome = desk.endpoint.ask(&evidence).await;
-            drop(permit);
+            drop(turn);
             desk.settle(print, evidence, outcome)
         });
         book.asking.insert(print, asking.clone());

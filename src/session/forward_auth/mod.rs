@@ -24,6 +24,7 @@ use self::desk::Desk;
 use self::endpoint::Endpoint;
 use self::evidence::Evidence;
 use super::error::SessionError;
+use super::moment::HORIZON;
 use super::{Client, Knock, Session};
 use crate::config::{CookieName, ForwardAuth};
 use crate::id::RouteName;
@@ -55,12 +56,15 @@ impl ForwardAuthCheck {
     /// Prepares the check; fails when a header is named that is never passed on.
     pub(super) fn new(
         route: &RouteName,
-        config: ForwardAuth,
+        mut config: ForwardAuth,
         http: &reqwest::Client,
     ) -> Result<Self, SessionError> {
         if let Some(header) = config.headers.iter().find(|name| NEVER_SENT.contains(name)) {
             let words = format!("the header `{header}` is never passed on");
             return Err(SessionError::Setup(words));
+        }
+        for time in [&mut config.cache, &mut config.recheck, &mut config.grace] {
+            *time = HORIZON.min(*time);
         }
         Ok(Self {
             route: route.clone(),

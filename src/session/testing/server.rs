@@ -124,8 +124,7 @@ impl Server {
 
     /// Waits until it was asked so often.
     pub(in crate::session) async fn until_asked(&self, times: usize) {
-        let mut asked = self.shared.asked.subscribe();
-        asked.wait_for(|asked| asked.len() >= times).await.unwrap();
+        super::until(|| self.count() >= times).await;
     }
 }
 

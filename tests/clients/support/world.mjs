@@ -10,6 +10,9 @@ import { newSecret, signToken } from './tokens.mjs';
 
 export const bin = resolve(process.env.QIX_BIN ?? fileURLToPath(new URL('../../../target/debug', import.meta.url)));
 
+// The runner ends a suite that takes too long by a signal: go the way that takes the programs along.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
 /** The origin that the routes allow; no server needs to be there. */
 export const ORIGIN = 'http://app.test:1234';
 

@@ -1,7 +1,7 @@
 //! `kind = "jwt"`: a signed token.
 
 use crate::config::defaults;
-use crate::config::model::{Algorithm, ClientsWithoutOrigin, Jwks, Jwt, JwtKeys};
+use crate::config::model::{Algorithm, ClientsWithoutOrigin, Jwks, Jwt, JwtKeys, JwtLogout};
 use crate::config::notes::Noted;
 use crate::config::read::engine::{allow_http, refuse_plain};
 use crate::config::table::Table;
@@ -30,6 +30,7 @@ pub(super) fn jwt(
         "Where the session's stable id stands, by name or JSON pointer.",
     );
     let leeway = t.or("leeway", defaults::LEEWAY, "How far clocks may be apart.");
+    let logout = logout(t);
     let cookie: Option<CookieName> = cookie?;
     if let (None, Ok(ClientsWithoutOrigin::Refuse)) = (&cookie, clients) {
         return Err(t.absent(
@@ -48,7 +49,37 @@ pub(super) fn jwt(
         subject: subject?,
         session: session?,
         leeway: leeway?,
+        logout: logout?,
     })
+}
+
+/// `OpenID` Connect Back-Channel Logout.
+fn logout(t: &mut Table<'_>) -> Result<Option<JwtLogout>, Noted> {
+    let audience: Result<Option<OneOrMany<String>>, _> = t.optional(
+        "logout_audience",
+        "The `aud` of the issuer's logout tokens, its client id for the app; with it, they are \
+         taken at {path}/backchannel-logout.",
+    );
+    let memory = t.or(
+        "logout_memory",
+        Positive(defaults::LOGOUT_MEMORY),
+        "How long a logout is remembered: as long as a session could live.",
+    );
+    t.only_with("logout_memory", "logout_audience");
+    let why = "a logout reaches the sessions of one issuer";
+    t.demanded_with(
+        "issuer",
+        "logout_audience",
+        "\"https://idp.example.com\"",
+        why,
+    )?;
+    let Some(OneOrMany(audience)) = audience? else {
+        return Ok(None);
+    };
+    Ok(Some(JwtLogout {
+        audience,
+        memory: memory?.0,
+    }))
 }
 
 fn keys(t: &mut Table<'_>) -> Result<JwtKeys, Noted> {
@@ -62,11 +93,12 @@ fn keys(t: &mut Table<'_>) -> Result<JwtKeys, Noted> {
         "The shared secret of the HS algorithms, 32 bytes or more, { env = \"…\" } or \
          { file = \"…\" }.",
     );
-    t.exactly_one(&["jwks", "pem", "secret"])?;
+    let names = &["jwks", "pem", "secret"];
+    t.exactly_one(names)?;
     let pem = pem?.map(|PublicKey(pem)| JwtKeys::Pem(pem));
     let secret = secret?.map(|LongSecret(secret)| JwtKeys::Hmac(secret));
     let keys = jwks?.map(JwtKeys::Jwks).or(pem).or(secret);
-    keys.ok_or_else(|| t.absent("no key", "write `jwks`"))
+    keys.ok_or_else(|| t.lacks(names))
 }
 
 fn jwks(t: &mut Table<'_>) -> Result<Option<Jwks>, Noted> {
@@ -109,34 +141,34 @@ fn algorithms(t: &mut Table<'_>) -> Result<Vec<Algorithm>, Noted> {
         "The signature algorithms allowed; by default RS256, PS256, ES256 and EdDSA with a public \
          key, HS256 with a secret.",
     );
-    let shared = t.has("secret");
+    let (public, shared) = (t.has("jwks") || t.has("pem"), t.has("secret"));
     let Some(OneOrMore(algorithms)) = written? else {
-        let family = if shared {
-            defaults::SHARED.as_slice()
+        return Ok(if shared {
+            defaults::SHARED.to_vec()
         } else {
-            defaults::PUBLIC.as_slice()
-        };
-        return Ok(family.to_vec());
+            defaults::PUBLIC.to_vec()
+        });
     };
-    let stranger = algorithms
-        .iter()
-        .find(|algorithm| is_shared(**algorithm) != shared);
-    match stranger {
-        None => Ok(algorithms),
-        Some(algorithm) if shared => Err(t.refuse(
-            "algorithms",
-            format!("{algorithm:?} takes a public key, and here is a shared `secret`"),
-            "write \"HS256\", or `jwks` or `pem` in place of `secret`",
-        )),
-        Some(algorithm) => Err(t.refuse(
-            "algorithms",
-            format!(
-                "{algorithm:?} takes a shared secret: beside a public key, whoever knows that key \
-                 could sign"
-            ),
-            "write the algorithm of the public key, such as \"RS256\" or \"ES256\"",
-        )),
+    for algorithm in &algorithms {
+        if shared && !public && !is_shared(*algorithm) {
+            return Err(t.refuse(
+                "algorithms",
+                format!("{algorithm:?} takes a public key, and here is a shared `secret`"),
+                "write \"HS256\", or `jwks` or `pem` in place of `secret`",
+            ));
+        }
+        if public && !shared && is_shared(*algorithm) {
+            return Err(t.refuse(
+                "algorithms",
+                format!(
+                    "{algorithm:?} takes a shared secret: beside a public key, whoever knows that \
+                     key could sign"
+                ),
+                "write the algorithm of the public key, such as \"RS256\" or \"ES256\"",
+            ));
+        }
     }
+    Ok(algorithms)
 }
 
 fn is_shared(algorithm: Algorithm) -> bool {
@@ -156,9 +188,9 @@ fn vouched(t: &mut Table<'_>) -> Result<(Option<Issuer>, Vec<String>), Noted> {
          `jwks`.",
     );
     let why = "a key set signs for other apps as well";
-    let issued = t.demanded_with("issuer", "jwks", "\"https://idp.example.com\"", why);
-    let meant = t.demanded_with("audience", "jwks", "\"analytics\"", why);
-    issued.and(meant)?;
+    let by_whom = t.demanded_with("issuer", "jwks", "\"https://idp.example.com\"", why);
+    let for_whom = t.demanded_with("audience", "jwks", "\"analytics\"", why);
+    by_whom.and(for_whom)?;
     let audience = audience?.map_or(Vec::new(), |OneOrMany(audience)| audience);
     Ok((issuer?.map(Issuer::new), audience))
 }

@@ -175,6 +175,27 @@ async fn without_any_key_nobody_can_be_checked() {
 }
 
 #[tokio::test]
+async fn who_comes_during_another_try_waits_for_it() {
+    let clock = HeldClock::stop();
+    let mint = Arc::new(Mint::p256().named("one"));
+    let server = Server::start(Reply::status(500)).await;
+    let sessions = Arc::new(by_set(&server));
+    assert!(come(&sessions, &mint).await.is_err());
+    server.hold();
+    server.answer(set(&[mint.jwk()]));
+    clock.advance(Duration::from_secs(1)).await;
+    let mut both = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let (sessions, mint) = (Arc::clone(&sessions), Arc::clone(&mint));
+        both.spawn(async move { come(&sessions, &mint).await.is_ok() });
+    }
+    server.until_asked(2).await;
+    server.release();
+    assert_eq!(both.join_all().await, [true, true]);
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_does_not_answer_is_given_up() {
     let clock = HeldClock::stop();
     let mint = Arc::new(Mint::p256().named("one"));

@@ -96,13 +96,8 @@ fn cube(scene: Scene<'_>, def: &Value) -> Value {
 }
 
 fn list(scene: Scene<'_>, def: &Value) -> Value {
-    List::new(
-        def,
-        &scene.doc.app.table,
-        scene.doc.association(),
-        scene.doc,
-    )
-    .layout()
+    let search = scene.doc.object(scene.id).and_then(Object::search);
+    List::new(def, scene.doc, search).layout()
 }
 
 fn parsed(scene: Scene<'_>, expression: &Value) -> Option<Expression> {

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::{
     association::Association,
-    cube::{Dimension, Library, Rect, compare_elements, dimension_cell, dimension_info},
+    cube::{Dimension, Rect, compare_elements, dimension_cell, dimension_info},
     data::Table,
+    doc::Doc,
 };
 
 /// A list object, sorted.
@@ -22,18 +23,12 @@ pub(super) struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    pub(super) fn new(
-        def: &Value,
-        table: &'a Table,
-        states: &'a Association,
-        library: &dyn Library,
-    ) -> Self {
-        let dimension = Dimension::parse(def, table, library);
-        let mut elements: Vec<u32> = match dimension.field {
-            Some(field) => (0..)
-                .zip(states.states(field))
-                .map(|(element, _)| element)
-                .collect(),
+    /// The list that `def` asks for, narrowed to what `search` finds.
+    pub(super) fn new(def: &Value, doc: &'a Doc, search: Option<&str>) -> Self {
+        let (table, states) = (&doc.app.table, doc.association());
+        let dimension = Dimension::parse(def, table, doc);
+        let mut elements = match dimension.field {
+            Some(field) => table.field(field).searched(search.unwrap_or("*")),
             None => Vec::new(),
         };
         if let Some(field) = dimension.field {
@@ -48,6 +43,11 @@ impl<'a> List<'a> {
             states,
             elements,
         }
+    }
+
+    /// The values the list has.
+    pub(super) fn elements(&self) -> &[u32] {
+        &self.elements
     }
 
     pub(super) fn layout(&self) -> Value {

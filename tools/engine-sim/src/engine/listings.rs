@@ -43,7 +43,7 @@ pub(super) fn listing(doc: &Doc, id: &str, kind: &str, def: &Value) -> Value {
 }
 
 /// What holds the objects of a sheet: the cells that name them.
-pub(super) fn child_ids(object: &Object) -> Vec<&str> {
+fn child_ids(object: &Object) -> Vec<&str> {
     let cells = object.effective()["cells"].as_array().into_iter().flatten();
     cells.filter_map(|cell| cell["name"].as_str()).collect()
 }

@@ -11,6 +11,7 @@ pub(super) struct Object {
     effective: Value,
     origin: Origin,
     is_patched: bool,
+    search: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +35,7 @@ impl Object {
             properties,
             origin: Origin::App,
             is_patched: false,
+            search: None,
         }
     }
 
@@ -59,6 +61,16 @@ impl Object {
 
     pub(super) fn has_soft_patches(&self) -> bool {
         self.is_patched
+    }
+
+    /// What is being searched for in the object's list.
+    pub(super) fn search(&self) -> Option<&str> {
+        self.search.as_deref()
+    }
+
+    /// Narrows the list to a search, or ends the search.
+    pub(super) fn set_search(&mut self, search: Option<String>) {
+        self.search = search;
     }
 
     pub(super) fn info(&self) -> &Value {

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::engine::{
     association::Lock,
     doc::{Ending, Step},
+    expression::{Expression, Incalculable},
+    number,
     rpc::{Answer, Fault, nothing, out},
     session::Target,
 };
@@ -23,6 +25,7 @@ pub(super) fn answer(desk: &mut Desk<'_>) -> Result<Answer, Fault> {
         "GetMeasure" => object(desk, "GenericMeasure"),
         "GetField" => field(desk),
         "GetFieldDescription" => field_description(desk),
+        "Evaluate" => evaluate(desk),
         "ClearAll" => clear_all(desk),
         "LockAll" => lock_all(desk, Lock::On),
         "UnlockAll" => lock_all(desk, Lock::Off),
@@ -182,6 +185,18 @@ fn field_description(desk: &Desk<'_>) -> Result<Answer, Fault> {
             "qCardinal": field.values.len(), "qTotalCount": table.rows, "qTags": field.tags(),
         }),
     ))
+}
+
+fn evaluate(desk: &Desk<'_>) -> Result<Answer, Fault> {
+    let doc = desk.session.doc()?;
+    let table = &doc.app.table;
+    let rows: Vec<_> = doc.association().rows().collect();
+    let text = match Expression::parse(desk.request.text(0, "qExpression")?, table) {
+        Ok(Expression::Text(text)) => text,
+        Ok(expression) => number::text(expression.evaluate(table, &rows), &Value::Null),
+        Err(Incalculable) => "Error: Error in expression".to_owned(),
+    };
+    Ok(out("qReturn", json!(text)))
 }
 
 fn clear_all(desk: &mut Desk<'_>) -> Result<Answer, Fault> {

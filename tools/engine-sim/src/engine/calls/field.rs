@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     association::{Lock, Mode, State},
-    data::{Field, FieldId},
-    rpc::{Answer, Fault, nothing, out},
+    data::FieldId,
+    rpc::{Answer, Fault, out},
 };
 
 use super::Desk;
@@ -36,8 +36,6 @@ pub(super) fn answer(desk: &mut Desk<'_>, field: FieldId) -> Result<Answer, Faul
         "Lock" => lock(desk, field, Lock::On),
         "Unlock" => lock(desk, field, Lock::Off),
         "GetCardinal" => cardinal(desk, field),
-        "GetNxProperties" => Ok(out("qProperties", json!({ "qOneAndOnlyOne": false }))),
-        "SetNxProperties" => Ok(nothing()),
         _ => Err(desk.unknown("Field")),
     }
 }
@@ -63,7 +61,7 @@ fn returned(success: Result<bool, Fault>) -> Result<Answer, Fault> {
 fn select_match(desk: &mut Desk<'_>, field: FieldId, mode: Mode) -> Result<Answer, Fault> {
     let wanted = desk.request.text(0, "qMatch")?;
     let column = desk.session.doc()?.app.table.field(field);
-    let found = matching(column, |text, _| matches(text, wanted));
+    let found = column.matching(wanted);
     select(desk, field, &found, mode)
 }
 
@@ -81,7 +79,7 @@ fn select_values(desk: &mut Desk<'_>, field: FieldId) -> Result<Answer, Fault> {
             }
         })
     };
-    let found = matching(column, is_wanted);
+    let found = column.elements(is_wanted);
     let mode = Mode::toggle_when(desk.request.flag(1, "qToggleMode"));
     select(desk, field, &found, mode)
 }
@@ -135,29 +133,4 @@ fn lock(desk: &mut Desk<'_>, field: FieldId, lock: Lock) -> Result<Answer, Fault
 fn cardinal(desk: &Desk<'_>, field: FieldId) -> Result<Answer, Fault> {
     let values = &desk.session.doc()?.app.table.field(field).values;
     Ok(out("qReturn", json!(values.len())))
-}
-
-fn matching(field: &Field, is_wanted: impl Fn(&str, Option<f64>) -> bool) -> Vec<u32> {
-    let values = (0_u32..).zip(&field.values);
-    let found = values.filter(|(_, value)| is_wanted(&value.text, value.number));
-    found.map(|(element, _)| element).collect()
-}
-
-/// A whole value without regard to case; `*` stands for anything, as in a search.
-fn matches(text: &str, wanted: &str) -> bool {
-    let (text, wanted) = (text.to_lowercase(), wanted.to_lowercase());
-    let Some((first, others)) = wanted.split_once('*') else {
-        return text == wanted;
-    };
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
-    };
-    let (middle, last) = others.rsplit_once('*').unwrap_or(("", others));
-    for part in middle.split('*') {
-        let Some(at) = rest.find(part) else {
-            return false;
-        };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }

@@ -19,9 +19,9 @@ pub(super) fn answer(desk: &mut Desk<'_>) -> Result<Answer, Fault> {
         "CreateSessionApp" => create_session_app(desk),
         "EngineVersion" => Ok(out("qVersion", json!({ "qComponentVersion": "12.2027.0" }))),
         "GetAuthenticatedUser" => Ok(out("qReturn", json!(desk.session.key.user))),
-        "GetProgress" => Ok(out("qProgressData", idle_progress())),
-        "CancelRequest" | "CancelReload" => Ok(nothing()),
-        "AllowCreateApp" | "IsDesktopMode" | "IsPersonalMode" => Ok(out("qReturn", json!(false))),
+        "GetProgress" => Ok(out("qProgressData", no_progress())),
+        "CancelRequest" => Ok(nothing()),
+        "AllowCreateApp" | "IsPersonalMode" => Ok(out("qReturn", json!(false))),
         "GetConfiguration" => Ok(configuration(desk)),
         "GetDocList" => Ok(out("qDocList", doc_list(desk))),
         "GetBaseBNFHash" => Ok(out("qBnfHash", json!("0"))),
@@ -42,7 +42,12 @@ fn open_doc(desk: &mut Desk<'_>) -> Result<Answer, Fault> {
     Ok(out("qReturn", doc_interface(desk)?))
 }
 
+/// A session app needs no opening: the URL names it, and it is there.
 fn active_doc(desk: &mut Desk<'_>) -> Result<Answer, Fault> {
+    let id = desk.session.key.app.clone();
+    if is_session_app(&id) && desk.session.doc().is_err() {
+        desk.session.open(Arc::new(App::empty(&id)))?;
+    }
     Ok(out("qReturn", doc_interface(desk)?))
 }
 
@@ -68,11 +73,13 @@ fn doc_interface(desk: &mut Desk<'_>) -> Result<Value, Fault> {
     Ok(desk.interface(Target::Doc, "Doc", Some(&id)))
 }
 
-fn idle_progress() -> Value {
+/// What the engine says of a request it does not know, or no longer: every request here is
+/// answered before the next one is read.
+fn no_progress() -> Value {
     json!({
-        "qStarted": false, "qFinished": false, "qCompleted": 0, "qTotal": 0, "qKB": 0,
-        "qMillisecs": 0, "qUserInteractionWanted": false, "qPersistentProgress": "",
-        "qTransientProgress": "", "qErrorData": [], "qPersistentProgressMessages": [],
+        "qStarted": true, "qFinished": true, "qCompleted": 0, "qTotal": 0, "qKB": 0,
+        "qMillisecs": 0, "qErrorData": [], "qPersistentProgressMessages": [],
+        "qTransientProgressMessage": { "qMessageCode": 0, "qMessageParameters": [""] },
     })
 }
 

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::engine::{
+    association::Mode,
     cube::{Cube, CubeDefinition, Rect},
     doc::{Doc, Ending},
     layout,
     list::List,
-    listings,
     object::{Object, Patching},
     rpc::{Answer, Fault, nothing, out},
 };
@@ -23,8 +23,6 @@ pub(super) fn answer(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {
             "qProp",
             found(desk.session.doc()?, id)?.effective().clone(),
         )),
-        "GetFullPropertyTree" => property_tree(desk, id),
-        "GetChildInfos" => child_infos(desk, id),
         "SetProperties" => set_properties(desk, id),
         "ApplyPatches" => apply_patches(desk, id),
         "ClearSoftPatches" => {
@@ -39,7 +37,7 @@ pub(super) fn answer(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {
             Ok(out("qDataPages", pages(desk, id, cut)?))
         }
         "GetHyperCubeReducedData" => {
-            let cut = |cube: &Cube<'_>, page| cube.page(page);
+            let cut = |cube: &Cube<'_>, page| cube.reduced(page);
             Ok(out("qDataPages", pages(desk, id, cut)?))
         }
         "GetHyperCubeStackData" => {
@@ -47,6 +45,12 @@ pub(super) fn answer(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {
             Ok(out("qDataPages", pages(desk, id, cut)?))
         }
         "GetListObjectData" => list_pages(desk, id),
+        "SearchListObjectFor" => search(desk, id),
+        "AbortListObjectSearch" => {
+            set_search(desk, id, None)?;
+            Ok(nothing())
+        }
+        "AcceptListObjectSearch" => accept_search(desk, id),
         "BeginSelections" => begin(desk, id),
         "EndSelections" => end(desk),
         "ExportData" => Ok(out("qUrl", json!("/tempcontent/none"))),
@@ -83,27 +87,6 @@ fn properties(desk: &Desk<'_>, id: &str) -> Result<Answer, Fault> {
         "qProp",
         found(desk.session.doc()?, id)?.properties().clone(),
     ))
-}
-
-fn property_tree(desk: &Desk<'_>, id: &str) -> Result<Answer, Fault> {
-    let doc = desk.session.doc()?;
-    let object = found(doc, id)?;
-    let children = listings::child_ids(object)
-        .into_iter()
-        .filter_map(|id| doc.object(id));
-    let entry = |object: &Object| json!({ "qProperty": object.properties(), "qChildren": [] });
-    let mut tree = entry(object);
-    tree["qChildren"] = children.map(entry).collect();
-    Ok(out("qPropEntry", tree))
-}
-
-fn child_infos(desk: &Desk<'_>, id: &str) -> Result<Answer, Fault> {
-    let doc = desk.session.doc()?;
-    let children = listings::child_ids(found(doc, id)?).into_iter();
-    let infos = children
-        .filter_map(|id| doc.object(id))
-        .map(|object| object.info().clone());
-    Ok(out("qInfos", infos.collect()))
 }
 
 fn set_properties(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {
@@ -144,12 +127,41 @@ fn pages(
 fn list_pages(desk: &Desk<'_>, id: &str) -> Result<Answer, Fault> {
     let doc = desk.session.doc()?;
     let def = definition(doc, id, desk.request.text(0, "qPath")?)?;
-    let list = List::new(def, &doc.app.table, doc.association(), doc);
+    let list = List::new(def, doc, found(doc, id)?.search());
     let pages = desk.request.list(1, "qPages").iter();
     Ok(out(
         "qDataPages",
         pages.map(|page| list.page(Rect::parse(page))).collect(),
     ))
+}
+
+fn search(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {
+    let wanted = desk.request.text(1, "qMatch")?.to_owned();
+    set_search(desk, id, Some(wanted).filter(|wanted| !wanted.is_empty()))?;
+    Ok(out("qSuccess", json!(true)))
+}
+
+/// Selects what the search found, and ends it.
+fn accept_search(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {
+    let doc = desk.session.doc()?;
+    let def = definition(doc, id, desk.request.text(0, "qPath")?)?;
+    let elements = List::new(def, doc, found(doc, id)?.search())
+        .elements()
+        .to_vec();
+    let mode = Mode::toggle_when(desk.request.flag(1, "qToggleMode"));
+    let field = select::list_field(desk, id)?;
+    desk.session
+        .doc_mut()?
+        .choose(Some(id), |chosen, _| chosen.select(field, &elements, mode))?;
+    set_search(desk, id, None)?;
+    Ok(nothing())
+}
+
+fn set_search(desk: &mut Desk<'_>, id: &str, wanted: Option<String>) -> Result<(), Fault> {
+    desk.session.doc_mut()?.change(id, |object| {
+        object.set_search(wanted);
+        Ok(())
+    })
 }
 
 fn begin(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Fault> {

@@ -185,7 +185,7 @@ fn fields(desk: &Desk<'_>, id: &str) -> Result<Vec<FieldId>, Fault> {
         .collect())
 }
 
-fn list_field(desk: &Desk<'_>, id: &str) -> Result<FieldId, Fault> {
+pub(super) fn list_field(desk: &Desk<'_>, id: &str) -> Result<FieldId, Fault> {
     let doc = desk.session.doc()?;
     let def = definition(doc, id, desk.request.text(0, "qPath")?)?;
     let field = Dimension::parse(def, &doc.app.table, doc).field;

@@ -26,10 +26,48 @@ impl Cube<'_> {
         json!({
             "qData": [{
                 "qElemNo": 0, "qNodeNr": 0, "qParentNode": -1, "qRow": 0, "qType": "R",
+                "qUp": 0, "qDown": 0,
                 "qSubNodes": nodes,
             }],
             "qArea": area.to_json(),
         })
+    }
+
+    /// The tree as a bar chart's small overview reads it: a row for each value of the first
+    /// dimension, with the sums of what is above zero and of what is below.
+    fn reduced_stack(&self, rect: Rect) -> Value {
+        let all: Vec<_> = self.rows.iter().collect();
+        let branches = branches(&all, 0);
+        let area = rect.within(rect.left + rect.width, branches.len());
+        let shown = branches.iter().skip(area.top).take(area.height);
+        let row = |branch: &Vec<&Group>| {
+            let node = self.node(branch, 0, 0);
+            let sum = |name: &str| json!({ "qNum": node[name], "qText": "", "qState": "L" });
+            json!([
+                {
+                    "qText": node["qText"], "qNum": node["qValue"],
+                    "qElemNumber": node["qElemNo"], "qState": node["qState"],
+                },
+                { "qText": "", "qNum": "NaN", "qElemNumber": -1, "qState": "L" },
+                sum("qMaxPos"),
+                sum("qMinNeg"),
+            ])
+        };
+        json!({
+            "qMatrix": shown.map(row).collect::<Value>(),
+            "qTails": [],
+            "qArea": area.to_json(),
+            "qIsReduced": true,
+        })
+    }
+
+    /// A page for an overview. A straight table is small enough here to be given whole.
+    pub(in crate::engine) fn reduced(&self, rect: Rect) -> Value {
+        if self.is_stacked() {
+            self.reduced_stack(rect)
+        } else {
+            self.page(rect)
+        }
     }
 
     pub(super) fn is_stacked(&self) -> bool {

@@ -124,7 +124,8 @@ fn measure(expression: &str, label: &str) -> Value {
 }
 
 fn chart(id: &str, kind: &str, title: &str, cube: &Value) -> Value {
-    json!({
+    let mut properties = appearance(kind);
+    let own = json!({
         "qInfo": { "qId": id, "qType": kind },
         "qExtendsId": "",
         "qMetaDef": {},
@@ -135,6 +136,60 @@ fn chart(id: &str, kind: &str, title: &str, cube: &Value) -> Value {
         "subtitle": "",
         "footnote": "",
         "visualization": kind,
+    });
+    if let (Some(properties), Value::Object(own)) = (properties.as_object_mut(), own) {
+        properties.extend(own);
+    }
+    properties
+}
+
+/// What a chart's own defaults look like once it is stored; it does not draw without them.
+fn appearance(kind: &str) -> Value {
+    match kind {
+        "barchart" => bar_appearance(),
+        "kpi" => json!({
+            "showMeasureTitle": true, "showSecondMeasureTitle": true, "textAlign": "center",
+            "layoutBehavior": "relative", "disableNavMenu": true, "fontSize": "M",
+            "showDetails": true, "components": [],
+        }),
+        _ => json!({
+            "totals": { "show": true, "position": "noTotals", "label": "Totals" },
+            "usePagination": false, "components": [],
+        }),
+    }
+}
+
+fn bar_appearance() -> Value {
+    json!({
+        "barGrouping": { "grouping": "grouped" },
+        "color": {
+            "auto": true, "autoMinMax": true, "dimensionScheme": "12", "expressionIsColor": true,
+            "expressionLabel": "", "formatting": { "numFormatFromTemplate": true },
+            "measureScheme": "sg", "mode": "primary", "paletteColor": { "index": 6 },
+            "persistent": false, "reverseScheme": false, "useBaseColors": "off",
+            "useDimColVal": true, "useMeasureGradient": true,
+        },
+        "components": [],
+        "dataPoint": { "showLabels": false, "showSegmentLabels": false, "showTotalLabels": true },
+        "dimensionAxis": {
+            "axisDisplayMode": "auto", "continuousAuto": true, "dock": "near", "label": "auto",
+            "maxVisibleItems": 10, "show": "all",
+        },
+        "gridLine": { "auto": true, "spacing": 2 },
+        "legend": { "dock": "auto", "show": true, "showTitle": true },
+        "measureAxis": {
+            "autoMinMax": true, "dock": "near", "max": 10, "min": 0, "minMax": "min",
+            "show": "all", "spacing": 1,
+        },
+        "orientation": "vertical",
+        "preferContinuousAxis": true,
+        "refLine": { "refLines": [], "dimRefLines": [] },
+        "scrollbar": "miniChart",
+        "scrollStartPos": 0,
+        "showDetails": true,
+        "showDisclaimer": true,
+        "showMiniChartForContinuousAxis": true,
+        "tooltip": { "auto": true, "hideBasic": false, "data": {} },
     })
 }
 

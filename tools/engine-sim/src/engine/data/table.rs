@@ -61,6 +61,35 @@ impl Field {
         self.value(self.element(row)).and_then(|value| value.number)
     }
 
+    /// The elements whose text and number are wanted.
+    pub(in crate::engine) fn elements(
+        &self,
+        is_wanted: impl Fn(&str, Option<f64>) -> bool,
+    ) -> Vec<u32> {
+        let values = (0_u32..).zip(&self.values);
+        let found = values.filter(|(_, value)| is_wanted(&value.text, value.number));
+        found.map(|(element, _)| element).collect()
+    }
+
+    /// The elements that a search in a list finds: with stars a whole value, else the beginning
+    /// of a word of it.
+    pub(in crate::engine) fn searched(&self, search: &str) -> Vec<u32> {
+        if search.contains('*') {
+            return self.matching(search);
+        }
+        let search = search.to_lowercase();
+        self.elements(|text, _| {
+            text.to_lowercase()
+                .split_whitespace()
+                .any(|word| word.starts_with(&search))
+        })
+    }
+
+    /// The elements that are `search`, or fit it where it has stars.
+    pub(in crate::engine) fn matching(&self, search: &str) -> Vec<u32> {
+        self.elements(|text, _| matches(text, search))
+    }
+
     pub(in crate::engine) fn is_numeric(&self) -> bool {
         self.values.iter().all(|value| value.number.is_some())
     }
@@ -72,6 +101,25 @@ impl Field {
             &["$ascii", "$text"]
         }
     }
+}
+
+/// A whole value without regard to case; `*` stands for anything, as in a search.
+fn matches(text: &str, wanted: &str) -> bool {
+    let (text, wanted) = (text.to_lowercase(), wanted.to_lowercase());
+    let Some((first, others)) = wanted.split_once('*') else {
+        return text == wanted;
+    };
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let (middle, last) = others.rsplit_once('*').unwrap_or(("", others));
+    for part in middle.split('*') {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
 }
 
 /// A field's place in its table.
@@ -150,5 +198,28 @@ impl TableBuilder {
 
     pub(in crate::engine) fn finish(self) -> Table {
         self.table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_a_whole_value_or_has_stars() {
+        for (search, found) in [
+            ("nordics", true),
+            ("nord", false),
+            ("nord*", true),
+            ("*DIC*", true),
+            ("n*d*s", true),
+            ("*nordics*", true),
+            ("n*x*s", false),
+            ("", false),
+            ("*", true),
+            ("nordics*s", false),
+        ] {
+            assert_eq!(matches("Nordics", search), found, "{search}");
+        }
     }
 }

@@ -1,0 +1,183 @@
+//! The third question.
+
+use super::{Case, check};
+
+#[test]
+fn every_mistake_is_told() {
+    check(CASES);
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "no credential",
+        edits: &[(
+            r#"[route.credential]
+kind = "api-key"
+key = { env = "KEY" }
+"#,
+            "",
+        )],
+        mistakes: &[
+            r#"4:1 [route.credential] is missing | add [route.credential] with `kind = "api-key"`"#,
+        ],
+    },
+    Case {
+        name: "an inline key",
+        edits: &[(r#"key = { env = "KEY" }"#, r#"key = "canary""#)],
+        mistakes: &[
+            r#"17:7 `key` is a secret: it never stands in the config | write { env = "NAME_OF_A_VARIABLE" } or { file = "/path/of/a/file" }"#,
+        ],
+    },
+    Case {
+        name: "a key with spaces",
+        edits: &[(r#"key = { env = "KEY" }"#, r#"key = { env = "SPACED" }"#)],
+        mistakes: &[
+            "17:7 this secret has spaces, line ends or characters beyond ASCII | name a variable or file that holds the secret and nothing else",
+        ],
+    },
+    Case {
+        name: "not built yet",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "cloud-jwt"
+key = "canary""#,
+        )],
+        mistakes: &[
+            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+        ],
+    },
+    Case {
+        name: "a kind on one line with a secret",
+        edits: &[
+            (
+                r#"[route.credential]
+kind = "api-key"
+key = { env = "KEY" }
+"#,
+                "",
+            ),
+            (
+                r#"path = "/qlik""#,
+                r#"path = "/qlik"
+credential = { kind = "bearer", token = "canary" }"#,
+            ),
+        ],
+        mistakes: &[
+            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+        ],
+    },
+    Case {
+        name: "a key with a wrong name",
+        edits: &[(r#"key = { env = "KEY" }"#, r#"api_key = "canary""#)],
+        mistakes: &[
+            r#"15:1 `key` is missing in [route.credential] | write `key = { env = "QLIK_API_KEY" }`"#,
+            "17:1 [route.credential] has no key `api_key` | known here: `kind`, `key`",
+        ],
+    },
+    Case {
+        name: "a client of nothing",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-impersonation""#,
+        )],
+        mistakes: &[
+            r#"15:1 `client_id` is missing in [route.credential] | write `client_id = "…"`"#,
+            r#"15:1 `client_secret` is missing in [route.credential] | write `client_secret = { env = "QLIK_CLIENT_SECRET" }`"#,
+            r#"15:1 [route.credential.user] is missing | add [route.credential.user] with `field = "subject"`"#,
+        ],
+    },
+    Case {
+        name: "a client's endpoint over plain http",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-client"
+client_id = "c"
+client_secret = { env = "S" }
+token_url = "http://t.example/oauth/token""#,
+        )],
+        mistakes: &[
+            "19:13 plain http to another machine can be read and changed on the way | write https://, or `allow_http = true` in this table if that way is trusted",
+        ],
+    },
+    Case {
+        name: "a client's endpoint at a plain engine",
+        edits: &[
+            (
+                r#"kind = "api-key"
+key = { env = "KEY" }"#,
+                r#"kind = "oauth-client"
+client_id = "c"
+client_secret = { env = "S" }"#,
+            ),
+            (
+                r#"url = "https://t.example""#,
+                r#"url = "http://t.example"
+allow_http = true"#,
+            ),
+        ],
+        mistakes: &[
+            "15:1 the client's secret would go to the engine's origin over plain http | write `token_url`, or `allow_http = true` in this table if that way is trusted",
+        ],
+    },
+    Case {
+        name: "one mistake for one engine without URL",
+        edits: &[
+            (
+                r#"kind = "api-key"
+key = { env = "KEY" }"#,
+                r#"kind = "oauth-client"
+client_id = "c"
+client_secret = { env = "S" }"#,
+            ),
+            (r#"url = "https://t.example""#, r#"url = "t.example""#),
+        ],
+        mistakes: &[
+            r#"20:7 this is no URL | write a URL in quotes, such as "https://tenant.eu.qlikcloud.com""#,
+        ],
+    },
+    Case {
+        name: "a client's settings",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-client"
+client_id = "c"
+client_secret = { env = "S" }
+client_auth = "header"
+scope = ""
+timeout = "0ms"
+user = { field = "subject", claim = "sub" }"#,
+        )],
+        mistakes: &[
+            r#"19:15 `client_auth` cannot be "header" | write "body" or "basic""#,
+            "20:9 `scope` is empty | write a text in quotes, or leave `scope` out",
+            r#"21:11 `timeout` cannot be nothing | write a duration in quotes, such as "500ms", "20s", "10min" or "2h""#,
+            r#"22:1 [route.credential] has no key `user` | write [route.credential.user] in [route.credential] of kind "oauth-impersonation""#,
+        ],
+    },
+    Case {
+        name: "a user",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "email" }"#,
+        )],
+        mistakes: &[
+            r#"19:8 `claim` is missing in [route.credential.user] | write `claim = "sub"`"#,
+            r#"19:18 `field = "email"` is not built yet | write "subject" or "userId""#,
+        ],
+    },
+    Case {
+        name: "none asks for nothing",
+        edits: &[(r#"kind = "api-key""#, r#"kind = "none""#)],
+        mistakes: &[
+            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [route.credential] of kind "api-key""#,
+        ],
+    },
+];

@@ -1,0 +1,54 @@
+//! What is allowed but should be known.
+
+use super::stand_in::{BASE, parse};
+
+fn warnings(from: &str, to: &str) -> Vec<String> {
+    assert!(BASE.contains(from));
+    let (_, warnings) = parse(&BASE.replacen(from, to, 1)).unwrap();
+    warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_good_config_has_none() {
+    assert!(warnings("", "").is_empty());
+}
+
+#[test]
+fn no_identity_key_is_told() {
+    assert_eq!(
+        warnings("identity_key = { env = \"IDENTITY\" }", ""),
+        [
+            "config.toml:1:1: without `identity_key`, engine sessions are not found again after a \
+             restart, and differ between replicas; write `identity_key = { env = \
+             \"QIX_IDENTITY_KEY\" }`"
+        ]
+    );
+}
+
+#[test]
+fn an_admin_door_for_other_machines_is_told() {
+    let admin = "[admin]\naddress = \"0.0.0.0:9090\"\n[[route]]";
+    assert_eq!(
+        warnings("[[route]]", admin),
+        [
+            "config.toml:5:11: the operators' door is open to other machines, and it asks nobody \
+             who they are; let only the probes and the metrics scraper reach it"
+        ]
+    );
+}
+
+#[test]
+fn sessions_without_an_id_are_told() {
+    let start = BASE.find("kind = \"jwt\"").unwrap();
+    let end = BASE.find("[route.access]").unwrap();
+    let forward_auth = "kind = \"forward-auth\"\nurl = \"http://localhost:3000/me\"\n\
+                        cookies = [\"s\"]\nsubject = \"id\"\n";
+    assert_eq!(
+        warnings(&BASE[start..end], forward_auth),
+        [
+            "config.toml:8:8: without `session`, all of a person's sessions share their engine \
+             sessions: the subject stands in for the session id; write in `session` where the \
+             answer carries a stable session id"
+        ]
+    );
+}

@@ -1,0 +1,144 @@
+//! Engine → client: everything streams; only the greeting and the Close are listened to.
+
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::pump::Pump;
+use crate::fault::CloseCode;
+use crate::qix::Greeting;
+use crate::record::{Cause, Side, Way};
+use crate::ws::{Close, Control, Header, Opcode, Step, Until};
+
+/// How much of the engine's first message is listened to.
+const GREETING: usize = 256;
+
+impl<C, E> Pump<C, E>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    E: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Moves what the engine has sent; true when something moved.
+    pub(super) fn poll_down(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> bool {
+        let mut moved = false;
+        loop {
+            moved |= self.speak_to_client(cx);
+            if self.client.poll_drain(cx).is_pending() || self.engine.silent() {
+                return moved;
+            }
+            match self.engine.poll_read(cx, scratch) {
+                Poll::Pending => return moved,
+                Poll::Ready(0) => self.engine_vanished(),
+                Poll::Ready(length) => self.digest_down(cx, &scratch[..length]),
+            }
+            moved = true;
+        }
+    }
+
+    fn digest_down(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {
+        self.engine.alive = true;
+        let before = self.down.messages();
+        let length = input.len();
+        while !self.engine.silent() {
+            let until = self.until_down();
+            match self.down.step(&mut input, until) {
+                Ok(None) => break,
+                Ok(Some(Step::Control(control))) => self.control_down(cx, &control),
+                Ok(Some(Step::Data(bytes))) => self.data_down(cx, bytes),
+                Ok(Some(Step::Header(bytes))) => self.data_down(cx, &bytes),
+                Err(_) => self.engine_violated(),
+            }
+            self.speak_to_client(cx);
+        }
+        self.record
+            .moved(Way::Down, self.down.messages() - before, length);
+    }
+
+    fn until_down(&self) -> Until {
+        if !self.client.urgent.is_empty() || self.client.farewell.is_some() {
+            Until::FrameEnd
+        } else if self.answers.is_empty() {
+            Until::Control
+        } else {
+            Until::MessageEnd
+        }
+    }
+
+    fn data_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+        self.clock.active = Instant::now();
+        self.overhear(bytes);
+        if !self.client.said_close {
+            self.client.put(cx, bytes);
+        }
+    }
+
+    /// Listens to the engine's greeting as it passes, for the record.
+    fn overhear(&mut self, bytes: &[u8]) {
+        let Some(heard) = &mut self.overheard else {
+            return;
+        };
+        heard.extend_from_slice(&bytes[..bytes.len().min(GREETING - heard.len())]);
+        if heard.len() < GREETING && self.down.messages() == 0 {
+            return;
+        }
+        if let Ok(Some(header)) = Header::parse(heard) {
+            self.record.greeted(Greeting::read(&heard[header.length..]));
+        }
+        self.overheard = None;
+    }
+
+    fn control_down(&mut self, cx: &mut Context<'_>, control: &Control) {
+        match control.opcode {
+            Opcode::Close => self.engine_closed(&control.payload),
+            Opcode::Pong if control.payload == self.ping_tag => {}
+            _ if self.client.said_close => {}
+            _ => self.client.put(cx, &control.raw),
+        }
+    }
+
+    fn engine_closed(&mut self, payload: &[u8]) {
+        let close = Close::read(payload);
+        self.engine.heard_close = Some(close);
+        self.close_client(self.code_for_client(close));
+        self.close_engine(close.code().unwrap_or(CloseCode::NORMAL));
+        self.end(Cause::Closed(Side::Engine));
+    }
+
+    /// enigma.js swallows 1000 and 4000: where the client did not ask for an end, they must not
+    /// reach it.
+    fn code_for_client(&self, close: Close) -> CloseCode {
+        match (self.client.heard_close, close.code()) {
+            (None, None | Some(CloseCode::NORMAL | CloseCode::SUSPENDED)) => {
+                CloseCode::ENGINE_PROXY
+            }
+            (_, Some(code)) => code,
+            (Some(asked), None) => asked.code().unwrap_or(CloseCode::NORMAL),
+        }
+    }
+
+    pub(super) fn engine_vanished(&mut self) {
+        self.engine.abort();
+        if !self.down.at_frame_boundary() {
+            self.client.abort();
+        }
+        self.end(Cause::Vanished(Side::Engine));
+        self.answer_close();
+    }
+
+    fn engine_violated(&mut self) {
+        self.engine.heard_close = Some(Close::Malformed);
+        if !self.down.at_frame_boundary() {
+            self.client.abort();
+        }
+        self.end(Cause::Protocol(Side::Engine));
+        self.answer_close();
+    }
+
+    /// Where the engine can no longer answer a client's Close, we do.
+    pub(super) fn answer_close(&mut self) {
+        if let Some(close) = self.client.heard_close {
+            self.close_client(close.code().unwrap_or(CloseCode::NORMAL));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What the proxy says itself, where a frame or a message ends: pings, answers, farewells; and when
+//! it is time for them.
+
+use std::task::{Context, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::leg::Leg;
+use super::pump::{Pump, random};
+use crate::fault::CloseCode;
+use crate::policy::Reading;
+use crate::record::{Cause, Side};
+use crate::ws::{Mask, close_frame, ping_frame, reason};
+
+impl<C, E> Pump<C, E>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    E: AsyncRead + AsyncWrite + Unpin,
+{
+    pub(super) fn close_client(&mut self, code: CloseCode) {
+        if self.client.farewell.is_none() && !self.client.said_close && !self.client.is_gone() {
+            self.told = Some(code);
+            self.client.farewell = Some(close_frame(code, reason(code), None));
+        }
+    }
+
+    pub(super) fn close_engine(&mut self, code: CloseCode) {
+        if self.engine.farewell.is_none() && !self.engine.said_close && !self.engine.is_gone() {
+            self.engine.farewell = Some(close_frame(code, "", Some(Mask(random()))));
+        }
+    }
+
+    /// Whether what went to the engine so far ends a frame; on a reading route it always does.
+    pub(super) fn may_speak_to_engine(&self) -> bool {
+        self.terms.permit.reading() == Reading::EveryMessage || self.up.at_frame_boundary()
+    }
+
+    pub(super) fn speak_to_engine(&mut self, cx: &mut Context<'_>) -> bool {
+        let quiet = self.engine.urgent.is_empty() && self.engine.farewell.is_none();
+        if quiet || !self.may_speak_to_engine() {
+            return false;
+        }
+        speak(&mut self.engine, cx);
+        true
+    }
+
+    pub(super) fn speak_to_client(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut spoke = false;
+        if !self.answers.is_empty() && self.down.at_message_boundary() && !self.client.said_close {
+            let answers = std::mem::take(&mut self.answers);
+            self.client.put(cx, &answers);
+            spoke = true;
+        }
+        let quiet = self.client.urgent.is_empty() && self.client.farewell.is_none();
+        if !quiet && self.down.at_frame_boundary() {
+            speak(&mut self.client, cx);
+            spoke = true;
+        }
+        spoke
+    }
+
+    pub(super) fn watch_session(&mut self, now: Instant) {
+        if self.clock.expiry.is_some_and(|expiry| now >= expiry) {
+            self.end(Cause::SessionExpired);
+        } else if now >= self.clock.active + self.terms.limits.idle {
+            self.end(Cause::Idle);
+        }
+    }
+
+    pub(super) fn watch_stalls(&mut self, now: Instant) {
+        let stall = self.terms.limits.write_stall;
+        let stalled = |since: Option<Instant>| since.is_some_and(|since| now >= since + stall);
+        if stalled(self.client.blocked_since()) {
+            self.client.abort();
+            self.end(Cause::Stalled(Side::Client));
+        } else if stalled(self.engine.blocked_since()) {
+            self.engine.abort();
+            self.end(Cause::Stalled(Side::Engine));
+        }
+    }
+
+    /// Pings both legs; a leg from which nothing came since its last ping is gone, unless it is
+    /// we who did not read.
+    pub(super) fn keep_alive(&mut self, now: Instant) {
+        if self.clock.client_ping_due(now) {
+            if !self.client.alive && !self.blocked() {
+                return self.client_vanished();
+            }
+            self.client.alive = false;
+            self.client
+                .urgent
+                .extend_from_slice(&ping_frame(&self.ping_tag, None));
+        }
+        if self.clock.engine_ping_due(now) {
+            if !self.engine.alive && !self.blocked() {
+                return self.engine_vanished();
+            }
+            self.engine.alive = false;
+            let ping = ping_frame(&self.ping_tag, Some(Mask(random())));
+            self.engine.urgent.extend_from_slice(&ping);
+        }
+    }
+
+    /// The closing handshake took too long: whoever has not heard a Close and can, hears one as
+    /// the connection ends; a frame that is half sent ends with its connection.
+    pub(super) fn give_up(&mut self) {
+        self.answer_close();
+        let mut cx = Context::from_waker(Waker::noop());
+        self.speak_to_client(&mut cx);
+        self.speak_to_engine(&mut cx);
+        self.client.give_up();
+        self.engine.give_up();
+    }
+
+    fn blocked(&self) -> bool {
+        self.client.blocked_since().is_some() || self.engine.blocked_since().is_some()
+    }
+}
+
+/// Puts on the wire what has waited for the end of a frame.
+fn speak<IO: AsyncRead + AsyncWrite + Unpin>(leg: &mut Leg<IO>, cx: &mut Context<'_>) {
+    let urgent = std::mem::take(&mut leg.urgent);
+    if !leg.said_close {
+        leg.put(cx, &urgent);
+    }
+    if let Some(farewell) = leg.farewell.take() {
+        leg.put(cx, &farewell);
+        leg.said_close = true;
+    }
+}

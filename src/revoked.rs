@@ -1,0 +1,259 @@
+//! The logouts that are remembered, so that a session that was ended is not let in again.
+//!
+//! The order that closes the race: a logout is remembered first and then ends the open sockets; a
+//! newcomer takes its seat first and then asks here. Whichever comes second sees the other.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::fault::Fault;
+use crate::id::{Issuer, SessionId, Subject};
+use crate::live::Live;
+use crate::person::Person;
+use crate::record::Cause;
+use crate::revocation::{Revocation, Whom};
+
+/// How many logouts are remembered at once; only issuers that the config trusts can add one.
+const MOST: usize = 200_000;
+
+/// The remembered logouts, and the sockets they end.
+#[derive(Debug)]
+pub struct Revoked {
+    live: Arc<Live>,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    sessions: HashMap<(Issuer, SessionId), Instant>,
+    subjects: HashMap<(Issuer, Subject), (u64, Instant)>,
+    /// In the order in which they were remembered, to be forgotten in it.
+    order: VecDeque<(Revocation, Instant)>,
+}
+
+impl Revoked {
+    /// Remembers nothing yet.
+    #[must_use]
+    pub fn new(live: Arc<Live>) -> Self {
+        Self {
+            live,
+            memory: Mutex::default(),
+        }
+    }
+
+    /// Remembers a logout for as long as a session that it hits could live, and ends the sockets
+    /// it hits; says how many.
+    pub fn revoke(&self, revocation: &Revocation, remember: Duration) -> usize {
+        self.lock().remember(revocation, Instant::now() + remember);
+        self.live
+            .end_where(|person| revocation.hits(person), Cause::SessionEnded)
+    }
+
+    /// Refuses a person whose session was ended. To be asked once the seat is taken.
+    pub fn refuse_ended(&self, person: &Person) -> Result<(), Fault> {
+        if self.lock().holds(person, Instant::now()) {
+            Err(Fault::NotSignedIn)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    fn remember(&mut self, revocation: &Revocation, expiry: Instant) {
+        self.forget_old(Instant::now());
+        let issuer = revocation.issuer.clone();
+        match &revocation.whom {
+            Whom::Session(session) => {
+                self.sessions.insert((issuer, session.clone()), expiry);
+            }
+            Whom::Subject { subject, until } => {
+                let entry = self.subjects.entry((issuer, subject.clone()));
+                let known = entry.or_insert((*until, expiry));
+                *known = (known.0.max(*until), known.1.max(expiry));
+            }
+        }
+        self.order.push_back((revocation.clone(), expiry));
+    }
+
+    fn holds(&self, person: &Person, now: Instant) -> bool {
+        let issuer = person.issuer();
+        let by_session = person.session().is_some_and(|session| {
+            let key = (issuer.clone(), session.clone());
+            self.sessions.get(&key).is_some_and(|expiry| now < *expiry)
+        });
+        let subject = person.subject();
+        let by_subject = self.subjects.get(&(issuer.clone(), subject.clone()));
+        by_session
+            || by_subject.is_some_and(|(until, expiry)| {
+                let whom = Whom::Subject {
+                    subject: subject.clone(),
+                    until: *until,
+                };
+                now < *expiry
+                    && Revocation {
+                        issuer: issuer.clone(),
+                        whom,
+                    }
+                    .hits(person)
+            })
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        while let Some((_, expiry)) = self.order.front() {
+            let full = self.order.len() >= MOST;
+            if now < *expiry && !full {
+                return;
+            }
+            if now < *expiry {
+                warn!(
+                    most = MOST,
+                    "too many logouts to remember; the oldest is forgotten"
+                );
+            }
+            if let Some((revocation, expiry)) = self.order.pop_front() {
+                self.forget(&revocation, expiry);
+            }
+        }
+    }
+
+    /// Forgets a logout, unless the same one was announced again since.
+    fn forget(&mut self, revocation: &Revocation, expiry: Instant) {
+        let issuer = revocation.issuer.clone();
+        match &revocation.whom {
+            Whom::Session(session) => {
+                let key = (issuer, session.clone());
+                if self
+                    .sessions
+                    .get(&key)
+                    .is_some_and(|known| *known <= expiry)
+                {
+                    self.sessions.remove(&key);
+                }
+            }
+            Whom::Subject { subject, .. } => {
+                let key = (issuer, subject.clone());
+                if self
+                    .subjects
+                    .get(&key)
+                    .is_some_and(|(_, known)| *known <= expiry)
+                {
+                    self.subjects.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::id::{ConnectionId, EngineIdentity};
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn revoked() -> Revoked {
+        let caps = Limits {
+            sockets: 9,
+            sockets_per_subject: 9,
+            identities_per_subject: 9,
+        };
+        Revoked::new(Live::new(caps))
+    }
+
+    fn holds(revoked: &Revoked, person: &Person) -> bool {
+        revoked.refuse_ended(person).is_err()
+    }
+
+    fn person(sid: &str, iat: u64) -> Person {
+        let mut claims = Map::new();
+        claims.insert("iat".to_owned(), json!(iat));
+        Person::new(
+            Issuer::new("idp"),
+            Subject::new("ada"),
+            Some(SessionId::new(sid)),
+            claims,
+        )
+    }
+
+    fn by_session(sid: &str) -> Revocation {
+        Revocation {
+            issuer: Issuer::new("idp"),
+            whom: Whom::Session(SessionId::new(sid)),
+        }
+    }
+
+    fn by_subject(until: u64) -> Revocation {
+        let whom = Whom::Subject {
+            subject: Subject::new("ada"),
+            until,
+        };
+        Revocation {
+            issuer: Issuer::new("idp"),
+            whom,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_logout_is_remembered_for_its_time_and_forgotten_after() {
+        let revoked = revoked();
+        revoked.revoke(&by_session("s1"), DAY);
+        assert!(holds(&revoked, &person("s1", 1)) && !holds(&revoked, &person("s2", 1)));
+        tokio::time::advance(DAY).await;
+        assert!(!holds(&revoked, &person("s1", 1)));
+        revoked.revoke(&by_session("s2"), DAY);
+        let memory = revoked.lock();
+        assert_eq!(
+            (memory.sessions.len(), memory.order.len()),
+            (1, 1),
+            "nothing is kept for ever"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn later_logouts_of_a_person_reach_further_and_never_less() {
+        let revoked = revoked();
+        revoked.revoke(&by_subject(100), DAY);
+        revoked.revoke(&by_subject(50), DAY);
+        assert!(holds(&revoked, &person("a", 100)));
+        assert!(!holds(&revoked, &person("a", 101)), "a new login");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_announced_again_is_not_forgotten_with_the_first() {
+        let revoked = revoked();
+        revoked.revoke(&by_session("s1"), DAY / 2);
+        revoked.revoke(&by_session("s1"), DAY);
+        tokio::time::advance(DAY / 2).await;
+        revoked.revoke(&by_session("other"), DAY);
+        assert!(holds(&revoked, &person("s1", 1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn open_sockets_of_the_session_are_ended_and_no_others() {
+        let revoked = revoked();
+        let seat = |n, sid: &str| {
+            let identity = EngineIdentity::new("x");
+            revoked
+                .live
+                .seat(ConnectionId(n), &person(sid, 1), &identity)
+                .unwrap()
+        };
+        let (_one, order_one) = seat(1, "s1");
+        let (_two, mut order_two) = seat(2, "s2");
+        assert_eq!(revoked.revoke(&by_session("s1"), DAY), 1);
+        assert_eq!(order_one.await, Ok(Cause::SessionEnded));
+        assert!(order_two.try_recv().is_err());
+    }
+}
