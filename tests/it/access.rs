@@ -15,12 +15,12 @@ fn listed() -> Recipe {
     Recipe::default().access(&format!("apps = [\"{SALES_APP}\", \"{FINANCE_APP}\"]"))
 }
 
-fn apps(apps: Value) -> Value {
+fn apps(apps: &Value) -> Value {
     json!({"sub": "ada", "qlik": {"apps": apps}})
 }
 
 /// The answer in the engine's place, for the call of that id.
-fn denied(id: Value, method: &str) -> Value {
+fn denied(id: &Value, method: &str) -> Value {
     let error = json!({"code": 5, "parameter": method, "message": "Access denied"});
     json!({"jsonrpc": "2.0", "id": id, "error": error})
 }
@@ -34,13 +34,13 @@ async fn an_apps_url_is_held_to_the_list_or_the_claim() {
         (listed(), json!({"sub": "ada"}), PEOPLE_APP, false),
         (listed(), json!({"sub": "ada"}), "SessionApp_1", false),
         (listed(), json!({"sub": "ada"}), "engineData", true),
-        (claimed(), apps(sales.clone()), SALES_APP, true),
-        (claimed(), apps(json!(SALES_APP)), SALES_APP, true),
-        (claimed(), apps(sales.clone()), FINANCE_APP, false),
-        (claimed(), apps(json!([])), SALES_APP, false),
-        (claimed(), apps(json!([])), "engineData", false),
-        (claimed(), apps(json!([SALES_APP, 7])), SALES_APP, false),
-        (claimed(), apps(json!({"0": SALES_APP})), SALES_APP, false),
+        (claimed(), apps(&sales), SALES_APP, true),
+        (claimed(), apps(&json!(SALES_APP)), SALES_APP, true),
+        (claimed(), apps(&sales), FINANCE_APP, false),
+        (claimed(), apps(&json!([])), SALES_APP, false),
+        (claimed(), apps(&json!([])), "engineData", false),
+        (claimed(), apps(&json!([SALES_APP, 7])), SALES_APP, false),
+        (claimed(), apps(&json!({"0": SALES_APP})), SALES_APP, false),
         (claimed(), json!({"sub": "ada"}), SALES_APP, false),
         (Recipe::default(), json!({"sub": "ada"}), PEOPLE_APP, true),
         (
@@ -81,7 +81,7 @@ async fn a_call_that_names_another_app_is_answered_and_never_sent_on() {
         json!([SALES_APP.to_uppercase()]),
     ] {
         let answer = ada.call(-1, "OpenDoc", params.clone()).await;
-        assert_eq!(answer, denied(answer["id"].clone(), "OpenDoc"), "{params}");
+        assert_eq!(answer, denied(&answer["id"], "OpenDoc"), "{params}");
     }
     assert!(
         world.tenant.calls().is_empty(),
@@ -96,7 +96,7 @@ async fn a_call_that_names_another_app_is_answered_and_never_sent_on() {
 async fn engine_data_opens_the_persons_apps_and_no_other() {
     let world = claimed().start().await;
     let knock = world.connect("/qlik/app/engineData");
-    let mine = apps(json!([SALES_APP, FINANCE_APP]));
+    let mine = apps(&json!([SALES_APP, FINANCE_APP]));
     let mut ada = knock.cookie(&world.sign(mine)).open().await;
     let answer = ada.call(-1, "OpenDoc", json!([PEOPLE_APP])).await;
     assert_eq!(answer["error"]["code"], 5);
@@ -137,12 +137,12 @@ async fn a_consumer_looks_and_selects_and_changes_nothing() {
         (-2, "DoSave", json!([])),
     ] {
         let answer = ada.call(handle, method, params).await;
-        assert_eq!(answer, denied(answer["id"].clone(), method));
+        assert_eq!(answer, denied(&answer["id"], method));
     }
     assert_eq!(world.tenant.calls(), ["OpenDoc"]);
     let layout = ada.call(doc, "GetAppLayout", json!([])).await;
     assert_eq!(layout["result"]["qLayout"]["qTitle"], "Sales");
-    for (reason, count) in [("method", 18.0), ("session_app", 2.0)] {
+    for (reason, count) in [("method", 18), ("session_app", 2)] {
         let name = format!("qix_proxy_denied_calls_total{{reason=\"{reason}\"}}");
         assert_eq!(world.metric(&name).await, count, "{reason}");
     }

@@ -50,7 +50,7 @@ fn sources() -> Vec<Source> {
 fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let inside = path.strip_prefix(root).unwrap().to_owned();
+        let place = path.strip_prefix(root).unwrap().to_owned();
         let name = path.file_stem().unwrap().to_str().unwrap();
         if name.starts_with("test") {
             continue;
@@ -59,12 +59,11 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
             collect(root, &path, sources);
             continue;
         }
-        let room = inside.components().next().unwrap().as_os_str();
-        let room = room.to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let first = place.to_str().unwrap().split('/').next().unwrap();
         let text = without_tests(&fs::read_to_string(&path).unwrap());
         sources.push(Source {
-            path: inside,
-            room,
+            room: first.trim_end_matches(".rs").to_owned(),
+            path: place,
             text,
         });
     }

@@ -1,5 +1,7 @@
 //! The whole proxy, in one process with a tenant that plays Qlik, seen from outside.
 
+#![cfg(test)]
+
 mod access;
 mod command_line;
 mod endings;

@@ -69,8 +69,15 @@ async fn two_people_on_one_credential_have_two_engine_sessions() {
             sign("adas", "-1", "one"),
         ),
     ];
+    assert_all_told_apart(&world, &visits).await;
+}
+
+/// An app, the client's own part of the URL, and a session, by who that is.
+type Visit = (&'static str, &'static str, &'static str, String);
+
+async fn assert_all_told_apart(world: &World, visits: &[Visit]) {
     let mut open = Vec::new();
-    for (who, app, own, cookie) in &visits {
+    for (who, app, own, cookie) in visits {
         let knock = world.connect(&format!("/qlik/app/{app}{own}"));
         let socket = knock.with("cookie", cookie).open().await;
         assert_eq!(socket.session_state(), CREATED, "{who}");
@@ -88,7 +95,7 @@ async fn two_people_on_one_credential_have_two_engine_sessions() {
             .all(|seen| seen.header("authorization") == bearer)
     );
 
-    for (who, app, own, cookie) in &visits {
+    for (who, app, own, cookie) in visits {
         let knock = world.connect(&format!("/qlik/app/{app}{own}"));
         let again = knock.with("cookie", cookie).open().await;
         assert_eq!(again.session_state(), ATTACHED, "{who} comes back");
@@ -154,7 +161,7 @@ async fn a_hundred_sockets_cost_one_token_and_a_hundred_people_a_hundred() {
 
 #[tokio::test]
 async fn a_hundred_sockets_on_the_machines_token_cost_one_whoever_they_are() {
-    let world = Recipe::default().as_machine().start().await;
+    let world = Recipe::default().by_machine().start().await;
     world
         .tenant
         .script(Script::Token(TokenFault::Delay { ms: 300 }));
@@ -193,7 +200,7 @@ async fn a_client_that_leaves_does_not_cancel_the_token_for_the_others() {
 
 #[tokio::test]
 async fn the_seed_case_no_exchange_is_needed() {
-    let world = Recipe::default().as_machine().start().await;
+    let world = Recipe::default().by_machine().start().await;
     let (status, answer) = exchange(&world).await;
     assert_eq!(status, 401);
     assert_eq!(answer["errors"][0]["code"], "OAUTH-5", "{answer}");

@@ -1,6 +1,5 @@
 //! Certificates, made at run time.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -72,10 +71,5 @@ impl Files {
         let path = self.0.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
-    }
-
-    /// The folder.
-    pub(crate) fn folder(&self) -> &Path {
-        self.0.path()
     }
 }

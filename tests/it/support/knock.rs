@@ -1,5 +1,6 @@
 //! A request on its way: every part of it can be bent.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use tokio::io::AsyncWriteExt;
@@ -103,7 +104,7 @@ impl<'a> Knock<'a> {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{}\r\n", self.line);
         for (name, value) in &self.headers {
-            bytes.push_str(&format!("{name}: {value}\r\n"));
+            write!(bytes, "{name}: {value}\r\n").unwrap();
         }
         bytes.push_str("\r\n");
         [bytes.as_bytes(), &self.tail].concat()

@@ -1,5 +1,6 @@
 //! How a world is to be: the parts of the proxy's config, each with a default.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use engine_sim::tenant::{self, ClientKind, Tenant};
@@ -143,7 +144,7 @@ impl Recipe {
     }
 
     /// The machine client's own token.
-    pub(crate) fn as_machine(self) -> Self {
+    pub(crate) fn by_machine(self) -> Self {
         self.credential(
             r#"
             kind = "oauth-client"
@@ -204,9 +205,10 @@ impl Recipe {
         } = self;
         let own = &self.engine;
         // A recipe may name another engine.
-        let url = match own.contains("url =") {
-            true => String::new(),
-            false => format!("url = \"{engine}\""),
+        let url = if own.contains("url =") {
+            String::new()
+        } else {
+            format!("url = \"{engine}\"")
         };
         format!(
             r#"
@@ -250,5 +252,9 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }

@@ -150,7 +150,7 @@ impl World {
     }
 
     /// The value of a metric, told by its line up to the value; 0 when there is none.
-    pub(crate) async fn metric(&self, name: &str) -> f64 {
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
         let metrics = self.admin("/metrics").await.body;
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         metrics.lines().find_map(value).unwrap_or_default()
