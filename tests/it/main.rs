@@ -1,10 +1,19 @@
 //! The whole proxy, in one process with a tenant that plays Qlik, seen from outside.
 
+#![cfg(test)]
+
+mod access;
+mod command_line;
 mod endings;
+mod floors;
 mod leaks;
 mod opening;
+mod operators;
 mod origins;
+mod people;
 mod refusals;
 mod relaying;
+mod small_answers;
 mod smuggling;
 mod support;
+mod tls;

@@ -1,10 +1,13 @@
 //! How a world is to be: the parts of the proxy's config, each with a default.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use engine_sim::tenant::{self, ClientKind, Tenant};
+use qix_proxy::config::Config;
 
 use super::World;
+use super::world::read;
 
 /// The session of most tests: a cookie with a token under a shared secret.
 const COOKIE: &str = r#"
@@ -141,7 +144,7 @@ impl Recipe {
     }
 
     /// The machine client's own token.
-    pub(crate) fn as_machine(self) -> Self {
+    pub(crate) fn by_machine(self) -> Self {
         self.credential(
             r#"
             kind = "oauth-client"
@@ -171,6 +174,11 @@ impl Recipe {
         self
     }
 
+    /// The config of a further proxy before the tenant of a world.
+    pub(crate) fn config_for(&self, world: &World) -> Config {
+        read(self, &world.tenant.url(), &world.secrets)
+    }
+
     /// Starts it.
     pub(crate) async fn start(self) -> World {
         World::cook(self).await
@@ -197,9 +205,10 @@ impl Recipe {
         } = self;
         let own = &self.engine;
         // A recipe may name another engine.
-        let url = match own.contains("url =") {
-            true => String::new(),
-            false => format!("url = \"{engine}\""),
+        let url = if own.contains("url =") {
+            String::new()
+        } else {
+            format!("url = \"{engine}\"")
         };
         format!(
             r#"
@@ -243,5 +252,9 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
