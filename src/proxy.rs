@@ -20,6 +20,7 @@ use crate::engine::{Engine, EngineError};
 use crate::gate::{Gate, IdentityKey, Lane};
 use crate::live::Live;
 use crate::record::Meters;
+use crate::revoked::Revoked;
 use crate::route::Routes;
 use crate::server::{House, Server};
 use crate::session::{SessionError, Sessions};
@@ -68,7 +69,14 @@ impl Proxy {
             .map(|route| outgoing.lane(route))
             .collect::<Result<_, _>>()?;
         let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
-        let gate = Gate::new(lanes, identities, Arc::clone(&live), Arc::clone(&meters));
+        let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
+        let gate = Gate::new(
+            lanes,
+            identities,
+            revoked,
+            Arc::clone(&live),
+            Arc::clone(&meters),
+        );
         let house = Arc::new(House {
             routes,
             gate,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::fault::Fault;
 use crate::id::{Issuer, SessionId, Subject};
 use crate::live::Live;
 use crate::person::Person;
@@ -52,10 +53,13 @@ impl Revoked {
             .end_where(|person| revocation.hits(person), Cause::SessionEnded)
     }
 
-    /// Whether a person's session was ended. To be asked once the seat is taken.
-    #[must_use]
-    pub fn holds(&self, person: &Person) -> bool {
-        self.lock().holds(person, Instant::now())
+    /// Refuses a person whose session was ended. To be asked once the seat is taken.
+    pub fn refuse_ended(&self, person: &Person) -> Result<(), Fault> {
+        if self.lock().holds(person, Instant::now()) {
+            Err(Fault::NotSignedIn)
+        } else {
+            Ok(())
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -168,6 +172,10 @@ mod tests {
         Revoked::new(Live::new(caps))
     }
 
+    fn holds(revoked: &Revoked, person: &Person) -> bool {
+        revoked.refuse_ended(person).is_err()
+    }
+
     fn person(sid: &str, iat: u64) -> Person {
         let mut claims = Map::new();
         claims.insert("iat".to_owned(), json!(iat));
@@ -201,9 +209,9 @@ mod tests {
     async fn a_logout_is_remembered_for_its_time_and_forgotten_after() {
         let revoked = revoked();
         revoked.revoke(&by_session("s1"), DAY);
-        assert!(revoked.holds(&person("s1", 1)) && !revoked.holds(&person("s2", 1)));
+        assert!(holds(&revoked, &person("s1", 1)) && !holds(&revoked, &person("s2", 1)));
         tokio::time::advance(DAY).await;
-        assert!(!revoked.holds(&person("s1", 1)));
+        assert!(!holds(&revoked, &person("s1", 1)));
         revoked.revoke(&by_session("s2"), DAY);
         let memory = revoked.lock();
         assert_eq!(
@@ -218,8 +226,8 @@ mod tests {
         let revoked = revoked();
         revoked.revoke(&by_subject(100), DAY);
         revoked.revoke(&by_subject(50), DAY);
-        assert!(revoked.holds(&person("a", 100)));
-        assert!(!revoked.holds(&person("a", 101)), "a new login");
+        assert!(holds(&revoked, &person("a", 100)));
+        assert!(!holds(&revoked, &person("a", 101)), "a new login");
     }
 
     #[tokio::test(start_paused = true)]
@@ -229,7 +237,7 @@ mod tests {
         revoked.revoke(&by_session("s1"), DAY);
         tokio::time::advance(DAY / 2).await;
         revoked.revoke(&by_session("other"), DAY);
-        assert!(revoked.holds(&person("s1", 1)));
+        assert!(holds(&revoked, &person("s1", 1)));
     }
 
     #[tokio::test(start_paused = true)]

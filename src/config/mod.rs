@@ -32,7 +32,7 @@ use self::table::Table;
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, ClientAuth, ClientsWithoutOrigin, Config, Credential,
-    Engine, ForwardAuth, Jwks, Jwt, JwtKeys, Limits, Listen, ListenTls, Log, LogFormat,
+    Engine, ForwardAuth, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen, ListenTls, Log, LogFormat,
     LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, RefusalStyle, RelayLimits,
     Route, SessionCheck,
 };

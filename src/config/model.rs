@@ -174,6 +174,17 @@ pub struct Jwt {
     pub session: ClaimPath,
     /// Clock leeway (default 30 s).
     pub leeway: Duration,
+    /// Whether, and whose, back-channel logouts are taken.
+    pub logout: Option<JwtLogout>,
+}
+
+/// Back-channel logouts of a token's issuer.
+#[derive(Clone, Debug)]
+pub struct JwtLogout {
+    /// The `aud` that a logout token must carry, any of these; never empty.
+    pub audience: Vec<String>,
+    /// How long a logout is remembered (default 24 h).
+    pub memory: Duration,
 }
 
 /// What verifies a token's signature.

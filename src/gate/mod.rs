@@ -28,7 +28,8 @@ use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
-use crate::session::{Client, Knock, Sessions};
+use crate::revoked::Revoked;
+use crate::session::{Client, Knock, SessionError, Sessions};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Gate {
     lanes: HashMap<RouteName, Lane>,
     identities: IdentityKey,
     live: Arc<Live>,
+    revoked: Arc<Revoked>,
     meters: Arc<Meters>,
 }
 
@@ -86,6 +88,7 @@ impl Gate {
     pub fn new(
         lanes: Vec<Lane>,
         identities: IdentityKey,
+        revoked: Arc<Revoked>,
         live: Arc<Live>,
         meters: Arc<Meters>,
     ) -> Self {
@@ -97,6 +100,7 @@ impl Gate {
             lanes,
             identities,
             live,
+            revoked,
             meters,
         }
     }
@@ -124,6 +128,7 @@ impl Gate {
         let permit = permit(&route.access, person, target)?;
         let identity = self.identities.identify(route, person, permit.target());
         let (seat, order) = self.live.seat(caller.id, person, &identity)?;
+        self.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -155,6 +160,14 @@ impl Gate {
             },
             engine,
         })
+    }
+
+    /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
+    /// sockets it hits on every route; says how many.
+    pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
+        let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
+        let logout = lane.sessions.logout(token).await?;
+        Ok(self.revoked.revoke(&logout.revocation, logout.remember))
     }
 
     /// Every route's credential outcomes, for telemetry.

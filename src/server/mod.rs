@@ -1,5 +1,6 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
+mod logout;
 mod reply;
 mod upgrade;
 
@@ -194,6 +195,7 @@ impl Server {
                 };
                 upgrade::open(&self.house, request, knock).await
             }
+            Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
             door => reply::small(&found.route, &door, request.method(), request.headers()),
         })
     }

@@ -9,7 +9,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
-use serde_json::json;
 
 use crate::config::Route;
 use crate::fault::Fault;
@@ -29,8 +28,8 @@ const ASKED_HEADERS: HeaderValue = HeaderValue::from_static(
 /// A fault over HTTP.
 pub(super) fn fault(fault: Fault) -> Response<Body> {
     let answer = fault.answer();
-    let body = json!({ "error": answer.label, "message": answer.text });
-    let mut response = with_json(answer.status, &body.to_string());
+    let body = serde_json::json!({ "error": answer.label, "message": answer.text });
+    let mut response = json(answer.status, &body.to_string());
     if answer.status == StatusCode::UPGRADE_REQUIRED {
         response
             .headers_mut()
@@ -39,12 +38,12 @@ pub(super) fn fault(fault: Fault) -> Response<Body> {
     if answer.status == StatusCode::METHOD_NOT_ALLOWED {
         response
             .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, OPTIONS"));
+            .insert(ALLOW, HeaderValue::from_static("GET, OPTIONS, POST"));
     }
     response
 }
 
-/// What stands beside the websocket.
+/// What stands beside the websocket and needs nobody's leave.
 ///
 /// @qlik/api asks for a CSRF token before it opens a socket, decides by `product-info.json` what
 /// kind of Qlik it talks to, and resumes only where `user-locale` answers JSON; HTML or a 401 in
@@ -57,13 +56,13 @@ pub(super) fn small(
 ) -> Response<Body> {
     let mut response = match (method, door) {
         (&Method::OPTIONS, _) => empty(StatusCode::NO_CONTENT),
-        (_, Door::Engine(_) | Door::Nothing) => fault(Fault::NotFound),
+        (_, Door::BackchannelLogout | Door::Engine(_) | Door::Nothing) => fault(Fault::NotFound),
         (&Method::GET, Door::CsrfToken) => csrf_token(),
-        (&Method::GET, Door::ProductInfo) => with_json(
+        (&Method::GET, Door::ProductInfo) => json(
             StatusCode::OK,
             r#"{"composition":{"productName":"Qlik","releaseLabel":"-"}}"#,
         ),
-        (&Method::GET, Door::UserLocale) => with_json(StatusCode::OK, r#"{"locale":"en-US"}"#),
+        (&Method::GET, Door::UserLocale) => json(StatusCode::OK, r#"{"locale":"en-US"}"#),
         _ => fault(Fault::MethodNotAllowed),
     };
     share(route, headers, response.headers_mut());
@@ -102,7 +101,7 @@ fn share(route: &Route, asked: &HeaderMap, answer: &mut HeaderMap) {
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }
 
-fn with_json(status: StatusCode, body: &str) -> Response<Body> {
+pub(super) fn json(status: StatusCode, body: &str) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
     *response.status_mut() = status;
     response
@@ -111,7 +110,7 @@ fn with_json(status: StatusCode, body: &str) -> Response<Body> {
     plain(response)
 }
 
-fn empty(status: StatusCode) -> Response<Body> {
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     plain(response)

@@ -92,8 +92,12 @@ pub enum Flaw {
     Logout,
     /// It is no JWT in compact form with unambiguous JSON.
     Malformed,
+    /// It is presented as a logout token and is none.
+    NoLogout,
     /// It is larger than any token we read.
     Oversized,
+    /// It has been used before.
+    Replayed,
     /// Its signature does not verify.
     Signature,
     /// Its subject is missing, empty, too long, or no plain text.
@@ -113,7 +117,9 @@ impl fmt::Display for Flaw {
             Self::Key => f.write_str("no key is known for it"),
             Self::Logout => f.write_str("it is a logout token"),
             Self::Malformed => f.write_str("it is malformed"),
+            Self::NoLogout => f.write_str("it is no logout token"),
             Self::Oversized => f.write_str("it is too large"),
+            Self::Replayed => f.write_str("it has been used before"),
             Self::Signature => f.write_str("its signature does not verify"),
             Self::Subject => f.write_str("its subject is missing or malformed"),
         }

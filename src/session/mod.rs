@@ -15,6 +15,8 @@ mod subject;
 #[cfg(test)]
 mod testing;
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -25,6 +27,7 @@ use self::jwt::JwtCheck;
 use crate::config::SessionCheck;
 use crate::id::RouteName;
 use crate::person::Person;
+use crate::revocation::Revocation;
 
 /// The session checks of one route, in the order of the config.
 #[derive(Debug)]
@@ -46,6 +49,20 @@ impl Sessions {
         Ok(Self { checks })
     }
 
+    /// Judges a logout token that an issuer has sent: by the first check that takes such tokens and
+    /// finds it good.
+    pub async fn logout(&self, token: &[u8]) -> Result<Logout, SessionError> {
+        let mut flaw = SessionError::Missing;
+        for check in &self.checks {
+            match check.logout(token).await {
+                Ok(Some(logout)) => return Ok(logout),
+                Ok(None) => {}
+                Err(error) => flaw = error,
+            }
+        }
+        Err(flaw)
+    }
+
     /// Finds who knocks: the first kind that finds a credential of its sort decides.
     pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
         for check in &self.checks {
@@ -55,6 +72,15 @@ impl Sessions {
         }
         Err(SessionError::Missing)
     }
+}
+
+/// A logout that an issuer has announced.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Logout {
+    /// What it says.
+    pub revocation: Revocation,
+    /// How long it is to be remembered: as long as a session that it hits could live.
+    pub remember: Duration,
 }
 
 /// A request as the session checks see it.
@@ -116,7 +142,7 @@ pub enum Standing {
 #[derive(Debug)]
 enum Check {
     ForwardAuth(ForwardAuthCheck),
-    Jwt(JwtCheck),
+    Jwt(Box<JwtCheck>),
 }
 
 impl Check {
@@ -129,7 +155,9 @@ impl Check {
             SessionCheck::ForwardAuth(config) => {
                 ForwardAuthCheck::new(route, config, http).map(Self::ForwardAuth)
             }
-            SessionCheck::Jwt(config) => JwtCheck::new(route, config, http).map(Self::Jwt),
+            SessionCheck::Jwt(config) => JwtCheck::new(route, config, http)
+                .map(Box::new)
+                .map(Self::Jwt),
         }
     }
 
@@ -137,6 +165,13 @@ impl Check {
         match self {
             Self::ForwardAuth(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
+        }
+    }
+
+    async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {
+        match self {
+            Self::ForwardAuth(_) => Ok(None),
+            Self::Jwt(check) => check.logout(token).await,
         }
     }
 }

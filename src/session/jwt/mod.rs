@@ -6,6 +6,7 @@
 mod claims;
 mod jwks;
 mod key;
+mod logout;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -17,10 +18,11 @@ use tokio::sync::watch;
 use self::claims::Rules;
 use self::jwks::KeySet;
 use self::key::VerifyingKey;
-use self::token::Token;
+use self::logout::Logouts;
+use self::token::{Purpose, Token};
 use super::error::{Flaw, SessionError, Twice};
 use super::moment::Moment;
-use super::{Client, Knock, Session, cookies};
+use super::{Client, Knock, Logout, Session, cookies};
 use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
 use crate::id::RouteName;
 
@@ -31,6 +33,7 @@ pub(super) struct JwtCheck {
     algorithms: Vec<Algorithm>,
     keys: Keys,
     rules: Rules,
+    logouts: Option<Logouts>,
 }
 
 impl JwtCheck {
@@ -52,6 +55,7 @@ impl JwtCheck {
                 session: jwt.session,
                 leeway: jwt.leeway,
             },
+            logouts: jwt.logout.map(Logouts::new),
         })
     }
 
@@ -60,14 +64,36 @@ impl JwtCheck {
         let Some(text) = self.find(knock)? else {
             return Ok(None);
         };
-        let token = Token::parse(text)?;
+        let token = self.verified(text, Purpose::Session).await?;
+        let (person, standing) = self.rules.judge(token.claims()?, Moment::now())?;
+        let (_, standing) = watch::channel(standing);
+        Ok(Some(Session { person, standing }))
+    }
+
+    /// Judges a logout token; `None` when this check takes none.
+    pub(super) async fn logout(&self, text: &[u8]) -> Result<Option<Logout>, SessionError> {
+        let Some(logouts) = &self.logouts else {
+            return Ok(None);
+        };
+        let token = self.verified(text, Purpose::Logout).await?;
+        Ok(Some(logouts.judge(
+            &self.rules,
+            &token.claims()?,
+            Moment::now(),
+        )?))
+    }
+
+    async fn verified<'a>(
+        &self,
+        text: &'a [u8],
+        purpose: Purpose,
+    ) -> Result<Token<'a>, SessionError> {
+        let token = Token::parse(text, purpose)?;
         if !self.algorithms.contains(&token.algorithm()) {
             return Err(Flaw::Algorithm.into());
         }
         self.keys.verify(&token).await?;
-        let (person, standing) = self.rules.judge(token.claims()?, Moment::now())?;
-        let (_, standing) = watch::channel(standing);
-        Ok(Some(Session { person, standing }))
+        Ok(token)
     }
 
     fn find<'a>(&self, knock: Knock<'a>) -> Result<Option<&'a [u8]>, SessionError> {

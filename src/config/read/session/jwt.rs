@@ -1,7 +1,7 @@
 //! `kind = "jwt"`: a signed token.
 
 use crate::config::defaults;
-use crate::config::model::{Algorithm, ClientsWithoutOrigin, Jwks, Jwt, JwtKeys};
+use crate::config::model::{Algorithm, ClientsWithoutOrigin, Jwks, Jwt, JwtKeys, JwtLogout};
 use crate::config::notes::Noted;
 use crate::config::read::engine::{allow_http, refuse_plain};
 use crate::config::table::Table;
@@ -30,6 +30,7 @@ pub(super) fn jwt(
         "Where the session's stable id stands, by name or JSON pointer.",
     );
     let leeway = t.or("leeway", defaults::LEEWAY, "How far clocks may be apart.");
+    let logout = logout(t);
     let cookie: Option<CookieName> = cookie?;
     if let (None, Ok(ClientsWithoutOrigin::Refuse)) = (&cookie, clients) {
         return Err(t.absent(
@@ -48,7 +49,37 @@ pub(super) fn jwt(
         subject: subject?,
         session: session?,
         leeway: leeway?,
+        logout: logout?,
     })
+}
+
+/// `OpenID` Connect Back-Channel Logout.
+fn logout(t: &mut Table<'_>) -> Result<Option<JwtLogout>, Noted> {
+    let audience: Result<Option<OneOrMany<String>>, _> = t.optional(
+        "logout_audience",
+        "The `aud` of the issuer's logout tokens, its client id for the app; with it, they are \
+         taken at {path}/backchannel-logout.",
+    );
+    let memory = t.or(
+        "logout_memory",
+        Positive(defaults::LOGOUT_MEMORY),
+        "How long a logout is remembered: as long as a session could live.",
+    );
+    t.only_with("logout_memory", "logout_audience");
+    let why = "a logout reaches the sessions of one issuer";
+    t.demanded_with(
+        "issuer",
+        "logout_audience",
+        "\"https://idp.example.com\"",
+        why,
+    )?;
+    let Some(OneOrMany(audience)) = audience? else {
+        return Ok(None);
+    };
+    Ok(Some(JwtLogout {
+        audience,
+        memory: memory?.0,
+    }))
 }
 
 fn keys(t: &mut Table<'_>) -> Result<JwtKeys, Noted> {

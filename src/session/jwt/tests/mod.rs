@@ -1,6 +1,7 @@
 //! Tokens good and forged, each at the door of a whole route.
 
 mod jwks;
+mod logout;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ fn jwt(keys: JwtKeys, algorithms: &[Algorithm]) -> Jwt {
         subject: ClaimPath::new("sub"),
         session: ClaimPath::new("sid"),
         leeway: Duration::from_secs(30),
+        logout: None,
     }
 }
 
