@@ -9,6 +9,7 @@ mod floors;
 mod leaks;
 mod opening;
 mod operators;
+mod operators_sockets;
 mod origins;
 mod people;
 mod refusals;
