@@ -1,14 +1,25 @@
 //! The operators' list of open sockets, and the means to close them.
 
 use engine_sim::engine::SALES_APP;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Answer, Recipe, World};
+use crate::support::{Answer, Browser, Recipe, World, now};
 
 async fn world() -> World {
     Recipe::default()
         .admin("token = { env = \"QIX_ADMIN_TOKEN\" }")
         .start()
+        .await
+}
+
+/// A socket under a session that has an id.
+async fn visit(world: &World, subject: &str) -> Browser {
+    let sid = format!("session-of-{subject}");
+    let token = world.sign(json!({ "sub": subject, "sid": sid, "exp": now() + 60 }));
+    world
+        .connect(&format!("/qlik/app/{SALES_APP}"))
+        .cookie(&token)
+        .open()
         .await
 }
 
@@ -25,9 +36,9 @@ async fn ask(world: &World, method: &str, target: &str) -> Answer {
 #[tokio::test]
 async fn every_socket_is_listed_with_what_moved_on_it() {
     let world = world().await;
-    let mut ada = world.visit("ada", SALES_APP).open().await;
+    let mut ada = visit(&world, "ada").await;
     ada.open_doc(SALES_APP).await;
-    let _grace = world.visit("grace", SALES_APP).open().await;
+    let _grace = visit(&world, "grace").await;
     let list = ask(&world, "GET", "/sockets").await.json();
     let sockets = list["sockets"].as_array().unwrap();
     assert_eq!(sockets.len(), 2);
@@ -43,8 +54,8 @@ async fn every_socket_is_listed_with_what_moved_on_it() {
 async fn sockets_are_closed_by_subject_session_app_or_id_and_no_others() {
     let world = world().await;
     for by in ["subject", "session", "id"] {
-        let mut ada = world.visit("ada", SALES_APP).open().await;
-        let mut grace = world.visit("grace", SALES_APP).open().await;
+        let mut ada = visit(&world, "ada").await;
+        let mut grace = visit(&world, "grace").await;
         let list = ask(&world, "GET", "/sockets").await.json();
         let of_ada = &list["sockets"].as_array().unwrap()[0];
         let value = match &of_ada[by] {
@@ -57,7 +68,7 @@ async fn sockets_are_closed_by_subject_session_app_or_id_and_no_others() {
         grace.is_alive().await;
         grace.close(1000).await;
     }
-    let mut ada = world.visit("ada", SALES_APP).open().await;
+    let mut ada = visit(&world, "ada").await;
     let closed = ask(
         &world,
         "DELETE",
