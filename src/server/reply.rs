@@ -38,7 +38,7 @@ pub(super) fn fault(fault: Fault) -> Response<Body> {
     if answer.status == StatusCode::METHOD_NOT_ALLOWED {
         response
             .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, OPTIONS, POST"));
+            .insert(ALLOW, HeaderValue::from_static("GET, OPTIONS"));
     }
     response
 }
