@@ -7,6 +7,7 @@ mod command_line;
 mod endings;
 mod floors;
 mod leaks;
+mod logouts;
 mod opening;
 mod operators;
 mod operators_sockets;

@@ -33,6 +33,31 @@ async fn the_other_door_says_whether_it_lives_and_is_ready() {
     assert!(metrics.body.ends_with("# EOF\n"));
 }
 
+#[tokio::test]
+async fn every_number_stands_once_and_is_explained() {
+    let world = World::start().await;
+    world.visit("ada", SALES_APP).open().await.is_alive().await;
+    let metrics = world.admin("/metrics").await.body;
+    let names = |kind: &str| {
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(kind));
+        let mut names: Vec<_> = lines.filter_map(|line| line.split(' ').next()).collect();
+        names.sort_unstable();
+        names
+    };
+    let mut once = names("# TYPE ");
+    once.dedup();
+    assert_eq!(names("# TYPE "), once, "{metrics}");
+    assert_eq!(names("# HELP "), once, "{metrics}");
+    let samples = metrics.lines().filter(|line| !line.starts_with('#'));
+    let mut samples: Vec<_> = samples
+        .map(|line| line.rsplit_once(' ').unwrap().0)
+        .collect();
+    let all = samples.len();
+    samples.sort_unstable();
+    samples.dedup();
+    assert_eq!(samples.len(), all, "{metrics}");
+}
+
 /// A number before and after something, by its name.
 struct Moved<'a> {
     world: &'a World,
