@@ -1,5 +1,6 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
+mod farewell;
 mod reply;
 mod upgrade;
 
