@@ -103,11 +103,13 @@ where
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
             tokio::select! {
+                // The pump comes last: under a flood it spends the task's whole budget at every poll,
+                // and what ends the socket would never be heard behind it.
                 biased;
-                () = poll_fn(|cx| pump.poll(cx)) => {}
                 now = changed(&mut standing) => pump.stand(now),
                 cause = seat.ordered() => pump.end(cause),
                 () = &mut alarm => {}
+                () = poll_fn(|cx| pump.poll(cx)) => {}
             }
             if pump.finished() {
                 break;
