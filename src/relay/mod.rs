@@ -101,6 +101,10 @@ where
             seat: _seat,
         } = leash;
         pump.stand(*standing.borrow_and_update());
+        // What was ordered during the dial comes before anything that the client sent meanwhile.
+        if let Ok(cause) = order.try_recv() {
+            pump.end(cause);
+        }
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
