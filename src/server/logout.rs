@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{ALLOW, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -30,7 +31,10 @@ pub(super) async fn take(
     request: Request<Incoming>,
 ) -> Response<Body> {
     if request.method() != Method::POST {
-        return reply::fault(Fault::MethodNotAllowed);
+        let mut response = reply::fault(Fault::MethodNotAllowed);
+        let allowed = HeaderValue::from_static("POST");
+        response.headers_mut().insert(ALLOW, allowed);
+        return response;
     }
     let Some(token) = token(request.into_body()).await else {
         return reply::json(StatusCode::BAD_REQUEST, INVALID);
