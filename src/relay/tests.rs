@@ -11,12 +11,12 @@ use tokio::time::sleep;
 use super::*;
 use crate::config::{Access, Apps, Limits, Methods};
 use crate::fault::CloseCode;
-use crate::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
+use crate::id::{AppId, Issuer, Subject};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::permit;
 use crate::qix::{Document, Target};
-use crate::record::{Meters, Opening, Side};
+use crate::record::{Cause, Meters, Opening, Side};
 use crate::ws::{
     Close, Cursor, Mask, Opcode, Sender, Step, Stream, Until, close_frame, message_frame,
     ping_frame, pong_frame, unmask_message,
@@ -525,8 +525,8 @@ impl Bench {
             identities_per_subject: 9,
         };
         let live = Live::new(limits);
-        let identity = EngineIdentity::new("id");
-        let (seat, order) = live.seat(ConnectionId(1), &person, &identity).unwrap();
+        let opening = Arc::new(Opening::sample(1, "id"));
+        let seat = live.seat(&opening, &person).unwrap();
         let (standing, watch) = watch::channel(Standing::Valid { until: None });
         let terms = Terms {
             permit: permit(access, &person, &target).unwrap(),
@@ -543,12 +543,12 @@ impl Bench {
             io: engine_io,
             early: Bytes::copy_from_slice(engine_early),
         };
+        let record = record(&seat);
         let leash = Leash {
             standing: watch,
-            order,
             seat,
         };
-        let relay = Relay::new(client_end, engine_end, terms, leash, record());
+        let relay = Relay::new(client_end, engine_end, terms, leash, record);
         let task = tokio::spawn(relay.run());
         Self {
             client,
@@ -623,21 +623,9 @@ fn consumer() -> Access {
     }
 }
 
-fn record() -> Record {
-    let opening = Opening {
-        id: ConnectionId(1),
-        client: [127, 0, 0, 1].into(),
-        route: RouteName::new("r"),
-        app: "app".to_owned(),
-        subject: "ada".to_owned(),
-        session: None,
-        identity: "id".to_owned(),
-    };
-    Record::open(
-        opening,
-        Duration::ZERO,
-        Arc::new(Meters::new(&mut Registry::default())),
-    )
+fn record(seat: &Seat) -> Record {
+    let meters = Arc::new(Meters::new(&mut Registry::default()));
+    Record::open(seat.opening(), seat.tally(), Duration::ZERO, meters)
 }
 
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {

@@ -35,11 +35,15 @@ pub(super) fn fault(fault: Fault) -> Response<Body> {
             .headers_mut()
             .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
-    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, OPTIONS, POST"));
-    }
+    response
+}
+
+/// A method that a path does not take, and those that it does.
+pub(super) fn method_not_allowed(methods: &'static str) -> Response<Body> {
+    let mut response = fault(Fault::MethodNotAllowed);
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(methods));
     response
 }
 
@@ -63,7 +67,7 @@ pub(super) fn small(
             r#"{"composition":{"productName":"Qlik","releaseLabel":"-"}}"#,
         ),
         (&Method::GET, Door::UserLocale) => json(StatusCode::OK, r#"{"locale":"en-US"}"#),
-        _ => fault(Fault::MethodNotAllowed),
+        _ => method_not_allowed("GET, OPTIONS"),
     };
     share(route, headers, response.headers_mut());
     response

@@ -97,13 +97,13 @@ fn relay(
             engine,
             terms,
             leash,
-            opening,
         } = opened;
         let engine = End {
             io: engine.io,
             early: engine.early,
         };
-        let record = Record::open(opening, started.elapsed(), Arc::clone(&house.meters));
+        let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
+        let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
         Relay::new(client, engine, terms, leash, record).run().await;
         drop(knock);
     });

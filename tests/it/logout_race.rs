@@ -52,7 +52,7 @@ impl Scene {
         soon(self.world.tenant.until(|state| state.sockets_open == 0)).await;
         assert_eq!(self.knock().closed().await.0, 4006, "a further socket");
         soon(async {
-            while self.open().await > 0.0 {
+            while self.open().await > 0 {
                 sleep(Duration::from_millis(5)).await;
             }
         })
@@ -71,7 +71,7 @@ impl Scene {
         opening.max(begun.elapsed())
     }
 
-    async fn open(&self) -> f64 {
+    async fn open(&self) -> u64 {
         let name = "qix_proxy_sockets_open{route=\"/qlik\"}";
         self.world.metric(name).await
     }
