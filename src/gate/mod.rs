@@ -124,7 +124,7 @@ impl Gate {
         let session = lane.sessions.identify(knock).await?;
         let person = session.person();
         let permit = permit(&route.access, person, target)?;
-        let identity = self.identities.identify(route, person, permit.target());
+        let identity = self.identities.identify(route, person, &permit);
         let opening = Arc::new(opening(route, person, target, &identity, caller));
         let seat = self.live.seat(&opening, person)?;
         self.revoked.refuse_ended(person)?;
