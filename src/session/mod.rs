@@ -14,6 +14,7 @@ mod moment;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod vouching;
 
 use http::HeaderMap;
 use tokio::sync::watch;
