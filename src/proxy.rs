@@ -22,7 +22,7 @@ use crate::live::Live;
 use crate::record::Meters;
 use crate::route::Routes;
 use crate::server::{House, Server};
-use crate::session::{SessionError, Sessions};
+use crate::session::{Lent, SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
 
@@ -125,7 +125,7 @@ impl Proxy {
 
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
-    tls: ClientConfig,
+    tls: Arc<ClientConfig>,
     http: reqwest::Client,
 }
 
@@ -134,7 +134,7 @@ impl Outgoing {
         let tls = tls::client_config(tls::system_roots(extra)?);
         Ok(Self {
             http: tls::http_client(&tls)?,
-            tls,
+            tls: Arc::new(tls),
         })
     }
 
@@ -143,7 +143,7 @@ impl Outgoing {
         let tls = tls::client_config(tls::file_roots(ca)?);
         Ok(Self {
             http: tls::http_client(&tls)?,
-            tls,
+            tls: Arc::new(tls),
         })
     }
 
@@ -153,8 +153,12 @@ impl Outgoing {
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
         let credential = std::mem::replace(&mut route.credential, Credential::None);
+        let lent = Lent {
+            http: &self.http,
+            tls: &self.tls,
+        };
         Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, &self.http)?,
+            sessions: Sessions::new(&route.name, checks, lent)?,
             credentials: Credentials::new(credential, &qlik.http)?,
             engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
             route: Arc::new(route),

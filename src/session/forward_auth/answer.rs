@@ -40,10 +40,10 @@ pub(super) async fn read(
 fn judge_status(status: StatusCode) -> Result<(), SessionError> {
     match status.as_u16() {
         200..300 => Ok(()),
-        300..400 => Err(SessionError::Denied("it redirects")),
-        401 | 403 => Err(SessionError::Denied("it answers 401 or 403")),
+        300..400 => Err(SessionError::Denied("the app redirects")),
+        401 | 403 => Err(SessionError::Denied("the app answers 401 or 403")),
         // These judge what was sent, so what was sent is no session.
-        400 | 431 => Err(SessionError::Denied("it does not take the request")),
+        400 | 431 => Err(SessionError::Denied("the app does not take the request")),
         other => Err(Endpoint::down(Outage::Status(other))),
     }
 }
@@ -53,11 +53,11 @@ fn judge_kind(headers: &HeaderMap, wants_json: bool) -> Result<(), SessionError>
     let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
     let kind = kind.unwrap_or_default().trim_ascii().to_ascii_lowercase();
     if kind == b"text/html" || kind == b"application/xhtml+xml" {
-        return Err(SessionError::Denied("it answers with HTML"));
+        return Err(SessionError::Denied("the app answers with HTML"));
     }
     let is_json = kind == b"application/json" || kind.ends_with(b"+json");
     if wants_json && !is_json {
-        return Err(SessionError::Denied("its answer is not JSON"));
+        return Err(SessionError::Denied("the app's answer is not JSON"));
     }
     Ok(())
 }
@@ -90,7 +90,7 @@ impl Parts {
     fn describe(&self, config: &ForwardAuth, issuer: &Issuer) -> Result<Answer, SessionError> {
         let subject = self.text(&config.subject);
         let subject = subject.and_then(|text| subject::parse(&text));
-        let subject = subject.ok_or(SessionError::Denied("it names no usable subject"))?;
+        let subject = subject.ok_or(SessionError::Denied("the app names no usable subject"))?;
         let session = config.session.as_ref().and_then(|place| self.text(place));
         let claims = config.claims.iter();
         let claims = claims

@@ -57,6 +57,11 @@ impl<S: Source> Desk<S> {
         }
     }
 
+    /// Who is asked.
+    pub(in crate::session) fn source(&self) -> &S {
+        &self.source
+    }
+
     /// Lets somebody in, or says why not.
     pub(in crate::session) async fn admit(
         self: &Arc<Self>,
@@ -220,7 +225,7 @@ impl Book {
     }
 
     fn end_if_denied(&mut self, print: &Fingerprint, error: &SessionError) {
-        if matches!(error, SessionError::Denied(_))
+        if !matches!(error, SessionError::Down { .. })
             && let Some(vouch) = self.vouched.remove(print)
         {
             vouch.end();
