@@ -17,12 +17,13 @@ use crate::admin::Admin;
 use crate::config::{Config, Credential, Route};
 use crate::credential::{CredentialError, Credentials};
 use crate::engine::{Engine, EngineError};
-use crate::gate::{Gate, IdentityKey, Lane};
+use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::live::Live;
+use crate::quota::Quotas;
 use crate::record::Meters;
 use crate::revoked::Revoked;
 use crate::route::Routes;
-use crate::server::{House, Server};
+use crate::server::{House, Peers, Server};
 use crate::session::{SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
@@ -69,17 +70,16 @@ impl Proxy {
             .map(|route| outgoing.lane(route))
             .collect::<Result<_, _>>()?;
         let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
-        let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
-        let gate = Gate::new(
-            lanes,
-            identities,
-            revoked,
-            Arc::clone(&live),
-            Arc::clone(&meters),
-        );
+        let books = Books {
+            live: Arc::clone(&live),
+            meters: Arc::clone(&meters),
+            quotas: Arc::new(Quotas::new(&config.limits)),
+            revoked: Arc::new(Revoked::new(Arc::clone(&live))),
+        };
         let house = Arc::new(House {
             routes,
-            gate,
+            gate: Gate::new(lanes, identities, books),
+            peers: Peers::new(config.listen.trusted_proxies.clone()),
             live: Arc::clone(&live),
             meters,
         });

@@ -523,6 +523,8 @@ impl Bench {
             sockets: 9,
             sockets_per_subject: 9,
             identities_per_subject: 9,
+            opens_per_minute: 9,
+            failures_per_minute: 9,
         };
         let live = Live::new(limits);
         let identity = EngineIdentity::new("id");

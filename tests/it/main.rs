@@ -4,6 +4,7 @@ mod endings;
 mod leaks;
 mod opening;
 mod origins;
+mod quotas;
 mod refusals;
 mod relaying;
 mod smuggling;
