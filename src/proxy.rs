@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, Route};
+use crate::config::{Config, Credential, ListenTls, Route};
 use crate::credential::{CredentialError, Credentials};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
@@ -51,38 +51,22 @@ impl Proxy {
     /// Builds every room and binds both doors.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let mut registry = Registry::with_prefix("qix_proxy");
-        let meters = Arc::new(Meters::new(&mut registry));
         let live = Live::new(config.limits);
-        let tls = config
-            .listen
-            .tls
-            .as_ref()
-            .map(tls::server_config)
-            .transpose()?;
         let identities = match &config.identity_key {
             Some(key) => IdentityKey::new(key),
             None => IdentityKey::random().ok_or(StartError::NoRandomness)?,
         };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
-        let lanes: Vec<Lane> = config
-            .routes
-            .into_iter()
-            .map(|route| outgoing.lane(route))
-            .collect::<Result<_, _>>()?;
-        let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
+        let lanes = config.routes.into_iter().map(|route| outgoing.lane(route));
+        let lanes = lanes.collect::<Result<_, _>>()?;
         let books = Books {
             live: Arc::clone(&live),
-            meters: Arc::clone(&meters),
+            meters: Arc::new(Meters::new(&mut registry)),
             quotas: Arc::new(Quotas::new(&config.limits)),
             revoked: Arc::new(Revoked::new(Arc::clone(&live))),
         };
-        let house = Arc::new(House {
-            routes,
-            gate: Gate::new(lanes, identities, books),
-            peers: Peers::new(config.listen.trusted_proxies.clone()),
-            live: Arc::clone(&live),
-            meters,
-        });
+        let peers = Peers::new(config.listen.trusted_proxies.clone());
+        let house = Arc::new(house(lanes, identities, books, peers));
         let public = bind(config.listen.address).await?;
         let operators = bind(config.admin.address).await?;
         let addresses = Addresses {
@@ -90,9 +74,17 @@ impl Proxy {
             admin: operators.local_addr()?,
         };
         let metrics = Metrics::new(registry, Arc::clone(&house));
+        let public_tls = acceptor(config.listen.tls.as_ref())?;
+        let admin_tls = acceptor(config.admin.tls.as_ref())?;
         Ok(Self {
-            server: Server::new(public, tls.map(TlsAcceptor::from), house, &config.listen),
-            admin: Admin::new(operators, metrics, Arc::clone(&live)),
+            server: Server::new(public, public_tls, house, &config.listen),
+            admin: Admin::new(
+                operators,
+                admin_tls,
+                config.admin,
+                metrics,
+                Arc::clone(&live),
+            ),
             addresses,
             live,
             drain: config.listen.drain,
@@ -129,6 +121,25 @@ impl Proxy {
         }
         info!("stopped");
     }
+}
+
+/// Puts the rooms together that every connection shares.
+fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) -> House {
+    let (live, meters) = (Arc::clone(&books.live), Arc::clone(&books.meters));
+    House {
+        routes: Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect()),
+        gate: Gate::new(lanes, identities, books),
+        peers,
+        live,
+        meters,
+    }
+}
+
+fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> {
+    Ok(files
+        .map(tls::server_config)
+        .transpose()?
+        .map(TlsAcceptor::from))
 }
 
 /// What outgoing connections share, built once and lent to the hands.

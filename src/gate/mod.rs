@@ -91,8 +91,6 @@ pub struct Opened {
     pub terms: Terms,
     /// What can end it from outside.
     pub leash: Leash,
-    /// What the record begins with.
-    pub opening: Opening,
 }
 
 impl Gate {
@@ -129,7 +127,8 @@ impl Gate {
         self.books.quotas.open(person)?;
         let permit = permit(&route.access, person, target)?;
         let identity = self.identities.identify(route, person, permit.target());
-        let (seat, order) = self.books.live.seat(caller.id, person, &identity)?;
+        let opening = Arc::new(opening(route, person, target, &identity, caller));
+        let seat = self.books.live.seat(&opening, person)?;
         self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
@@ -148,7 +147,6 @@ impl Gate {
             None => Compression::None,
         };
         Ok(Opened {
-            opening: opening(route, person, target, &identity, caller),
             terms: Terms {
                 permit,
                 limits: route.limits,
@@ -157,7 +155,6 @@ impl Gate {
             },
             leash: Leash {
                 standing: session.standing(),
-                order,
                 seat,
             },
             engine,
@@ -257,9 +254,10 @@ fn opening(
         client: caller.address,
         route: route.name.clone(),
         app: for_log(target.document.as_str()),
+        issuer: for_log(person.issuer().as_str()),
         subject: for_log(person.subject().as_str()),
         session: person.session().map(session_hash),
-        identity: identity.to_string(),
+        identity: identity.clone(),
     }
 }
 

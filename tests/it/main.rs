@@ -1,11 +1,22 @@
 //! The whole proxy, in one process with a tenant that plays Qlik, seen from outside.
 
+#![cfg(test)]
+
+mod access;
+mod command_line;
 mod endings;
+mod floors;
 mod leaks;
+mod logouts;
 mod opening;
+mod operators;
+mod operators_sockets;
 mod origins;
+mod people;
 mod quotas;
 mod refusals;
 mod relaying;
+mod small_answers;
 mod smuggling;
 mod support;
+mod tls;
