@@ -192,8 +192,8 @@ async fn assert_statuses(guest: Guest) {
         let answer = arrange(case, guest, async |knock| knock.refused().await).await;
         assert_eq!(answer.status, status, "{name} {status}");
         assert_eq!(answer.json()["error"], label, "{name} {status}");
-        let names = ["cache-control", "content-length", "content-type", "date"];
-        let names = [&names[..], &["x-content-type-options"]].concat();
+        let names = ["cache-control", "connection", "content-length", "content-type"];
+        let names = [&names[..], &["date", "x-content-type-options"]].concat();
         assert_eq!(answer.header_names(), names, "{name} {status}");
     }
 }
