@@ -26,6 +26,8 @@ pub(super) const LEVEL: &str = "info";
 pub(super) const SOCKETS: usize = 10_000;
 pub(super) const SOCKETS_PER_SUBJECT: usize = 50;
 pub(super) const IDENTITIES_PER_SUBJECT: usize = 20;
+pub(super) const OPENS_PER_MINUTE: usize = 120;
+pub(super) const FAILURES_PER_MINUTE: usize = 60;
 
 // [[route]]
 pub(super) const CLIENTS: ClientsWithoutOrigin = ClientsWithoutOrigin::Refuse;

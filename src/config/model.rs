@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
+use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
@@ -39,6 +40,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// TLS, when the door has it.
     pub tls: Option<ListenTls>,
+    /// The peers that are believed when they say whose request it is; none has prefix 0.
+    pub trusted_proxies: Vec<IpNet>,
     /// The largest request head, in bytes (default 16 KiB).
     pub head_bytes: usize,
     /// How long a client may take to send its request head (default 10 s).
@@ -98,6 +101,10 @@ pub struct Limits {
     pub sockets_per_subject: usize,
     /// Engine-session identities in use at once by one subject (default 20).
     pub identities_per_subject: usize,
+    /// Sockets opened in a minute by one subject (default 120).
+    pub opens_per_minute: usize,
+    /// Session checks that fail in a minute from one address (default 60).
+    pub failures_per_minute: usize,
 }
 
 /// What every outgoing connection shares.

@@ -2,6 +2,7 @@
 
 mod farewell;
 mod logout;
+mod peers;
 mod reply;
 mod upgrade;
 
@@ -26,6 +27,7 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+pub use self::peers::Peers;
 use self::reply::Body;
 use crate::config::Listen;
 use crate::fault::Fault;
@@ -45,6 +47,8 @@ pub struct House {
     pub routes: Routes,
     /// The gate.
     pub gate: Gate,
+    /// The peers that requests come through.
+    pub peers: Peers,
     /// The registry.
     pub live: Arc<Live>,
     /// The numbers.
@@ -187,10 +191,12 @@ impl Server {
         };
         Ok(match found.door {
             Door::Engine(target) => {
+                let peer = connection.peer.ip();
                 let knock = upgrade::Knock {
                     route: found.route,
                     target,
-                    connection,
+                    address: self.house.peers.client(peer, request.headers()),
+                    _connection: connection,
                 };
                 upgrade::open(&self.house, request, knock).await
             }

@@ -15,6 +15,7 @@ mod operators;
 mod operators_sockets;
 mod origins;
 mod people;
+mod quotas;
 mod refusals;
 mod relaying;
 mod small_answers;

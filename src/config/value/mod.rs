@@ -2,6 +2,7 @@
 
 mod choice;
 mod list;
+mod network;
 mod number;
 mod place;
 mod redis;
