@@ -82,6 +82,18 @@ impl ClaimPath {
         &self.0
     }
 
+    /// Where it must say that what stands here is verified: beside an `email`, and nowhere else
+    /// (`OpenID` Connect Core 1.0 section 5.1).
+    #[must_use]
+    pub fn verification(&self) -> Option<Self> {
+        let beside = match self.0.rsplit_once('/') {
+            None if self.0 == "email" => "email_verified".to_owned(),
+            Some((above, "email")) if self.0.starts_with('/') => format!("{above}/email_verified"),
+            _ => return None,
+        };
+        Some(Self(beside))
+    }
+
     /// The value at this path within `claims`.
     #[must_use]
     pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {

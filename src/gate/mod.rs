@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
@@ -26,19 +27,31 @@ use crate::live::Live;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
+use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, SessionError, Sessions};
+use crate::session::{Client, Knock, Session, SessionError, Sessions};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
 pub struct Gate {
     lanes: HashMap<RouteName, Lane>,
     identities: IdentityKey,
-    live: Arc<Live>,
-    revoked: Arc<Revoked>,
-    meters: Arc<Meters>,
+    books: Books,
+}
+
+/// What the gate looks things up in and writes them down in.
+#[derive(Clone, Debug)]
+pub struct Books {
+    /// The open sockets.
+    pub live: Arc<Live>,
+    /// The numbers.
+    pub meters: Arc<Meters>,
+    /// How often somebody may knock.
+    pub quotas: Arc<Quotas>,
+    /// The remembered logouts.
+    pub revoked: Arc<Revoked>,
 }
 
 /// One route, with the hands that answer its questions.
@@ -59,7 +72,7 @@ pub struct Lane {
 pub struct Caller<'a> {
     /// The connection it came on.
     pub id: ConnectionId,
-    /// The other end's address.
+    /// The client's address.
     pub address: IpAddr,
     /// Browser or program.
     pub client: Client,
@@ -83,13 +96,7 @@ pub struct Opened {
 impl Gate {
     /// Puts a gate together.
     #[must_use]
-    pub fn new(
-        lanes: Vec<Lane>,
-        identities: IdentityKey,
-        revoked: Arc<Revoked>,
-        live: Arc<Live>,
-        meters: Arc<Meters>,
-    ) -> Self {
+    pub fn new(lanes: Vec<Lane>, identities: IdentityKey, books: Books) -> Self {
         let lanes = lanes
             .into_iter()
             .map(|lane| (lane.route.name.clone(), lane))
@@ -97,9 +104,7 @@ impl Gate {
         Self {
             lanes,
             identities,
-            live,
-            revoked,
-            meters,
+            books,
         }
     }
 
@@ -117,17 +122,14 @@ impl Gate {
         caller: Caller<'_>,
     ) -> Result<Opened, Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let knock = Knock {
-            headers: caller.headers,
-            client: caller.client,
-        };
-        let session = lane.sessions.identify(knock).await?;
+        let session = self.identify(lane, caller).await?;
         let person = session.person();
+        self.books.quotas.open(person)?;
         let permit = permit(&route.access, person, target)?;
-        let identity = self.identities.identify(route, person, permit.target());
+        let identity = self.identities.identify(route, person, &permit);
         let opening = Arc::new(opening(route, person, target, &identity, caller));
-        let seat = self.live.seat(&opening, person)?;
-        self.revoked.refuse_ended(person)?;
+        let seat = self.books.live.seat(&opening, person)?;
+        self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -164,12 +166,27 @@ impl Gate {
     pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
         let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
         let logout = lane.sessions.logout(token).await?;
-        Ok(self.revoked.revoke(&logout.revocation, logout.remember))
+        Ok(self
+            .books
+            .revoked
+            .revoke(&logout.revocation, logout.remember))
     }
 
     /// Every route's credential outcomes, for telemetry.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
+    }
+
+    /// Finds out who a caller is, within what its address may fail.
+    async fn identify(&self, lane: &Lane, caller: Caller<'_>) -> Result<Session, Refusal> {
+        let knock = Knock {
+            headers: caller.headers,
+            client: caller.client,
+        };
+        let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
+        let identified = lane.sessions.identify(knock).await;
+        attempt.settle(verdict(&identified));
+        Ok(identified?)
     }
 
     /// Dials; when the engine refuses the credential, once more with a fresh one.
@@ -200,8 +217,18 @@ impl Gate {
             offers: call.offers,
         };
         let dialled = call.lane.engine.dial(call.permit, dial).await;
-        self.meters.dial_took(started.elapsed());
+        self.books.meters.dial_took(started.elapsed());
         dialled
+    }
+}
+
+/// What a session check says of the credential that was shown.
+fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
+    match identified {
+        Ok(_) => Verdict::Good,
+        Err(SessionError::Missing) => Verdict::Nothing,
+        Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
+        Err(_) => Verdict::Bad,
     }
 }
 
@@ -256,6 +283,8 @@ pub struct Refusal {
     pub fault: Fault,
     /// The operator's.
     pub detail: Option<String>,
+    /// When trying again is worth it, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 impl From<Fault> for Refusal {
@@ -263,6 +292,7 @@ impl From<Fault> for Refusal {
         Self {
             fault,
             detail: None,
+            retry_after: None,
         }
     }
 }
@@ -272,6 +302,7 @@ impl<E: Faulty> From<E> for Refusal {
         Self {
             fault: error.fault(),
             detail: Some(error.to_string()),
+            retry_after: error.retry_after(),
         }
     }
 }

@@ -103,11 +103,14 @@ where
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
             tokio::select! {
+                // The pump comes last: what was ordered during the dial goes before anything that the
+                // client sent meanwhile, and a flood, which spends the task's whole budget at every
+                // poll, would drown it.
                 biased;
-                () = poll_fn(|cx| pump.poll(cx)) => {}
                 now = changed(&mut standing) => pump.stand(now),
                 cause = seat.ordered() => pump.end(cause),
                 () = &mut alarm => {}
+                () = poll_fn(|cx| pump.poll(cx)) => {}
             }
             if pump.finished() {
                 break;

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -31,10 +30,7 @@ pub(super) async fn take(
     request: Request<Incoming>,
 ) -> Response<Body> {
     if request.method() != Method::POST {
-        let mut response = reply::fault(Fault::MethodNotAllowed);
-        let post = HeaderValue::from_static("POST");
-        response.headers_mut().insert(ALLOW, post);
-        return response;
+        return reply::method_not_allowed("POST");
     }
     let Some(token) = token(request.into_body()).await else {
         return reply::json(StatusCode::BAD_REQUEST, INVALID);

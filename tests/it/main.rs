@@ -4,14 +4,18 @@
 
 mod access;
 mod command_line;
+mod crowd;
 mod endings;
 mod floors;
 mod leaks;
-mod logouts;
+mod logout;
+mod logout_race;
 mod opening;
 mod operators;
+mod operators_sockets;
 mod origins;
 mod people;
+mod quotas;
 mod refusals;
 mod relaying;
 mod small_answers;

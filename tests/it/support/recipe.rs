@@ -23,6 +23,7 @@ pub(crate) struct Recipe {
     pub(super) tenant: Box<dyn FnOnce(tenant::Builder) -> tenant::Builder>,
     pub(super) secrets: Secrets,
     process: String,
+    admin: String,
     listen: String,
     route: String,
     session: String,
@@ -43,6 +44,8 @@ pub(crate) struct Secrets {
     pub(crate) client: String,
     /// The API key.
     pub(crate) api_key: String,
+    /// Opens the operators' list of sockets.
+    pub(crate) admin: String,
 }
 
 impl Secrets {
@@ -53,6 +56,7 @@ impl Secrets {
             session: fresh("session"),
             client: fresh("client"),
             api_key: fresh("api-key"),
+            admin: fresh("admin"),
         }
     }
 
@@ -62,19 +66,21 @@ impl Secrets {
             "QIX_IDENTITY_KEY" => Some(&self.identity_key),
             "SESSION_SECRET" => Some(&self.session),
             "QLIK_CLIENT_SECRET" => Some(&self.client),
+            "QIX_ADMIN_TOKEN" => Some(&self.admin),
             "QLIK_API_KEY" => Some(&self.api_key),
             _ => None,
         }
     }
 
-    pub(super) fn all(&self) -> [String; 4] {
+    pub(super) fn all(&self) -> [String; 5] {
         let Self {
             identity_key,
             session,
             client,
             api_key,
+            admin,
         } = self.clone();
-        [identity_key, session, client, api_key]
+        [identity_key, session, client, api_key, admin]
     }
 }
 
@@ -84,6 +90,7 @@ impl Default for Recipe {
             tenant: Box::new(|tenant| tenant),
             secrets: Secrets::fresh(),
             process: String::new(),
+            admin: String::new(),
             listen: String::new(),
             route: String::new(),
             session: COOKIE.to_owned(),
@@ -99,6 +106,12 @@ impl Recipe {
     /// Whole tables beside the routes.
     pub(crate) fn process(mut self, toml: &str) -> Self {
         self.process.push_str(toml);
+        self
+    }
+
+    /// Keys of `[admin]`.
+    pub(crate) fn admin(mut self, toml: &str) -> Self {
+        self.admin.push_str(toml);
         self
     }
 
@@ -195,6 +208,7 @@ impl Recipe {
     pub(crate) fn toml(&self, engine: &str) -> String {
         let Self {
             process,
+            admin,
             listen,
             route,
             session,
@@ -216,6 +230,7 @@ identity_key = {{ env = "QIX_IDENTITY_KEY" }}
 {process}
 [admin]
 address = "127.0.0.1:0"
+{admin}
 [listen]
 address = "127.0.0.1:0"
 {listen}
