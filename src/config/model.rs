@@ -116,6 +116,8 @@ pub struct Route {
     pub clients_without_origin: ClientsWithoutOrigin,
     /// How a browser of an allowed origin is refused.
     pub refusal: RefusalStyle,
+    /// The app's login page, where `…/login` leads.
+    pub login: Option<Url>,
     /// 1: who is this? The first kind that finds a credential of its sort decides.
     pub sessions: Vec<SessionCheck>,
     /// 2: what may they open and do?

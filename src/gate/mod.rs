@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
@@ -29,7 +30,7 @@ use crate::qix::Target;
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, SessionError, Sessions};
+use crate::session::{Client, Knock, Session, SessionError, Sessions};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -109,6 +110,36 @@ impl Gate {
     /// else of it is looked at.
     pub fn admit(route: &Route, headers: &HeaderMap) -> Result<Client, Fault> {
         origin::admit(route, headers)
+    }
+
+    /// Whether a plain request may read what is its sender's own.
+    pub fn admit_reader(route: &Route, headers: &HeaderMap) -> Result<Client, Fault> {
+        origin::admit_reader(route, headers)
+    }
+
+    /// Finds who sent a plain request. A page may come by bearer here, which it has to send on
+    /// purpose, where a cookie goes along by itself.
+    pub async fn recognise(&self, route: &Route, knock: Knock<'_>) -> Result<Session, Refusal> {
+        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
+        let by_bearer = Knock {
+            client: Client::Program,
+            ..knock
+        };
+        let found = if knock.headers.contains_key(AUTHORIZATION) {
+            lane.sessions.identify(by_bearer).await
+        } else {
+            Err(SessionError::Missing)
+        };
+        let session = match (found, knock.client) {
+            (Err(SessionError::Missing), Client::Browser) => lane.sessions.identify(knock).await?,
+            (found, _) => found?,
+        };
+        self.revoked.refuse_ended(session.person())?;
+        if session.is_valid() {
+            Ok(session)
+        } else {
+            Err(Fault::NotSignedIn.into())
+        }
     }
 
     /// Opens the engine for a caller.

@@ -1,7 +1,9 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
+mod login;
 mod logout;
 mod reply;
+mod session;
 mod upgrade;
 
 use std::convert::Infallible;
@@ -11,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -196,7 +198,10 @@ impl Server {
                 upgrade::open(&self.house, request, knock).await
             }
             Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
-            door => reply::small(&found.route, &door, request.method(), request.headers()),
+            Door::Session if request.method() != Method::OPTIONS => {
+                session::answer(&self.house, &found.route, request).await
+            }
+            door => reply::small(&found.route, &door, &request),
         })
     }
 

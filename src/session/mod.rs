@@ -24,6 +24,7 @@ use tokio::time::Instant;
 pub use self::error::{Flaw, Outage, SessionError, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::jwt::JwtCheck;
+use self::moment::Moment;
 use crate::config::SessionCheck;
 use crate::id::RouteName;
 use crate::person::Person;
@@ -122,6 +123,24 @@ impl Session {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// Whether it is still good.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        match *self.standing.borrow() {
+            Standing::Ended => false,
+            Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
+        }
+    }
+
+    /// When it expires by what is known now, leeway included, in seconds since 1970.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        match *self.standing.borrow() {
+            Standing::Ended => None,
+            Standing::Valid { until } => until.map(|until| Moment::now().unix_at(until)),
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod endings;
 mod leaks;
+mod login;
 mod opening;
 mod origins;
 mod refusals;
 mod relaying;
+mod session_door;
 mod smuggling;
 mod support;

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
+use url::Url;
+
 use super::{access, credential, engine, session};
 use crate::config::defaults;
 use crate::config::model::{ClientsWithoutOrigin, RefusalStyle, RelayLimits, Route, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
-use crate::config::value::{HostName, OneOrMore, Positive, Size};
+use crate::config::value::{HostName, OneOrMore, Positive, Size, WebUrl};
 use crate::config::values::RoutePath;
 use crate::id::RouteName;
 
@@ -28,6 +30,7 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
     );
     let clients = clients(t);
     let refusal = refusal(t);
+    let login = login(t);
     let sessions = t.required_tables(
         "session",
         "kind = \"jwt\"",
@@ -70,6 +73,7 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         origins,
         clients_without_origin: clients?,
         refusal: refusal?,
+        login: login?,
         sessions: sessions?,
         access: access?,
         credential: credential?,
@@ -94,6 +98,15 @@ fn refusal(t: &mut Table<'_>) -> Result<RefusalStyle, Noted> {
         "A page cannot read the status of a failed upgrade: \"accept-then-close\" tells it why by \
          close code; \"status\" answers with the status alone.",
     )
+}
+
+fn login(t: &mut Table<'_>) -> Result<Option<Url>, Noted> {
+    let page: Result<Option<WebUrl>, _> = t.optional(
+        "login",
+        "The app's login page, where `{path}/login` leads; `returnto` goes along when it is a page \
+         of `origins`.",
+    );
+    Ok(page?.map(|WebUrl(url)| url))
 }
 
 /// Where a route stands.
