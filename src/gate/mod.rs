@@ -13,24 +13,24 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
-use crate::config::Route;
+use crate::config::{Access, Apps, Route};
 use crate::credential::{Credential, Credentials};
 use crate::engine::{Dial, Engine, EngineError, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::id::{ConnectionId, EngineIdentity, RouteName, SessionId};
+use crate::id::{AppId, ConnectionId, EngineIdentity, RouteName, SessionId};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
-use crate::qix::Target;
+use crate::qix::{Document, Target};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Session, SessionError, Sessions};
+use crate::session::{Client, Knock, Session, SessionError, Sessions, Ticket, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -66,6 +66,8 @@ pub struct Caller<'a> {
     pub client: Client,
     /// The request's headers.
     pub headers: &'a HeaderMap,
+    /// The query of its URL; nothing but a ticket is looked for in it.
+    pub query: Option<&'a str>,
     /// The permessage-deflate offers it made.
     pub offers: Option<&'a str>,
 }
@@ -153,10 +155,14 @@ impl Gate {
         let knock = Knock {
             headers: caller.headers,
             client: caller.client,
+            upgrade: Some(Upgrade {
+                query: caller.query,
+                document: target.document.as_str(),
+            }),
         };
         let session = lane.sessions.identify(knock).await?;
         let person = session.person();
-        let permit = permit(&route.access, person, target)?;
+        let permit = lease(&route.access, &session, target)?;
         let identity = self.identities.identify(route, person, permit.target());
         let (seat, order) = self.live.seat(caller.id, person, &identity)?;
         self.revoked.refuse_ended(person)?;
@@ -191,6 +197,39 @@ impl Gate {
             },
             engine,
         })
+    }
+
+    /// Gives a ticket to whoever sent a plain request, where the route has tickets: for one app
+    /// alone where it is named.
+    pub async fn ticket(
+        &self,
+        route: &Route,
+        knock: Knock<'_>,
+        app: Option<AppId>,
+    ) -> Result<Ticket, Refusal> {
+        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
+        let session = self.recognise(route, knock).await?;
+        if let Some(app) = &app {
+            let target = Target {
+                document: Document::App(app.clone()),
+                identity: None,
+            };
+            permit(&route.access, session.person(), &target)?;
+        }
+        Ok(lane.sessions.ticket(session, knock.headers, app).await?)
+    }
+
+    /// Whether a route has tickets.
+    #[must_use]
+    pub fn has_tickets(&self, route: &Route) -> bool {
+        let lane = self.lanes.get(&route.name);
+        lane.is_some_and(|lane| lane.sessions.has_tickets())
+    }
+
+    /// The subprotocol that a 101 must name, where one carries a ticket.
+    #[must_use]
+    pub fn subprotocol(&self, route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.lanes.get(&route.name)?.sessions.subprotocol(headers)
     }
 
     /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
@@ -237,6 +276,19 @@ impl Gate {
         self.meters.dial_took(started.elapsed());
         dialled
     }
+}
+
+/// Leave to open a target; a session by a ticket for one app is held to that app.
+fn lease(access: &Access, session: &Session, target: &Target) -> Result<Permit, Fault> {
+    let whole = permit(access, session.person(), target)?;
+    let Some(app) = session.app() else {
+        return Ok(whole);
+    };
+    let access = Access {
+        apps: Apps::Listed(vec![app.clone()]),
+        ..access.clone()
+    };
+    permit(&access, session.person(), target)
 }
 
 /// What one dial is about.

@@ -79,6 +79,7 @@ fn a_path_below_a_route_has_its_door() {
         ),
         ("/qlik/login?returnto=x", Door::Login),
         ("/qlik/session/", Door::Session),
+        ("/qlik/ticket", Door::Ticket),
         ("/qlik/session/x", Door::Nothing),
         ("/qlik/app", engine(Document::EngineData, None)),
         ("/qlik/app/", engine(Document::EngineData, None)),

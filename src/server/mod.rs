@@ -4,6 +4,7 @@ mod login;
 mod logout;
 mod reply;
 mod session;
+mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
@@ -200,6 +201,10 @@ impl Server {
             Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
             Door::Session if request.method() != Method::OPTIONS => {
                 session::answer(&self.house, &found.route, request).await
+            }
+            Door::Ticket if request.method() != Method::OPTIONS => {
+                let peer = connection.peer.ip();
+                ticket::answer(&self.house, &found.route, peer, request).await
             }
             door => reply::small(&found.route, &door, &request),
         })

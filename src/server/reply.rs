@@ -75,6 +75,7 @@ pub(super) fn shared(
 ) -> Response<Body> {
     let methods = HeaderValue::from_static(match door {
         Door::Session => "GET, POST, OPTIONS",
+        Door::Ticket => "POST, OPTIONS",
         _ => "GET, OPTIONS",
     });
     let headers = response.headers_mut();

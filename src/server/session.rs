@@ -38,7 +38,11 @@ async fn read(
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
     let client = Gate::admit_reader(route, headers)?;
-    let knock = Knock { headers, client };
+    let knock = Knock {
+        headers,
+        client,
+        upgrade: None,
+    };
     let session = house.gate.recognise(route, knock).await?;
     Ok(reply::json(StatusCode::OK, &told(&session).to_string()))
 }

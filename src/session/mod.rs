@@ -14,19 +14,23 @@ mod moment;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod ticket;
 
+use std::fmt;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use self::error::{Flaw, Outage, SessionError, Twice};
+pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::jwt::JwtCheck;
 use self::moment::Moment;
+pub use self::ticket::Ticket;
+use self::ticket::TicketCheck;
 use crate::config::SessionCheck;
-use crate::id::RouteName;
+use crate::id::{AppId, RouteName};
 use crate::person::Person;
 use crate::revocation::Revocation;
 
@@ -75,6 +79,42 @@ impl Sessions {
     }
 }
 
+impl Sessions {
+    /// Makes a ticket for a session, where the route has tickets: for requests of the origin of
+    /// this one and, where it is named, for one app alone.
+    pub async fn ticket(
+        &self,
+        session: Session,
+        headers: &HeaderMap,
+        app: Option<AppId>,
+    ) -> Result<Ticket, SessionError> {
+        match self.tickets() {
+            Some(tickets) => tickets.issue(session, headers, app).await,
+            None => Err(SessionError::Missing),
+        }
+    }
+
+    /// Whether the route has tickets.
+    #[must_use]
+    pub fn has_tickets(&self) -> bool {
+        self.tickets().is_some()
+    }
+
+    /// The subprotocol that a 101 must name: the one that carries a ticket, where the route takes
+    /// tickets so.
+    #[must_use]
+    pub fn subprotocol(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.tickets()?.subprotocol(headers)
+    }
+
+    fn tickets(&self) -> Option<&TicketCheck> {
+        self.checks.iter().find_map(|check| match check {
+            Check::Ticket(tickets) => Some(tickets),
+            _ => None,
+        })
+    }
+}
+
 /// A logout that an issuer has announced.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Logout {
@@ -91,6 +131,23 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// What kind of client sent it.
     pub client: Client,
+    /// What else a websocket request says; `None` for a plain one, which no ticket opens.
+    pub upgrade: Option<Upgrade<'a>>,
+}
+
+/// What else a websocket request says.
+#[derive(Clone, Copy)]
+pub struct Upgrade<'a> {
+    /// The query of its URL.
+    pub query: Option<&'a str>,
+    /// The document it asks for, as [`Document::as_str`](crate::qix::Document::as_str) says it.
+    pub document: &'a str,
+}
+
+impl fmt::Debug for Upgrade<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upgrade(…)")
+    }
 }
 
 /// Whether a request comes from a browser, by its `Origin`.
@@ -107,6 +164,7 @@ pub enum Client {
 pub struct Session {
     person: Person,
     standing: watch::Receiver<Standing>,
+    app: Option<AppId>,
 }
 
 impl Session {
@@ -114,6 +172,16 @@ impl Session {
     #[must_use]
     pub fn person(&self) -> &Person {
         &self.person
+    }
+
+    /// The one app that it may open, where it came by a ticket that says so.
+    #[must_use]
+    pub fn app(&self) -> Option<&AppId> {
+        self.app.as_ref()
+    }
+
+    fn only(self, app: Option<AppId>) -> Self {
+        Self { app, ..self }
     }
 
     /// How the session stands, now and as it changes.
@@ -162,6 +230,7 @@ pub enum Standing {
 enum Check {
     ForwardAuth(ForwardAuthCheck),
     Jwt(Box<JwtCheck>),
+    Ticket(TicketCheck),
 }
 
 impl Check {
@@ -177,6 +246,7 @@ impl Check {
             SessionCheck::Jwt(config) => JwtCheck::new(route, config, http)
                 .map(Box::new)
                 .map(Self::Jwt),
+            SessionCheck::Ticket(rules) => Ok(Self::Ticket(TicketCheck::new(route, rules))),
         }
     }
 
@@ -184,12 +254,13 @@ impl Check {
         match self {
             Self::ForwardAuth(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
+            Self::Ticket(check) => check.identify(knock).await,
         }
     }
 
     async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {
         match self {
-            Self::ForwardAuth(_) => Ok(None),
+            Self::ForwardAuth(_) | Self::Ticket(_) => Ok(None),
             Self::Jwt(check) => check.logout(token).await,
         }
     }

@@ -10,3 +10,4 @@ mod relaying;
 mod session_door;
 mod smuggling;
 mod support;
+mod tickets;

@@ -31,12 +31,7 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
     let clients = clients(t);
     let refusal = refusal(t);
     let login = login(t);
-    let sessions = t.required_tables(
-        "session",
-        "kind = \"jwt\"",
-        "1: who is this? The first that finds a credential of its sort decides.",
-        |t| session::check(t, clients),
-    );
+    let sessions = sessions(t, clients);
     let access = t.required_table(
         "access",
         "apps = \"any\"",
@@ -61,9 +56,6 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         |t| credential::credential(t, url),
     );
     let limits = t.table("limits", "Limits of a relayed socket.", limits);
-    if let (Ok(ClientsWithoutOrigin::Bearer), Ok(sessions)) = (clients, &sessions) {
-        demand_a_bearer_check(t, sessions)?;
-    }
     let place = place?;
     let OneOrMore(origins) = origins?;
     Ok(Route {
@@ -107,6 +99,29 @@ fn login(t: &mut Table<'_>) -> Result<Option<Url>, Noted> {
          of `origins`.",
     );
     Ok(page?.map(|WebUrl(url)| url))
+}
+
+fn sessions(
+    t: &mut Table<'_>,
+    clients: Result<ClientsWithoutOrigin, Noted>,
+) -> Result<Vec<SessionCheck>, Noted> {
+    // A page takes its bearer to {path}/ticket, whatever clients without Origin may do.
+    let bearers = if t.lists_kind("session", "ticket") {
+        Ok(ClientsWithoutOrigin::Bearer)
+    } else {
+        clients
+    };
+    let sessions = t.required_tables(
+        "session",
+        "kind = \"jwt\"",
+        "1: who is this? The first that finds a credential of its sort decides.",
+        |t| session::check(t, bearers),
+    )?;
+    demand_a_check_for_tickets(t, &sessions)?;
+    if let Ok(ClientsWithoutOrigin::Bearer) = clients {
+        demand_a_bearer_check(t, &sessions)?;
+    }
+    Ok(sessions)
 }
 
 /// Where a route stands.
@@ -188,6 +203,25 @@ fn demand_a_bearer_check(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(),
         "no session of this route knows a client by `Authorization: Bearer`",
         "write \"refuse\", or add a [[route.session]] with `kind = \"jwt\"`",
     ))
+}
+
+fn demand_a_check_for_tickets(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(), Noted> {
+    let is_ticket = |check: &&SessionCheck| matches!(check, SessionCheck::Ticket(_));
+    let tickets = sessions.iter().filter(is_ticket).count();
+    if tickets > 1 {
+        let what = "a route has one sort of tickets";
+        return Err(t.refuse(
+            "session",
+            what,
+            "keep one [[route.session]] of kind \"ticket\"",
+        ));
+    }
+    if tickets == sessions.len() {
+        let what = "nobody can get a ticket: no other session says who somebody is";
+        let instead = "add a [[route.session]] of another kind, such as `kind = \"jwt\"`";
+        return Err(t.refuse("session", what, instead));
+    }
+    Ok(())
 }
 
 fn limits(t: &mut Table<'_>) -> Result<RelayLimits, Noted> {

@@ -2,12 +2,13 @@
 
 mod forward_auth;
 mod jwt;
+mod ticket;
 
 use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 
-const LATER: [&str; 4] = ["introspection", "redis", "ticket", "trusted-header"];
+const LATER: [&str; 3] = ["introspection", "redis", "trusted-header"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -24,6 +25,11 @@ pub(super) fn check(
             name: "forward-auth",
             doc: "The app's own endpoint is asked.",
             read: &|t| forward_auth::forward_auth(t).map(SessionCheck::ForwardAuth),
+        },
+        Reader {
+            name: "ticket",
+            doc: "A ticket from `{path}/ticket`, given to whom another check of the route knows.",
+            read: &|t| ticket::ticket(t).map(SessionCheck::Ticket),
         },
     ];
     t.kind(&readers, &LATER)

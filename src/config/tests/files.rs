@@ -53,7 +53,8 @@ fn the_examples_are_read() {
             "gateway",
             "jwt-api-key",
             "local-core",
-            "sidecar"
+            "sidecar",
+            "ticket"
         ]
     );
 }

@@ -54,5 +54,10 @@ pub(super) async fn knock(
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Session, SessionError> {
-    sessions.identify(Knock { headers, client }).await
+    let knock = Knock {
+        headers,
+        client,
+        upgrade: None,
+    };
+    sessions.identify(knock).await
 }

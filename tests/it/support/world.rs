@@ -33,6 +33,8 @@ pub(crate) struct World {
     eyes: Eyes,
     /// What clients hold themselves: no log may have it.
     private: Mutex<Vec<String>>,
+    /// What the proxy gives to a client, and tells nobody else.
+    unlogged: Mutex<Vec<String>>,
     log_begin: usize,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -65,6 +67,7 @@ impl World {
             secrets: recipe.secrets,
             eyes: Eyes::default(),
             private: Mutex::default(),
+            unlogged: Mutex::default(),
             log_begin,
             stop: Some(stop),
             running: Some(tokio::spawn(proxy.run(shutdown))),
@@ -85,6 +88,12 @@ impl World {
     pub(crate) fn keep(&self, private: String) -> String {
         self.private.lock().unwrap().push(private.clone());
         private
+    }
+
+    /// Keeps what a client got and no log may have.
+    pub(crate) fn keep_from_log(&self, given: String) -> String {
+        self.unlogged.lock().unwrap().push(given.clone());
+        given
     }
 
     /// A websocket request of a page of the right origin, without a session.
@@ -172,6 +181,9 @@ impl World {
         // A trace id is what an operator asks Qlik's support with; it is for no browser.
         for secret in secrets.iter().filter(|it| !it.starts_with("canary-trace-")) {
             assert!(!log.contains(secret), "the log has {secret}");
+        }
+        for given in self.unlogged.lock().unwrap().iter() {
+            assert!(!log.contains(given), "the log has {given}");
         }
         secrets.push(self.tenant.address().to_string());
         self.eyes.assert_blind_to(&secrets);

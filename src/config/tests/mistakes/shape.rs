@@ -217,7 +217,9 @@ hosts = [1, "b.example"]"#,
     Case {
         name: "not built yet",
         edits: &[(r#"kind = "jwt""#, r#"kind = "redis""#)],
-        mistakes: &[r#"8:8 `kind = "redis"` is not built yet | write "jwt" or "forward-auth""#],
+        mistakes: &[
+            r#"8:8 `kind = "redis"` is not built yet | write "jwt" or "forward-auth" or "ticket""#,
+        ],
     },
     Case {
         name: "a kind that is not there",
