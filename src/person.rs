@@ -1,5 +1,7 @@
 //! Who somebody is, once a session check has said yes.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::id::{Issuer, SessionId, Subject};
@@ -8,7 +10,11 @@ use crate::id::{Issuer, SessionId, Subject};
 ///
 /// `sub` is always among the claims and always the subject.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct Person(Arc<Described>);
+
+/// Shared, because a socket and the registry both keep it.
+#[derive(Debug)]
+struct Described {
     issuer: Issuer,
     subject: Subject,
     session: Option<SessionId>,
@@ -25,36 +31,36 @@ impl Person {
         mut claims: Map<String, Value>,
     ) -> Self {
         claims.insert("sub".to_owned(), Value::String(subject.as_str().to_owned()));
-        Self {
+        Self(Arc::new(Described {
             issuer,
             subject,
             session,
             claims,
-        }
+        }))
     }
 
     /// Who vouched for the subject.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
-        &self.issuer
+        &self.0.issuer
     }
 
     /// The person within the issuer.
     #[must_use]
     pub fn subject(&self) -> &Subject {
-        &self.subject
+        &self.0.subject
     }
 
     /// The stable id of the app session, where the session kind knows one.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
-        self.session.as_ref()
+        self.0.session.as_ref()
     }
 
     /// The value at a claim path.
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
-        path.find(&self.claims)
+        path.find(&self.0.claims)
     }
 }
 
@@ -74,6 +80,18 @@ impl ClaimPath {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where it must say that what stands here is verified: beside an `email`, and nowhere else
+    /// (`OpenID` Connect Core 1.0 section 5.1).
+    #[must_use]
+    pub fn verification(&self) -> Option<Self> {
+        let beside = match self.0.rsplit_once('/') {
+            None if self.0 == "email" => "email_verified".to_owned(),
+            Some((above, "email")) if self.0.starts_with('/') => format!("{above}/email_verified"),
+            _ => return None,
+        };
+        Some(Self(beside))
     }
 
     /// The value at this path within `claims`.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, Route};
+use crate::config::{Config, Credential, ListenTls, Route};
 use crate::credential::{CredentialError, Credentials};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Gate, IdentityKey, Lane};
@@ -50,39 +50,15 @@ impl Proxy {
     /// Builds every room and binds both doors.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let mut registry = Registry::with_prefix("qix_proxy");
-        let meters = Arc::new(Meters::new(&mut registry));
         let live = Live::new(config.limits);
-        let tls = config
-            .listen
-            .tls
-            .as_ref()
-            .map(tls::server_config)
-            .transpose()?;
         let identities = match &config.identity_key {
             Some(key) => IdentityKey::new(key),
             None => IdentityKey::random().ok_or(StartError::NoRandomness)?,
         };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
-        let lanes: Vec<Lane> = config
-            .routes
-            .into_iter()
-            .map(|route| outgoing.lane(route))
-            .collect::<Result<_, _>>()?;
-        let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
-        let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
-        let gate = Gate::new(
-            lanes,
-            identities,
-            revoked,
-            Arc::clone(&live),
-            Arc::clone(&meters),
-        );
-        let house = Arc::new(House {
-            routes,
-            gate,
-            live: Arc::clone(&live),
-            meters,
-        });
+        let lanes = config.routes.into_iter().map(|route| outgoing.lane(route));
+        let lanes = lanes.collect::<Result<_, _>>()?;
+        let house = Arc::new(house(lanes, identities, &live, &mut registry));
         let public = bind(config.listen.address).await?;
         let operators = bind(config.admin.address).await?;
         let addresses = Addresses {
@@ -90,9 +66,17 @@ impl Proxy {
             admin: operators.local_addr()?,
         };
         let metrics = Metrics::new(registry, Arc::clone(&house));
+        let public_tls = acceptor(config.listen.tls.as_ref())?;
+        let admin_tls = acceptor(config.admin.tls.as_ref())?;
         Ok(Self {
-            server: Server::new(public, tls.map(TlsAcceptor::from), house, &config.listen),
-            admin: Admin::new(operators, metrics, Arc::clone(&live)),
+            server: Server::new(public, public_tls, house, &config.listen),
+            admin: Admin::new(
+                operators,
+                admin_tls,
+                config.admin,
+                metrics,
+                Arc::clone(&live),
+            ),
             addresses,
             live,
             drain: config.listen.drain,
@@ -129,6 +113,38 @@ impl Proxy {
         }
         info!("stopped");
     }
+}
+
+/// Puts the rooms together that every connection shares.
+fn house(
+    lanes: Vec<Lane>,
+    identities: IdentityKey,
+    live: &Arc<Live>,
+    registry: &mut Registry,
+) -> House {
+    let meters = Arc::new(Meters::new(registry));
+    let revoked = Arc::new(Revoked::new(Arc::clone(live)));
+    let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
+    let gate = Gate::new(
+        lanes,
+        identities,
+        revoked,
+        Arc::clone(live),
+        Arc::clone(&meters),
+    );
+    House {
+        routes,
+        gate,
+        live: Arc::clone(live),
+        meters,
+    }
+}
+
+fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> {
+    Ok(files
+        .map(tls::server_config)
+        .transpose()?
+        .map(TlsAcceptor::from))
 }
 
 /// What outgoing connections share, built once and lent to the hands.

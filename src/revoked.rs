@@ -49,8 +49,10 @@ impl Revoked {
     /// it hits; says how many.
     pub fn revoke(&self, revocation: &Revocation, remember: Duration) -> usize {
         self.lock().remember(revocation, Instant::now() + remember);
-        self.live
-            .end_where(|person| revocation.hits(person), Cause::SessionEnded)
+        self.live.end_where(
+            |socket| revocation.hits(socket.person()),
+            Cause::SessionEnded,
+        )
     }
 
     /// Refuses a person whose session was ended. To be asked once the seat is taken.
@@ -159,7 +161,7 @@ mod tests {
 
     use super::*;
     use crate::config::Limits;
-    use crate::id::{ConnectionId, EngineIdentity};
+    use crate::record::Opening;
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -244,16 +246,15 @@ mod tests {
     async fn open_sockets_of_the_session_are_ended_and_no_others() {
         let revoked = revoked();
         let seat = |n, sid: &str| {
-            let identity = EngineIdentity::new("x");
             revoked
                 .live
-                .seat(ConnectionId(n), &person(sid, 1), &identity)
+                .seat(&Arc::new(Opening::sample(n, "x")), &person(sid, 1))
                 .unwrap()
         };
-        let (_one, order_one) = seat(1, "s1");
-        let (_two, mut order_two) = seat(2, "s2");
+        let (mut one, mut two) = (seat(1, "s1"), seat(2, "s2"));
         assert_eq!(revoked.revoke(&by_session("s1"), DAY), 1);
-        assert_eq!(order_one.await, Ok(Cause::SessionEnded));
-        assert!(order_two.try_recv().is_err());
+        assert_eq!(one.ordered().await, Cause::SessionEnded);
+        let spared = tokio::time::timeout(Duration::from_secs(1), two.ordered()).await;
+        assert!(spared.is_err(), "the other session goes on");
     }
 }

@@ -49,7 +49,7 @@ pub struct Listen {
     pub drain: Duration,
 }
 
-/// The certificate chain and key of the public door, PEM files.
+/// The certificate chain and key of a door, PEM files.
 #[derive(Debug)]
 pub struct ListenTls {
     /// Certificate chain.
@@ -63,6 +63,12 @@ pub struct ListenTls {
 pub struct Admin {
     /// Where to listen (default 127.0.0.1:9090).
     pub address: SocketAddr,
+    /// TLS, when the door has it; always there with a token on an address that is not loopback.
+    pub tls: Option<ListenTls>,
+    /// What opens `/sockets`; `None`: nobody.
+    pub token: Option<SecretSlice<u8>>,
+    /// The names that `/sockets` answers to besides addresses and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 /// How the proxy logs.

@@ -81,8 +81,6 @@ pub struct Opened {
     pub terms: Terms,
     /// What can end it from outside.
     pub leash: Leash,
-    /// What the record begins with.
-    pub opening: Opening,
 }
 
 impl Gate {
@@ -164,7 +162,8 @@ impl Gate {
         let person = session.person();
         let permit = lease(&route.access, &session, target)?;
         let identity = self.identities.identify(route, person, permit.target());
-        let (seat, order) = self.live.seat(caller.id, person, &identity)?;
+        let opening = Arc::new(opening(route, person, target, &identity, caller));
+        let seat = self.live.seat(&opening, person)?;
         self.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
@@ -183,7 +182,6 @@ impl Gate {
             None => Compression::None,
         };
         Ok(Opened {
-            opening: opening(route, person, target, &identity, caller),
             terms: Terms {
                 permit,
                 limits: route.limits,
@@ -192,7 +190,6 @@ impl Gate {
             },
             leash: Leash {
                 standing: session.standing(),
-                order,
                 seat,
             },
             engine,
@@ -313,9 +310,10 @@ fn opening(
         client: caller.address,
         route: route.name.clone(),
         app: for_log(target.document.as_str()),
+        issuer: for_log(person.issuer().as_str()),
         subject: for_log(person.subject().as_str()),
         session: person.session().map(session_hash),
-        identity: identity.to_string(),
+        identity: identity.clone(),
     }
 }
 

@@ -108,13 +108,6 @@ impl Meters {
             "Calls answered by the proxy",
             self.denied.clone(),
         );
-        for (way, traffic) in [("up", &self.up), ("down", &self.down)] {
-            let direction = [("direction".into(), way.into())];
-            let labelled = registry.sub_registry_with_labels(direction.into_iter());
-            labelled.register("messages", "Messages relayed", traffic.messages.clone());
-            let bytes = traffic.bytes.clone();
-            labelled.register_with_unit("relayed", "Bytes relayed", Unit::Bytes, bytes);
-        }
         let gate = "From the request to the 101, or to the refusal";
         registry.register_with_unit("gate", gate, Unit::Seconds, self.gate.clone());
         let dial = "From the first packet to the engine to its 101";

@@ -30,7 +30,7 @@ pub(super) async fn take(
     request: Request<Incoming>,
 ) -> Response<Body> {
     if request.method() != Method::POST {
-        return reply::fault(Fault::MethodNotAllowed);
+        return reply::method_not_allowed("POST");
     }
     let Some(token) = token(request.into_body()).await else {
         return reply::json(StatusCode::BAD_REQUEST, INVALID);

@@ -1,5 +1,6 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
+mod farewell;
 mod login;
 mod logout;
 mod reply;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -181,11 +182,9 @@ impl Server {
         connection: Connection,
     ) -> Result<Response<Body>, Infallible> {
         let target = request.uri().to_string();
-        let host = request
-            .headers()
-            .get(HOST)
-            .and_then(|host| host.to_str().ok());
-        let found = match self.house.routes.find(&target, host) {
+        let found =
+            sole_host(request.headers()).and_then(|host| self.house.routes.find(&target, host));
+        let found = match found {
             Ok(found) => found,
             Err(fault) => return Ok(self.refuse(fault)),
         };
@@ -216,6 +215,16 @@ impl Server {
     }
 }
 
+/// The `Host` header; one that stands twice could be another to whoever stands before us.
+fn sole_host(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    match hosts.next() {
+        None => Ok(host),
+        Some(_) => Err(Fault::BadRequest),
+    }
+}
+
 /// Numbers connections from 1.
 fn next_id() -> ConnectionId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -224,3 +233,18 @@ fn next_id() -> ConnectionId {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_stands_twice_is_refused() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(sole_host(&headers), Ok(None));
+        headers.append(HOST, http::HeaderValue::from_static("a.example"));
+        assert_eq!(sole_host(&headers), Ok(Some("a.example")));
+        headers.append(HOST, http::HeaderValue::from_static("b.example"));
+        assert_eq!(sole_host(&headers), Err(Fault::BadRequest));
+    }
+}

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
-    CACHE_CONTROL, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_VERSION, VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_VERSION, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -37,11 +38,15 @@ pub(super) fn fault(fault: Fault) -> Response<Body> {
             .headers_mut()
             .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
-    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, OPTIONS, POST"));
-    }
+    response
+}
+
+/// A method that a path does not take, and those that it does.
+pub(super) fn method_not_allowed(methods: &'static str) -> Response<Body> {
+    let mut response = fault(Fault::MethodNotAllowed);
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(methods));
     response
 }
 
@@ -61,7 +66,7 @@ pub(super) fn small(route: &Route, door: &Door, request: &Request<Incoming>) -> 
             r#"{"composition":{"productName":"Qlik","releaseLabel":"-"}}"#,
         ),
         (&Method::GET, Door::UserLocale) => json(StatusCode::OK, r#"{"locale":"en-US"}"#),
-        _ => fault(Fault::MethodNotAllowed),
+        _ => method_not_allowed("GET, OPTIONS"),
     };
     shared(response, route, door, request.headers())
 }
@@ -130,9 +135,24 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
     plain(response)
 }
 
+/// An answer ends its connection: a client that sends many requests and reads nothing would hold a
+/// seat for ever, as nothing limits how long an answer waits. A single one always fits the socket.
 fn plain(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_its_connection() {
+        for response in [fault(Fault::NotFound), empty(StatusCode::NO_CONTENT)] {
+            assert_eq!(response.headers()[CONNECTION], "close");
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL, UPGRADE,
@@ -13,13 +12,10 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tracing::{debug, info, warn};
 
 use super::reply::{self, Body};
-use super::{ClientIo, Connection, House, next_id};
+use super::{ClientIo, Connection, House, farewell, next_id};
 use crate::config::{RefusalStyle, Route};
 use crate::fault::Fault;
 use crate::gate::{Caller, Gate, Opened, Refusal};
@@ -27,7 +23,7 @@ use crate::qix::Target;
 use crate::record::Record;
 use crate::relay::{End, Relay};
 use crate::session::Client;
-use crate::ws::{Handshake, reason};
+use crate::ws::Handshake;
 
 /// How long a client that does not take its 101 is waited for.
 const HANDOVER: Duration = Duration::from_secs(10);
@@ -102,13 +98,13 @@ fn relay(
             engine,
             terms,
             leash,
-            opening,
         } = opened;
         let engine = End {
             io: engine.io,
             early: engine.early,
         };
-        let record = Record::open(opening, started.elapsed(), Arc::clone(&house.meters));
+        let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
+        let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
         Relay::new(client, engine, terms, leash, record).run().await;
         drop(knock);
     });
@@ -129,11 +125,11 @@ fn turn_away(
         return response;
     }
     let response = switching(&visitor, None);
-    let (fault, grace) = (refusal.fault, knock.route.limits.close_grace);
+    let (code, grace) = (refusal.fault.answer().close, knock.route.limits.close_grace);
     tokio::spawn(async move {
         if let Some(client) = take_over(visitor.upgrade).await {
             // Whoever does not answer the Close in time is cut off.
-            let _ = timeout(grace, close(client, fault)).await;
+            let _ = timeout(grace, farewell::close(client, code)).await;
         }
         drop(knock);
     });
@@ -186,18 +182,4 @@ async fn take_over(upgrade: OnUpgrade) -> Option<End<ClientIo>> {
         io: parts.io.into_inner(),
         early: parts.read_buf,
     })
-}
-
-async fn close(client: End<ClientIo>, fault: Fault) {
-    let early = client.early.to_vec();
-    let mut socket =
-        WebSocketStream::from_partially_read(client.io, early, Role::Server, None).await;
-    let code = fault.answer().close;
-    let frame = CloseFrame {
-        code: CloseCode::from(code.0),
-        reason: reason(code).into(),
-    };
-    if socket.close(Some(frame)).await.is_ok() {
-        while let Some(Ok(_)) = socket.next().await {}
-    }
 }

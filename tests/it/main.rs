@@ -1,13 +1,24 @@
 //! The whole proxy, in one process with a tenant that plays Qlik, seen from outside.
 
+#![cfg(test)]
+
+mod access;
+mod command_line;
 mod endings;
+mod floors;
 mod leaks;
 mod login;
+mod logouts;
 mod opening;
+mod operators;
+mod operators_sockets;
 mod origins;
+mod people;
 mod refusals;
 mod relaying;
 mod session_door;
+mod small_answers;
 mod smuggling;
 mod support;
 mod tickets;
+mod tls;

@@ -1,7 +1,7 @@
 //! Opening an app: what the engine sees of it, and what the browser gets.
 
 use engine_sim::engine::SALES_APP;
-use engine_sim::tenant::Seen;
+use engine_sim::tenant::{self, Seen};
 use serde_json::json;
 
 use crate::support::{Recipe, World};
@@ -37,14 +37,14 @@ async fn an_api_key_goes_to_the_engine_as_a_bearer() {
 #[tokio::test]
 async fn an_engine_that_asks_for_nothing_gets_nothing() {
     let recipe = Recipe::default().credential("kind = \"none\"");
-    let world = recipe.tenant(|tenant| tenant.open()).start().await;
+    let world = recipe.tenant(tenant::Builder::open).start().await;
     world.visit("ada", SALES_APP).open().await.is_alive().await;
     assert_eq!(names(&only(&world)), BARE);
 }
 
 #[tokio::test]
 async fn a_machine_clients_own_token_goes_to_the_engine() {
-    let world = Recipe::default().as_machine().start().await;
+    let world = Recipe::default().by_machine().start().await;
     world.visit("ada", SALES_APP).open().await.is_alive().await;
     assert_eq!(names(&only(&world)), with_bearer());
     let asked = token_request(&world);

@@ -13,13 +13,14 @@ use crate::support::{Answer, Knock, ORIGIN, Recipe, World, soon};
 /// Something that goes wrong behind a lawful request.
 struct Case {
     name: &'static str,
-    recipe: fn() -> Recipe,
-    scripts: Vec<Script>,
+    recipe: Recipe,
+    script: Option<Script>,
     session: fn(&World) -> String,
-    status: u16,
-    error: &'static str,
-    close: u16,
+    expected: Expected,
 }
+
+/// Status, label and close code of an answer.
+type Expected = (u16, &'static str, u16);
 
 /// How the request comes, and so what its answer looks like.
 #[derive(Clone, Copy, Debug)]
@@ -29,176 +30,149 @@ enum Guest {
     Program,
 }
 
-fn cases() -> Vec<Case> {
-    let ada: fn(&World) -> String = |world| world.token("ada");
-    let case = |name, scripts, (status, error, close)| Case {
-        name,
-        recipe: Recipe::default,
-        scripts,
-        session: ada,
-        status,
-        error,
-        close,
-    };
-    let who = |name, session| Case {
-        session,
-        ..case(name, Vec::new(), (401, "not_signed_in", 4006))
-    };
-    let with = |case: Case, recipe| Case { recipe, ..case };
-    let dial = |fault| vec![Script::Upgrade(fault)];
-    let mint = |fault| vec![Script::Token(fault)];
-    let refuse = |status| UpgradeFault::Refuse { status, body: None };
-    let refuse_token = |status, code: &str| TokenFault::Refuse {
+const BUSY: Expected = (503, "engine_busy", 4205);
+const DOWN: Expected = (502, "engine_down", 4240);
+const NOT_SIGNED_IN: Expected = (401, "not_signed_in", 4006);
+const REFUSED: Expected = (502, "credential_refused", 4211);
+const UNMINTED: Expected = (503, "credential_down", 4211);
+const ELSEWHERE: &str = "http://127.0.0.1:9/";
+
+impl Case {
+    fn new(name: &'static str, expected: Expected) -> Self {
+        Self {
+            name,
+            recipe: Recipe::default(),
+            script: None,
+            session: |world| world.token("ada"),
+            expected,
+        }
+    }
+
+    /// The session is bad.
+    fn session(name: &'static str, session: fn(&World) -> String) -> Self {
+        Self {
+            session,
+            ..Self::new(name, NOT_SIGNED_IN)
+        }
+    }
+
+    /// The engine's upgrade goes wrong.
+    fn dial(name: &'static str, fault: UpgradeFault, expected: Expected) -> Self {
+        Self {
+            script: Some(Script::Upgrade(fault)),
+            ..Self::new(name, expected)
+        }
+    }
+
+    /// The engine answers an upgrade with a status.
+    fn status(status: u16, expected: Expected) -> Self {
+        Self::dial("a status", refuse(status), expected)
+    }
+
+    /// The fetch of a person's token goes wrong.
+    fn token(name: &'static str, fault: TokenFault, expected: Expected) -> Self {
+        Self {
+            script: Some(Script::Token(fault)),
+            ..Self::new(name, expected).with(Recipe::default().impersonating())
+        }
+    }
+
+    fn with(self, recipe: Recipe) -> Self {
+        Self { recipe, ..self }
+    }
+}
+
+fn refuse(status: u16) -> UpgradeFault {
+    UpgradeFault::Refuse { status, body: None }
+}
+
+fn refuse_token(status: u16, code: &str) -> TokenFault {
+    TokenFault::Refuse {
         status,
         code: Some(code.to_owned()),
         detail: None,
-    };
-    let location = "http://127.0.0.1:9/".to_owned();
-    let down = (502, "engine_down", 4240);
-    let busy = (503, "engine_busy", 4205);
-    let unminted = (503, "credential_down", 4211);
-    let refused = (502, "credential_refused", 4211);
-    let per_person: fn() -> Recipe = || Recipe::default().impersonating();
-    let hasty: fn() -> Recipe = || {
-        let credential = r#"
-            kind = "oauth-client"
-            client_id = "machine"
-            client_secret = { env = "QLIK_CLIENT_SECRET" }
-            timeout = "300ms""#;
-        Recipe::default().credential(credential)
-    };
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let cases = [by_the_person(), by_the_engine(), by_the_credential()];
+    cases.into_iter().flatten().collect()
+}
+
+fn by_the_person() -> Vec<Case> {
+    let another = Recipe::default().access(&format!("apps = [\"{FINANCE_APP}\"]"));
     vec![
-        who("no session", |_| String::new()),
-        who("a token that is none", |_| "x.y.z".to_owned()),
-        who("an expired token", |world| {
+        Case::session("no session", |_| String::new()),
+        Case::session("a token that is none", |_| "x.y.z".to_owned()),
+        Case::session("an expired token", |world| {
             world.sign(json!({"sub": "ada", "exp": 1_700_000_000}))
         }),
-        who("another secret's token", |world| {
+        Case::session("another secret's token", |world| {
             let token = world.token("ada");
             let (signed, _) = token.rsplit_once('.').unwrap();
             format!("{signed}.{}", "A".repeat(43))
         }),
-        with(
-            case("another app", vec![], (403, "not_permitted", 4203)),
-            || Recipe::default().access(&format!("apps = [\"{FINANCE_APP}\"]")),
-        ),
-        case("no such app", dial(refuse(404)), (404, "no_such_app", 4204)),
-        case(
-            "the engine forbids",
-            dial(refuse(403)),
-            (502, "engine_refused", 4211),
-        ),
-        case("the engine breaks", dial(refuse(500)), down),
-        case("a bad gateway", dial(refuse(502)), down),
-        case("the engine is busy", dial(refuse(503)), busy),
-        case("too many for the engine", dial(refuse(429)), busy),
-        case("400 from the engine", dial(refuse(400)), down),
-        case("426 from the engine", dial(refuse(426)), down),
-        case("no upgrade", dial(UpgradeFault::NoUpgrade), down),
-        case("a wrong accept key", dial(UpgradeFault::WrongAccept), down),
-        case(
-            "a protocol nobody offered",
-            dial(UpgradeFault::UnofferedProtocol),
-            down,
-        ),
-        case(
-            "an extension nobody offered",
-            dial(UpgradeFault::UnofferedExtension),
-            down,
-        ),
-        case(
-            "a redirect",
-            dial(UpgradeFault::Redirect {
-                location: location.clone(),
-            }),
-            down,
-        ),
-        case("a connection dropped", dial(UpgradeFault::Drop), down),
-        with(case("nobody there", vec![], down), || {
-            Recipe::default().engine("url = \"http://127.0.0.1:9\"")
-        }),
-        with(
-            case(
-                "no answer",
-                dial(UpgradeFault::Silence),
-                (504, "engine_timeout", 4240),
-            ),
-            || Recipe::default().engine("dial_timeout = \"300ms\""),
-        ),
-        case("a key that is refused", dial(refuse(401)), refused),
-        with(
-            case(
-                "a client that is unknown",
-                mint(refuse_token(400, "OAUTH-14")),
-                refused,
-            ),
-            per_person,
-        ),
-        with(
-            case(
-                "a secret that is wrong",
-                mint(refuse_token(401, "HTTP-401")),
-                refused,
-            ),
-            per_person,
-        ),
-        with(
-            case(
-                "a person whom Qlik refuses",
-                mint(refuse_token(403, "HTTP-403")),
-                refused,
-            ),
-            per_person,
-        ),
-        with(
-            case(
-                "tokens are limited",
-                mint(TokenFault::RateLimit { retry_after: 60 }),
-                unminted,
-            ),
-            per_person,
-        ),
-        with(
-            case("no token", mint(refuse_token(500, "HTTP-500")), unminted),
-            per_person,
-        ),
-        with(
-            case(
-                "a page for a token",
-                mint(TokenFault::Html { status: 200 }),
-                unminted,
-            ),
-            per_person,
-        ),
-        with(
-            case("half a token", mint(TokenFault::Garbage), unminted),
-            per_person,
-        ),
-        with(
-            case(
-                "a token elsewhere",
-                mint(TokenFault::Redirect { location }),
-                unminted,
-            ),
-            per_person,
-        ),
-        with(
-            case("a token line cut", mint(TokenFault::Drop), unminted),
-            per_person,
-        ),
-        with(
-            case("no word of a token", mint(TokenFault::Silence), unminted),
-            hasty,
-        ),
+        Case::new("another app", (403, "not_permitted", 4203)).with(another),
+    ]
+}
+
+fn by_the_engine() -> Vec<Case> {
+    let location = ELSEWHERE.to_owned();
+    let nobody = Recipe::default().engine(&format!("url = \"{ELSEWHERE}\""));
+    let hasty = Recipe::default().engine("dial_timeout = \"300ms\"");
+    let late = (504, "engine_timeout", 4240);
+    vec![
+        Case::status(404, (404, "no_such_app", 4204)),
+        Case::status(403, (502, "engine_refused", 4211)),
+        Case::status(400, DOWN),
+        Case::status(426, DOWN),
+        Case::status(500, DOWN),
+        Case::status(502, DOWN),
+        Case::status(503, BUSY),
+        Case::status(429, BUSY),
+        Case::dial("no upgrade", UpgradeFault::NoUpgrade, DOWN),
+        Case::dial("a wrong accept key", UpgradeFault::WrongAccept, DOWN),
+        Case::dial("a protocol", UpgradeFault::UnofferedProtocol, DOWN),
+        Case::dial("an extension", UpgradeFault::UnofferedExtension, DOWN),
+        Case::dial("a redirect", UpgradeFault::Redirect { location }, DOWN),
+        Case::dial("a line cut", UpgradeFault::Drop, DOWN),
+        Case::dial("no answer", UpgradeFault::Silence, late).with(hasty),
+        Case::new("nobody there", DOWN).with(nobody),
+    ]
+}
+
+fn by_the_credential() -> Vec<Case> {
+    let location = ELSEWHERE.to_owned();
+    let hasty = Recipe::default().credential(
+        r#"
+        kind = "oauth-client"
+        client_id = "machine"
+        client_secret = { env = "QLIK_CLIENT_SECRET" }
+        timeout = "300ms""#,
+    );
+    let limit = TokenFault::RateLimit { retry_after: 60 };
+    vec![
+        Case::dial("a key that is refused", refuse(401), REFUSED),
+        Case::token("a client", refuse_token(400, "OAUTH-14"), REFUSED),
+        Case::token("a secret", refuse_token(401, "HTTP-401"), REFUSED),
+        Case::token("a person", refuse_token(403, "HTTP-403"), REFUSED),
+        Case::token("a limit", limit, UNMINTED),
+        Case::token("no token", refuse_token(500, "HTTP-500"), UNMINTED),
+        Case::token("a page", TokenFault::Html { status: 200 }, UNMINTED),
+        Case::token("half a token", TokenFault::Garbage, UNMINTED),
+        Case::token("elsewhere", TokenFault::Redirect { location }, UNMINTED),
+        Case::token("a line cut", TokenFault::Drop, UNMINTED),
+        Case::token("no word", TokenFault::Silence, UNMINTED).with(hasty),
     ]
 }
 
 #[tokio::test]
 async fn a_page_reads_a_close_code() {
     for case in cases() {
-        let (code, reason) = arrange(&case, Guest::Page, async |knock| knock.closed().await).await;
-        assert_eq!(code, case.close, "{}", case.name);
-        assert!(!reason.is_empty(), "{}", case.name);
+        let (name, (status, _, expected)) = (case.name, case.expected);
+        let (code, reason) = arrange(case, Guest::Page, async |knock| knock.closed().await).await;
+        assert_eq!(code, expected, "{name} {status}");
+        assert!(!reason.is_empty(), "{name} {status}");
     }
 }
 
@@ -214,26 +188,27 @@ async fn a_page_reads_a_status_where_the_route_says_so() {
 
 async fn assert_statuses(guest: Guest) {
     for case in cases() {
-        let answer = arrange(&case, guest, async |knock| knock.refused().await).await;
-        assert_eq!(answer.status, case.status, "{}", case.name);
-        assert_eq!(answer.json()["error"], case.error, "{}", case.name);
+        let (name, (status, label, _)) = (case.name, case.expected);
+        let answer = arrange(case, guest, async |knock| knock.refused().await).await;
+        assert_eq!(answer.status, status, "{name} {status}");
+        assert_eq!(answer.json()["error"], label, "{name} {status}");
         let names = ["cache-control", "content-length", "content-type", "date"];
         let names = [&names[..], &["x-content-type-options"]].concat();
-        assert_eq!(answer.header_names(), names, "{}", case.name);
+        assert_eq!(answer.header_names(), names, "{name} {status}");
     }
 }
 
 /// Lets a case happen to a guest.
-async fn arrange<T>(case: &Case, guest: Guest, act: impl AsyncFnOnce(Knock<'_>) -> T) -> T {
-    let recipe = (case.recipe)().route("clients_without_origin = \"bearer\"\n");
+async fn arrange<T>(case: Case, guest: Guest, act: impl AsyncFnOnce(Knock<'_>) -> T) -> T {
+    let recipe = case.recipe.route("clients_without_origin = \"bearer\"\n");
     let recipe = match guest {
         Guest::PageThatWantsStatus => recipe.route("refusal = \"status\""),
         Guest::Page | Guest::Program => recipe,
     };
     let world = recipe.start().await;
-    for script in &case.scripts {
-        world.tenant.script(script.clone());
-    }
+    case.script
+        .into_iter()
+        .for_each(|script| world.tenant.script(script));
     let session = (case.session)(&world);
     let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
     let knock = match (guest, session.as_str()) {
@@ -247,12 +222,8 @@ async fn arrange<T>(case: &Case, guest: Guest, act: impl AsyncFnOnce(Knock<'_>) 
     })
     .await;
     soon(world.tenant.until(|state| state.sockets_open == 0)).await;
-    assert_eq!(
-        world
-            .metric("qix_proxy_sockets_opened_total{route=\"/qlik\"}")
-            .await,
-        0.0
-    );
+    let opened = "qix_proxy_sockets_opened_total{route=\"/qlik\"}";
+    assert_eq!(world.metric(opened).await, 0);
     done
 }
 

@@ -17,110 +17,51 @@ fn hidden(world: &World) -> Vec<u8> {
     knock.bearer(&world.secrets.api_key).bytes()
 }
 
+/// Lawful requests, each bent in one way, and the status they get.
+fn bent(world: &World) -> Vec<(&'static str, Knock<'_>, u16)> {
+    let good = || good(world);
+    let with = |name, value| good().with(name, value);
+    let chunked = || with("transfer-encoding", "chunked").tail(b"0\r\n\r\n");
+    let body = hidden(world);
+    let length = body.len().to_string();
+    let http_1_0 = format!("GET /qlik/app/{SALES_APP} HTTP/1.0");
+    let h2c = good().set("upgrade", "h2c").with("http2-settings", "AAMA");
+    let hidden = with("content-length", &length).tail(&body);
+    let lengths = with("content-length", "0").with("content-length", "5");
+    vec![
+        ("a body", with("content-length", "5").tail(b"hello"), 400),
+        ("a request for a body", hidden, 400),
+        ("two lengths", lengths, 400),
+        ("a length that is none", with("content-length", "+1"), 400),
+        ("chunks", chunked(), 400),
+        (
+            "chunks and a length",
+            chunked().with("content-length", "5"),
+            400,
+        ),
+        ("another coding", with("transfer-encoding", "xchunked"), 400),
+        (
+            "two keys",
+            with("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            400,
+        ),
+        ("two versions", with("sec-websocket-version", "13"), 400),
+        ("two upgrades", with("upgrade", "websocket"), 400),
+        ("h2c", h2c, 426),
+        ("h2c besides", with("upgrade", "h2c"), 400),
+        ("HTTP/1.0", good().line(&http_1_0), 426),
+        ("HTTP/2", good().line("PRI * HTTP/2.0"), 400),
+        ("a folded header", with("x", "y\r\n folded"), 400),
+        ("a space before the colon", with("origin ", "x"), 400),
+        ("a header without a name", with("", "x"), 400),
+        ("a bare carriage return", with("x", "y\rhost: z"), 400),
+    ]
+}
+
 #[tokio::test]
 async fn a_request_that_is_two_things_at_once_reaches_no_engine() {
     let world = World::start().await;
-    let key = "dGhlIHNhbXBsZSBub25jZQ==";
-    let length = |body: &[u8]| body.len().to_string();
-    let body = hidden(&world);
-    let table: Vec<(&str, Knock<'_>, u16)> = vec![
-        (
-            "a body",
-            good(&world).with("content-length", "5").tail(b"hello"),
-            400,
-        ),
-        (
-            "a request for a body",
-            good(&world)
-                .with("content-length", &length(&body))
-                .tail(&body),
-            400,
-        ),
-        (
-            "two lengths",
-            good(&world)
-                .with("content-length", "0")
-                .with("content-length", "5"),
-            400,
-        ),
-        (
-            "a length that is none",
-            good(&world).with("content-length", "+1"),
-            400,
-        ),
-        (
-            "chunks",
-            good(&world)
-                .with("transfer-encoding", "chunked")
-                .tail(b"0\r\n\r\n"),
-            400,
-        ),
-        (
-            "chunks and a length",
-            good(&world)
-                .with("transfer-encoding", "chunked")
-                .with("content-length", "5")
-                .tail(b"0\r\n\r\n"),
-            400,
-        ),
-        (
-            "another coding",
-            good(&world).with("transfer-encoding", "xchunked"),
-            400,
-        ),
-        ("two keys", good(&world).with("sec-websocket-key", key), 400),
-        (
-            "two versions",
-            good(&world).with("sec-websocket-version", "13"),
-            400,
-        ),
-        (
-            "two upgrades",
-            good(&world).with("upgrade", "websocket"),
-            400,
-        ),
-        (
-            "h2c",
-            good(&world)
-                .set("upgrade", "h2c")
-                .with("http2-settings", "AAMAAABk"),
-            426,
-        ),
-        ("h2c besides", good(&world).with("upgrade", "h2c"), 400),
-        (
-            "HTTP/1.0",
-            good(&world).line(&format!("GET /qlik/app/{SALES_APP} HTTP/1.0")),
-            426,
-        ),
-        ("HTTP/2", good(&world).line("PRI * HTTP/2.0"), 400),
-        (
-            "two cookies",
-            good(&world).with("cookie", "session=other"),
-            101,
-        ),
-        (
-            "a folded header",
-            good(&world).with("x", "y\r\n folded"),
-            400,
-        ),
-        (
-            "a space before the colon",
-            good(&world).with("origin ", "x"),
-            400,
-        ),
-        (
-            "a bare line feed",
-            good(&world).with("x", "y\nhost: z"),
-            101,
-        ),
-    ];
-    for (name, knock, status) in table {
-        world.tenant.reset();
-        if status == 101 {
-            // Read in one way only; what matters is that the session decides.
-            let _ = knock.upgraded().await;
-            continue;
-        }
+    for (name, knock, status) in bent(&world) {
         let answer = knock.refused().await;
         assert_eq!(answer.status, status, "{name}: {answer:?}");
         assert!(
@@ -261,73 +202,64 @@ async fn frames_that_come_with_the_request_arrive_once_and_in_order() {
     }
 }
 
-#[tokio::test]
-async fn an_answer_that_is_no_upgrade_brings_nothing_along() {
-    let greeting = "\u{1}canary-from-the-engine";
+/// What a true 101 has.
+const RIGHT: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ACCEPT\r\n";
+/// The first bytes behind a head: a frame that begins.
+const BEHIND: &str = "\r\n\u{1}canary-from-the-engine";
+
+/// Answers that are no upgrade, with something behind them that looks like one.
+fn lies() -> Vec<(&'static str, String)> {
     let page = "HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\ncanary-from-the-engine";
-    let right = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ACCEPT\r\n";
-    let behind = format!("HTTP/1.1 101 Again\r\n{right}\r\n{greeting}");
-    for (name, answer) in [
+    let empty = "content-length: 0\r\n\r\n";
+    let true_one = format!("HTTP/1.1 101 Again\r\n{RIGHT}{BEHIND}");
+    let twice = format!("{RIGHT}sec-websocket-accept: ACCEPT\r\n");
+    let deflate = format!("{RIGHT}sec-websocket-extensions: permessage-deflate\r\n");
+    let without = |name: &str| {
+        let lines = RIGHT
+            .split_inclusive('\n')
+            .filter(|line| !line.starts_with(name));
+        format!("HTTP/1.1 101 S\r\n{}{BEHIND}", lines.collect::<String>())
+    };
+    let h2c = RIGHT.replace("websocket", "h2c");
+    vec![
         ("200", page.to_owned()),
         (
-            "200 with all the headers",
-            format!("HTTP/1.1 200 OK\r\n{right}\r\n{greeting}"),
+            "200 like a 101",
+            format!("HTTP/1.1 200 OK\r\n{RIGHT}{BEHIND}"),
         ),
-        ("200 and a 101 behind it", format!("{page}{behind}")),
+        ("200 and a 101", format!("{page}{true_one}")),
         (
-            "302 and a 101 behind it",
-            format!("HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n{behind}"),
-        ),
-        (
-            "426 and a 101 behind it",
-            format!(
-                "HTTP/1.1 426 Upgrade\r\nupgrade: websocket\r\ncontent-length: 0\r\n\r\n{behind}"
-            ),
+            "302 and a 101",
+            format!("HTTP/1.1 302 F\r\nlocation: /\r\n{empty}{true_one}"),
         ),
         (
-            "204 and a 101 behind it",
-            format!("HTTP/1.1 204 No\r\n\r\n{behind}"),
+            "426 and a 101",
+            format!("HTTP/1.1 426 U\r\nupgrade: websocket\r\n{empty}{true_one}"),
         ),
-        (
-            "101 without Connection",
-            format!(
-                "HTTP/1.1 101 S\r\nupgrade: websocket\r\nsec-websocket-accept: ACCEPT\r\n\r\n{greeting}"
-            ),
-        ),
-        (
-            "101 without Upgrade",
-            format!(
-                "HTTP/1.1 101 S\r\nconnection: Upgrade\r\nsec-websocket-accept: ACCEPT\r\n\r\n{greeting}"
-            ),
-        ),
-        (
-            "101 to h2c",
-            format!(
-                "HTTP/1.1 101 S\r\nconnection: Upgrade\r\nupgrade: h2c\r\nsec-websocket-accept: ACCEPT\r\n\r\n{greeting}"
-            ),
-        ),
-        (
-            "101 without accept",
-            format!(
-                "HTTP/1.1 101 S\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n{greeting}"
-            ),
-        ),
+        ("204 and a 101", format!("HTTP/1.1 204 N\r\n\r\n{true_one}")),
+        ("101 without Connection", without("connection")),
+        ("101 without Upgrade", without("upgrade")),
+        ("101 without accept", without("sec-websocket-accept")),
+        ("101 to h2c", format!("HTTP/1.1 101 S\r\n{h2c}{BEHIND}")),
         (
             "101 with two accepts",
-            format!("HTTP/1.1 101 S\r\n{right}sec-websocket-accept: ACCEPT\r\n\r\n{greeting}"),
-        ),
-        (
-            "101 of HTTP/1.0",
-            format!("HTTP/1.0 101 S\r\n{right}\r\n{greeting}"),
+            format!("HTTP/1.1 101 S\r\n{twice}{BEHIND}"),
         ),
         (
             "101 with deflate",
-            format!(
-                "HTTP/1.1 101 S\r\n{right}sec-websocket-extensions: permessage-deflate\r\n\r\n{greeting}"
-            ),
+            format!("HTTP/1.1 101 S\r\n{deflate}{BEHIND}"),
         ),
-        ("no HTTP at all", format!("{greeting}\r\n\r\n")),
-    ] {
+        (
+            "101 of HTTP/1.0",
+            format!("HTTP/1.0 101 S\r\n{RIGHT}{BEHIND}"),
+        ),
+        ("no HTTP at all", format!("{BEHIND}\r\n\r\n")),
+    ]
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_upgrade_brings_nothing_along() {
+    for (name, answer) in lies() {
         let liar = Liar::start(answer).await;
         let world = Recipe::default().engine(&liar.engine()).start().await;
         world.keep("canary-from-the-engine".to_owned());

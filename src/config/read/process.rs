@@ -9,7 +9,7 @@ use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log, Outbou
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{
-    Authorities, Certificate, Count, Level, LongSecret, Positive, PrivateKey, Size,
+    Authorities, Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
 };
 
 /// The largest head that fits no connection's buffer is hyper's smallest buffer.
@@ -122,8 +122,19 @@ fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> 
     let address = t.or(
         "address",
         defaults::ADMIN,
-        "Where `/livez`, `/readyz` and `/metrics` answer; not for the public.",
-    )?;
+        "Where `/livez`, `/readyz`, `/metrics` and `/sockets` answer; not for the public.",
+    );
+    let token: Result<Option<LongSecret>, _> = t.optional(
+        "token",
+        "Opens `/sockets`, where operators list and close sockets: 32 bytes or more of visible ASCII; without it, \
+         nobody does.",
+    );
+    let hosts: Result<Option<OneOrMany<String>>, _> = t.optional(
+        "hosts",
+        "The names that `/sockets` answers to besides addresses and localhost.",
+    );
+    let tls = t.optional_table("tls", "TLS on the operators' door.", listen_tls);
+    let address = address?;
     if public.is_some_and(|public| collide(public, address)) {
         return Err(t.refuse(
             "address",
@@ -138,7 +149,23 @@ fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> 
             "let only the probes and the metrics scraper reach it",
         );
     }
-    Ok(Admin { address })
+    let secured = (tls?, token?);
+    if let (None, Some(_)) = &secured
+        && !address.ip().is_loopback()
+    {
+        return Err(t.refuse(
+            "token",
+            "this token would cross the network in plain text",
+            "write [admin.tls] with `certificate` and `key`, or let `address` be loopback",
+        ));
+    }
+    let (tls, token) = secured;
+    Ok(Admin {
+        address,
+        tls,
+        token: token.map(|LongSecret(token)| token),
+        hosts: hosts?.map_or(Vec::new(), |OneOrMany(hosts)| hosts),
+    })
 }
 
 /// Port 0 is a free one, a different one each time.

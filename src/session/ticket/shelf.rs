@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::ready;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::{Instant, sleep_until};
 
@@ -19,13 +19,16 @@ const MOST: usize = 10_000;
 /// How many of them one person may have.
 const MOST_A_PERSON: usize = 64;
 
+/// What a shelf will say: one that is shared lies behind a network.
+pub(super) type Coming<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// A shelf. Its two verbs are those of a store that replicas share: `SET … NX PX` and `GETDEL`.
 pub(super) trait Shelf: fmt::Debug + Send + Sync {
     /// Puts a ticket down, or says that there is no room.
-    fn put(&self, print: Print, stub: Stub) -> BoxFuture<'_, Result<(), SessionError>>;
+    fn put(&self, print: Print, stub: Stub) -> Coming<'_, Result<(), SessionError>>;
 
     /// Takes a ticket away; `None` when it was never there, or is gone.
-    fn take<'a>(&'a self, print: &'a Print) -> BoxFuture<'a, Result<Option<Stub>, SessionError>>;
+    fn take<'a>(&'a self, print: &'a Print) -> Coming<'a, Result<Option<Stub>, SessionError>>;
 }
 
 /// What a ticket is known by: never by itself.
@@ -52,7 +55,7 @@ struct Book {
 }
 
 impl Shelf for Memory {
-    fn put(&self, print: Print, stub: Stub) -> BoxFuture<'_, Result<(), SessionError>> {
+    fn put(&self, print: Print, stub: Stub) -> Coming<'_, Result<(), SessionError>> {
         let until = stub.until;
         let room = self.book().put(print, stub);
         if room.is_ok() {
@@ -61,7 +64,7 @@ impl Shelf for Memory {
         Box::pin(ready(room))
     }
 
-    fn take<'a>(&'a self, print: &'a Print) -> BoxFuture<'a, Result<Option<Stub>, SessionError>> {
+    fn take<'a>(&'a self, print: &'a Print) -> Coming<'a, Result<Option<Stub>, SessionError>> {
         Box::pin(ready(Ok(self.book().take(print))))
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join;
 use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use serde_json::Map;
 use tokio::sync::watch;
@@ -147,7 +146,7 @@ async fn two_uses_at_once_have_one_winner() {
     for _ in 0..50 {
         let ticket = issue(&sessions, None).await;
         let go = || tokio::spawn(opens(Arc::clone(&sessions), ticket.clone()));
-        let (one, two) = join(go(), go()).await;
+        let (one, two) = tokio::join!(go(), go());
         assert!(one.unwrap() ^ two.unwrap());
     }
 }

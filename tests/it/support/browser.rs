@@ -114,8 +114,7 @@ impl Browser {
         loop {
             match self.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    // The answer to the Close is on its way once the stream has ended.
-                    while let Some(Ok(_)) = self.next().await {}
+                    self.drain().await;
                     return End::Closed(frame.code.into(), frame.reason.to_string());
                 }
                 Some(Ok(Message::Close(None))) => return End::Bare,
@@ -123,6 +122,11 @@ impl Browser {
                 Some(Err(_)) | None => return End::Cut,
             }
         }
+    }
+
+    /// Reads to the end of the stream; the answer to a Close is then on its way.
+    async fn drain(&mut self) {
+        while let Some(Ok(_)) = self.next().await {}
     }
 
     /// Closes as a page does, and waits until it is over.

@@ -4,18 +4,18 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A final text frame's first byte.
 pub(crate) const TEXT: u8 = 0x81;
+const MASKED: u8 = 0x80;
 
 /// A client's frame: its first byte, and a short payload under a mask.
 pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [0x37, 0xfa, 0x21, 0x3d];
     let mut frame = vec![first];
-    match u8::try_from(payload.len()) {
-        Ok(length @ ..=125) => frame.push(0x80 | length),
-        _ => {
-            frame.push(0x80 | 126);
-            let length = u16::try_from(payload.len()).unwrap();
-            frame.extend_from_slice(&length.to_be_bytes());
-        }
+    let length = u16::try_from(payload.len()).unwrap();
+    if let short @ ..=125 = length {
+        frame.push(MASKED + u8::try_from(short).unwrap());
+    } else {
+        frame.push(MASKED + 126);
+        frame.extend_from_slice(&length.to_be_bytes());
     }
     frame.extend_from_slice(&mask);
     let masked = payload.iter().zip(mask.iter().cycle());

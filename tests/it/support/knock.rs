@@ -1,5 +1,8 @@
 //! A request on its way: every part of it can be bent.
 
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -14,6 +17,7 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 #[derive(Clone, Debug)]
 pub(crate) struct Knock<'a> {
     world: &'a World,
+    address: SocketAddr,
     line: String,
     headers: Vec<(String, String)>,
     tail: Vec<u8>,
@@ -40,11 +44,18 @@ impl<'a> Knock<'a> {
     pub(crate) fn http(world: &'a World, method: &str, target: &str) -> Self {
         let knock = Self {
             world,
+            address: world.proxy.public,
             line: format!("{method} {target} HTTP/1.1"),
             headers: Vec::new(),
             tail: Vec::new(),
         };
         knock.with("host", "app.example.com")
+    }
+
+    /// At the door of another proxy.
+    pub(crate) fn at(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
     }
 
     /// With another request line.
@@ -93,7 +104,7 @@ impl<'a> Knock<'a> {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{}\r\n", self.line);
         for (name, value) in &self.headers {
-            bytes.push_str(&format!("{name}: {value}\r\n"));
+            write!(bytes, "{name}: {value}\r\n").unwrap();
         }
         bytes.push_str("\r\n");
         [bytes.as_bytes(), &self.tail].concat()
@@ -101,7 +112,7 @@ impl<'a> Knock<'a> {
 
     /// Sends it; an answer, its connection, and what was read beyond the answer's head.
     async fn send(&self) -> (Answer, Watched, Vec<u8>) {
-        let mut io = self.world.dial().await;
+        let mut io = self.world.dial_at(self.address).await;
         io.write_all(&self.bytes()).await.unwrap();
         let mut read = Vec::new();
         let head = soon(Answer::head(&mut io, &mut read)).await;

@@ -49,14 +49,14 @@ async fn accept(listener: TcpListener, answer: String, heard: Arc<Mutex<Vec<u8>>
 }
 
 async fn serve(mut stream: TcpStream, answer: String, heard: Arc<Mutex<Vec<u8>>>) {
-    let mut head = Vec::new();
-    while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
-        if !matches!(stream.read_buf(&mut head).await, Ok(1..)) {
+    let mut request = Vec::new();
+    while memchr::memmem::find(&request, b"\r\n\r\n").is_none() {
+        if !matches!(stream.read_buf(&mut request).await, Ok(1..)) {
             return;
         }
     }
-    heard.lock().unwrap().extend_from_slice(&head);
-    let text = String::from_utf8_lossy(&head).into_owned();
+    heard.lock().unwrap().extend_from_slice(&request);
+    let text = String::from_utf8_lossy(&request).into_owned();
     let answer = answer.replace("ACCEPT", &accept_key(&text));
     if stream.write_all(answer.as_bytes()).await.is_err() {
         return;

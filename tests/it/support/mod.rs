@@ -2,6 +2,7 @@
 
 mod answer;
 mod browser;
+mod certificates;
 mod eyes;
 pub(crate) mod frames;
 mod knock;
@@ -18,9 +19,11 @@ use tokio::time::{sleep, timeout};
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::browser::{Browser, End};
+pub(crate) use self::certificates::{Authority, Files};
 pub(crate) use self::eyes::Eyes;
-pub(crate) use self::knock::{Hello, Knock};
+pub(crate) use self::knock::Knock;
 pub(crate) use self::liar::Liar;
+pub(crate) use self::log::Line;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
 pub(crate) use self::tokens::{Signer, now};
@@ -33,10 +36,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// Waits for what is to happen soon.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    match timeout(SOON, what).await {
-        Ok(done) => done,
-        Err(_) => panic!("it did not happen in time"),
-    }
+    timeout(SOON, what)
+        .await
+        .expect("it did not happen in time")
 }
 
 /// Looks again and again until something is so.

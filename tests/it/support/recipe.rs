@@ -1,10 +1,13 @@
 //! How a world is to be: the parts of the proxy's config, each with a default.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use engine_sim::tenant::{self, ClientKind, Tenant};
+use qix_proxy::config::Config;
 
 use super::World;
+use super::world::read;
 
 /// The session of most tests: a cookie with a token under a shared secret.
 const COOKIE: &str = r#"
@@ -20,6 +23,7 @@ pub(crate) struct Recipe {
     pub(super) tenant: Box<dyn FnOnce(tenant::Builder) -> tenant::Builder>,
     pub(super) secrets: Secrets,
     process: String,
+    admin: String,
     listen: String,
     route: String,
     session: String,
@@ -40,6 +44,8 @@ pub(crate) struct Secrets {
     pub(crate) client: String,
     /// The API key.
     pub(crate) api_key: String,
+    /// Opens the operators' list of sockets.
+    pub(crate) admin: String,
 }
 
 impl Secrets {
@@ -50,6 +56,7 @@ impl Secrets {
             session: fresh("session"),
             client: fresh("client"),
             api_key: fresh("api-key"),
+            admin: fresh("admin"),
         }
     }
 
@@ -59,19 +66,21 @@ impl Secrets {
             "QIX_IDENTITY_KEY" => Some(&self.identity_key),
             "SESSION_SECRET" => Some(&self.session),
             "QLIK_CLIENT_SECRET" => Some(&self.client),
+            "QIX_ADMIN_TOKEN" => Some(&self.admin),
             "QLIK_API_KEY" => Some(&self.api_key),
             _ => None,
         }
     }
 
-    pub(super) fn all(&self) -> [String; 4] {
+    pub(super) fn all(&self) -> [String; 5] {
         let Self {
             identity_key,
             session,
             client,
             api_key,
+            admin,
         } = self.clone();
-        [identity_key, session, client, api_key]
+        [identity_key, session, client, api_key, admin]
     }
 }
 
@@ -81,6 +90,7 @@ impl Default for Recipe {
             tenant: Box::new(|tenant| tenant),
             secrets: Secrets::fresh(),
             process: String::new(),
+            admin: String::new(),
             listen: String::new(),
             route: String::new(),
             session: COOKIE.to_owned(),
@@ -96,6 +106,12 @@ impl Recipe {
     /// Whole tables beside the routes.
     pub(crate) fn process(mut self, toml: &str) -> Self {
         self.process.push_str(toml);
+        self
+    }
+
+    /// Keys of `[admin]`.
+    pub(crate) fn admin(mut self, toml: &str) -> Self {
+        self.admin.push_str(toml);
         self
     }
 
@@ -141,7 +157,7 @@ impl Recipe {
     }
 
     /// The machine client's own token.
-    pub(crate) fn as_machine(self) -> Self {
+    pub(crate) fn by_machine(self) -> Self {
         self.credential(
             r#"
             kind = "oauth-client"
@@ -171,6 +187,11 @@ impl Recipe {
         self
     }
 
+    /// The config of a further proxy before the tenant of a world.
+    pub(crate) fn config_for(&self, world: &World) -> Config {
+        read(self, &world.tenant.url(), &world.secrets)
+    }
+
     /// Starts it.
     pub(crate) async fn start(self) -> World {
         World::cook(self).await
@@ -187,6 +208,7 @@ impl Recipe {
     pub(crate) fn toml(&self, engine: &str) -> String {
         let Self {
             process,
+            admin,
             listen,
             route,
             session,
@@ -197,9 +219,10 @@ impl Recipe {
         } = self;
         let own = &self.engine;
         // A recipe may name another engine.
-        let url = match own.contains("url =") {
-            true => String::new(),
-            false => format!("url = \"{engine}\""),
+        let url = if own.contains("url =") {
+            String::new()
+        } else {
+            format!("url = \"{engine}\"")
         };
         format!(
             r#"
@@ -207,6 +230,7 @@ identity_key = {{ env = "QIX_IDENTITY_KEY" }}
 {process}
 [admin]
 address = "127.0.0.1:0"
+{admin}
 [listen]
 address = "127.0.0.1:0"
 {listen}
@@ -243,5 +267,9 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
 
+use super::certificates::Authority;
 use super::eyes::{Eyes, Watched};
 use super::knock::Knock;
 use super::log::{self, Line};
@@ -36,6 +38,7 @@ pub(crate) struct World {
     /// What the proxy gives to a client, and tells nobody else.
     unlogged: Mutex<Vec<String>>,
     log_begin: usize,
+    tls: Option<TlsConnector>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
 }
@@ -54,7 +57,9 @@ impl World {
         let tenant = further(recipe.tenant_builder());
         let tenant = tenant.start(loopback()).await.unwrap();
         let log_begin = log::lines().len();
-        let proxy = Proxy::bind(read(&recipe, &tenant.url())).await.unwrap();
+        let proxy = Proxy::bind(read(&recipe, &tenant.url(), &recipe.secrets))
+            .await
+            .unwrap();
         let addresses = proxy.addresses();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
@@ -69,6 +74,7 @@ impl World {
             private: Mutex::default(),
             unlogged: Mutex::default(),
             log_begin,
+            tls: None,
             stop: Some(stop),
             running: Some(tokio::spawn(proxy.run(shutdown))),
         }
@@ -112,11 +118,26 @@ impl World {
         Knock::http(self, method, target)
     }
 
+    /// Speaks TLS to the public door from now on, and believes this authority.
+    pub(crate) fn trust(&mut self, authority: &Authority) {
+        self.tls = Some(TlsConnector::from(authority.client()));
+    }
+
     /// A connection to the public door.
     pub(crate) async fn dial(&self) -> Watched {
-        let tcp = TcpStream::connect(self.proxy.public).await.unwrap();
+        self.dial_at(self.proxy.public).await
+    }
+
+    pub(super) async fn dial_at(&self, address: SocketAddr) -> Watched {
+        let tcp = TcpStream::connect(address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
-        self.watch(tcp)
+        let Some(tls) = &self.tls else {
+            return self.watch(tcp);
+        };
+        let name = "app.example.com".try_into().unwrap();
+        let tls = soon(tls.connect(name, tcp)).await.unwrap();
+        assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+        self.watch(tls)
     }
 
     /// Watches what a client gets on this connection.
@@ -138,7 +159,7 @@ impl World {
     }
 
     /// The value of a metric, told by its line up to the value; 0 when there is none.
-    pub(crate) async fn metric(&self, name: &str) -> f64 {
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
         let metrics = self.admin("/metrics").await.body;
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         metrics.lines().find_map(value).unwrap_or_default()
@@ -173,20 +194,30 @@ impl World {
     }
 
     /// Looks for every secret in all that was seen and logged.
-    pub(crate) fn assert_no_leak(&self) {
+    fn assert_no_leak(&self) {
+        self.assert_blind(&self.log_text());
+        let mut secrets = self.all_secrets();
+        secrets.push(self.tenant.address().to_string());
+        self.eyes.assert_blind_to(&secrets);
+    }
+
+    /// Looks for every secret in a text of the operator's.
+    pub(crate) fn assert_blind(&self, text: &str) {
+        for secret in self.all_secrets() {
+            // A trace id is what an operator asks Qlik's support with; it is for no browser.
+            let public = secret.starts_with("canary-trace-");
+            assert!(public || !text.contains(&secret), "the log has {secret}");
+        }
+        for given in self.unlogged.lock().unwrap().iter() {
+            assert!(!text.contains(given), "the log has {given}");
+        }
+    }
+
+    fn all_secrets(&self) -> Vec<String> {
         let mut secrets = self.tenant.secrets();
         secrets.extend(self.secrets.all());
         secrets.extend(self.private.lock().unwrap().iter().cloned());
-        let log = self.log_text();
-        // A trace id is what an operator asks Qlik's support with; it is for no browser.
-        for secret in secrets.iter().filter(|it| !it.starts_with("canary-trace-")) {
-            assert!(!log.contains(secret), "the log has {secret}");
-        }
-        for given in self.unlogged.lock().unwrap().iter() {
-            assert!(!log.contains(given), "the log has {given}");
-        }
-        secrets.push(self.tenant.address().to_string());
-        self.eyes.assert_blind_to(&secrets);
+        secrets
     }
 }
 
@@ -213,9 +244,10 @@ fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-fn read(recipe: &Recipe, engine: &str) -> Config {
+/// Reads a recipe's config, with the secrets that a world has.
+pub(super) fn read(recipe: &Recipe, engine: &str, secrets: &Secrets) -> Config {
     let toml = recipe.toml(engine);
-    match Config::parse(&toml, Recipe::file(), &Environment(&recipe.secrets)) {
+    match Config::parse(&toml, Recipe::file(), &Environment(secrets)) {
         Ok((config, _)) => config,
         Err(mistakes) => panic!("{toml}\n{mistakes}"),
     }
