@@ -196,6 +196,19 @@ impl Gate {
         })
     }
 
+    /// Lets the open sockets of whoever sent a plain request live as long as the session that it
+    /// shows; gives the session, and how many sockets have a later end now.
+    pub async fn renew(
+        &self,
+        route: &Route,
+        knock: Knock<'_>,
+    ) -> Result<(Session, usize), Refusal> {
+        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
+        let session = self.recognise(route, knock).await?;
+        let renewed = lane.sessions.renew(&session);
+        Ok((session, renewed))
+    }
+
     /// Gives a ticket to whoever sent a plain request, where the route has tickets: for one app
     /// alone where it is named.
     pub async fn ticket(

@@ -1,4 +1,5 @@
-//! `{path}/session`: who am I, and until when. What a page learns here it could learn from its app;
+//! `{path}/session`: who am I, and until when; and a POST lets open sockets go on with a token that
+//! was issued anew. What a page learns here it could learn from its app;
 //! nothing of the session's claims or of its id is said.
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -23,6 +24,7 @@ pub(super) async fn answer(
     let headers = request.headers();
     let answered = match *request.method() {
         Method::GET => read(house, route, headers).await,
+        Method::POST => renew(house, route, headers).await,
         _ => Err(Fault::MethodNotAllowed.into()),
     };
     let response = answered.unwrap_or_else(|refusal| {
@@ -45,6 +47,24 @@ async fn read(
     };
     let session = house.gate.recognise(route, knock).await?;
     Ok(reply::json(StatusCode::OK, &told(&session).to_string()))
+}
+
+/// The app has issued a token anew: the page shows it, and its sockets go on.
+async fn renew(
+    house: &House,
+    route: &Route,
+    headers: &HeaderMap,
+) -> Result<Response<Body>, Refusal> {
+    let client = Gate::admit(route, headers)?;
+    let knock = Knock {
+        headers,
+        client,
+        upgrade: None,
+    };
+    let (session, renewed) = house.gate.renew(route, knock).await?;
+    let mut told = told(&session);
+    told["renewed"] = json!(renewed);
+    Ok(reply::json(StatusCode::OK, &told.to_string()))
 }
 
 /// What its owner may know of a session.

@@ -11,6 +11,7 @@ mod forward_auth;
 mod json;
 mod jwt;
 mod moment;
+mod renewal;
 mod subject;
 #[cfg(test)]
 mod testing;
@@ -27,6 +28,7 @@ pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::jwt::JwtCheck;
 use self::moment::Moment;
+use self::renewal::Renewals;
 pub use self::ticket::Ticket;
 use self::ticket::TicketCheck;
 use crate::config::SessionCheck;
@@ -38,6 +40,7 @@ use crate::revocation::Revocation;
 #[derive(Debug)]
 pub struct Sessions {
     checks: Vec<Check>,
+    renewals: Renewals,
 }
 
 impl Sessions {
@@ -51,7 +54,10 @@ impl Sessions {
             .into_iter()
             .map(|check| Check::new(route, check, http))
             .collect::<Result<_, _>>()?;
-        Ok(Self { checks })
+        Ok(Self {
+            checks,
+            renewals: Renewals::default(),
+        })
     }
 
     /// Judges a logout token that an issuer has sent: by the first check that takes such tokens and
@@ -72,10 +78,20 @@ impl Sessions {
     pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
         for check in &self.checks {
             if let Some(session) = check.identify(knock).await? {
-                return Ok(session);
+                return Ok(match check {
+                    // A token says its end once; only another token can say a later one.
+                    Check::Jwt(_) => self.renewals.follow(session),
+                    _ => session,
+                });
             }
         }
         Err(SessionError::Missing)
+    }
+
+    /// Moves on the end of the open sockets of the same issuer, subject and session id to the end
+    /// of this session, where it is later; says how many moved.
+    pub fn renew(&self, session: &Session) -> usize {
+        self.renewals.renew(session)
     }
 }
 

@@ -1,10 +1,18 @@
 //! `{path}/session`: who am I, and until when.
 
+use engine_sim::engine::SALES_APP;
 use serde_json::json;
 
 use crate::support::{Answer, Knock, ORIGIN, Recipe, World, now};
 
 const DOOR: &str = "/qlik/session";
+const COOKIE: &str = r#"
+[[route.session]]
+kind = "jwt"
+cookie = "session"
+secret = { env = "SESSION_SECRET" }
+leeway = "0s"
+"#;
 const PROGRAMS: &str = "clients_without_origin = \"bearer\"";
 
 fn page<'a>(world: &'a World, method: &str) -> Knock<'a> {
@@ -114,4 +122,75 @@ async fn a_preflight_is_answered_for_the_routes_pages() {
     assert!(headers.contains("authorization"), "{headers}");
     let foreign = asks("https://evil.example").refused().await;
     assert_eq!(foreign.header("access-control-allow-origin"), None);
+}
+
+/// A session of `sid` that ends in so many seconds.
+fn lasting(world: &World, sid: &str, seconds: u64) -> String {
+    let claims = json!({"sub": "ada", "sid": sid, "exp": now() + seconds});
+    world.sign(claims)
+}
+
+#[tokio::test]
+async fn a_token_issued_anew_lets_its_sockets_go_on() {
+    let world = World::start().await;
+    let open = async |sid: &str| {
+        let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
+        knock.cookie(&lasting(&world, sid, 3)).open().await
+    };
+    let (mut one, mut two, mut other) = (open("s1").await, open("s1").await, open("s2").await);
+    let renewed = page(&world, "POST").cookie(&lasting(&world, "s1", 7));
+    let answer = renewed.refused().await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["renewed"], 2);
+    assert_for(ORIGIN, &answer);
+    assert_eq!(other.closed().await.0, 4006);
+    one.is_alive().await;
+    let older = page(&world, "POST").bearer(&lasting(&world, "s1", 2));
+    assert_eq!(older.refused().await.json()["renewed"], 0);
+    two.is_alive().await;
+    assert_eq!(one.closed().await.0, 4006);
+    assert_eq!(two.closed().await.0, 4006);
+}
+
+#[tokio::test]
+async fn a_socket_that_came_by_ticket_goes_on_too() {
+    let tickets = "[[route.session]]\nkind = \"ticket\"\n";
+    let session = format!("{tickets}{COOKIE}");
+    let world = Recipe::default().session(&session).start().await;
+    let token = lasting(&world, "s1", 60);
+    let asks = world.http("POST", "/qlik/ticket").origin(ORIGIN);
+    let answer = asks.bearer(&token).refused().await.json();
+    let ticket = world.keep_from_log(answer["ticket"].as_str().unwrap().to_owned());
+    let target = format!("/qlik/app/{SALES_APP}?qix-ticket={ticket}");
+    let mut socket = world.connect(&target).open().await;
+    let renewed = page(&world, "POST").bearer(&lasting(&world, "s1", 600));
+    assert_eq!(renewed.refused().await.json()["renewed"], 1);
+    socket.is_alive().await;
+}
+
+#[tokio::test]
+async fn whoever_is_not_known_renews_nothing() {
+    let world = World::start().await;
+    let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
+    let mut socket = knock.cookie(&lasting(&world, "s1", 2)).open().await;
+    let better = lasting(&world, "s1", 600);
+    let table = [
+        (page(&world, "POST"), 401),
+        (page(&world, "POST").bearer("nonsense"), 401),
+        (page(&world, "POST").cookie(&lasting(&world, "s1", 0)), 401),
+        (page(&world, "POST").origin("null").cookie(&better), 403),
+        (page(&world, "POST").without("origin").cookie(&better), 403),
+        (
+            page(&world, "POST")
+                .without("origin")
+                .with("sec-fetch-site", "same-origin")
+                .cookie(&better),
+            403,
+        ),
+        (page(&world, "PUT").cookie(&better), 405),
+    ];
+    for (knock, status) in table {
+        assert_eq!(knock.refused().await.status, status);
+    }
+    assert_eq!(socket.closed().await.0, 4006);
 }
