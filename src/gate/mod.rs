@@ -161,7 +161,7 @@ impl Gate {
         let session = lane.sessions.identify(knock).await?;
         let person = session.person();
         let permit = lease(&route.access, &session, target)?;
-        let identity = self.identities.identify(route, person, permit.target());
+        let identity = self.identities.identify(route, person, &permit);
         let opening = Arc::new(opening(route, person, target, &identity, caller));
         let seat = self.live.seat(&opening, person)?;
         self.revoked.refuse_ended(person)?;

@@ -103,8 +103,9 @@ where
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
             tokio::select! {
-                // The pump comes last: under a flood it spends the task's whole budget at every poll,
-                // and what ends the socket would never be heard behind it.
+                // The pump comes last: what was ordered during the dial goes before anything that the
+                // client sent meanwhile, and a flood, which spends the task's whole budget at every
+                // poll, would drown it.
                 biased;
                 now = changed(&mut standing) => pump.stand(now),
                 cause = seat.ordered() => pump.end(cause),

@@ -4,11 +4,13 @@
 
 mod access;
 mod command_line;
+mod crowd;
 mod endings;
 mod floors;
 mod leaks;
 mod login;
-mod logouts;
+mod logout;
+mod logout_race;
 mod opening;
 mod operators;
 mod operators_sockets;

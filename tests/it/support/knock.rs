@@ -94,6 +94,13 @@ impl<'a> Knock<'a> {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
+    /// With a form as its body.
+    pub(crate) fn form(self, body: &[u8]) -> Self {
+        self.with("content-type", "application/x-www-form-urlencoded")
+            .with("content-length", &body.len().to_string())
+            .tail(body)
+    }
+
     /// With bytes right behind the head, in the same packet.
     pub(crate) fn tail(mut self, bytes: &[u8]) -> Self {
         self.tail.extend_from_slice(bytes);

@@ -13,12 +13,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// A server that ends with this value.
 pub(crate) struct Portal {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
+    held: watch::Sender<Option<String>>,
     _tasks: JoinSet<()>,
 }
 
@@ -72,11 +74,13 @@ impl Portal {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::default();
+        let held = watch::Sender::new(None);
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&shared)));
+        tasks.spawn(accept(listener, Arc::clone(&shared), held.subscribe()));
         Self {
             address,
             shared,
+            held,
             _tasks: tasks,
         }
     }
@@ -103,6 +107,22 @@ impl Portal {
         self.shared.lock().unwrap().otherwise = reply;
     }
 
+    /// Keeps its answers at this path to itself, as they are when they are asked for.
+    pub(crate) fn hold(&self, path: &str) {
+        self.held.send_replace(Some(path.to_owned()));
+    }
+
+    /// Gives the answers that it kept.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(None);
+    }
+
+    /// How often it was asked at a path.
+    pub(crate) fn asked_at(&self, path: &str) -> usize {
+        let shared = self.shared.lock().unwrap();
+        shared.asked.iter().filter(|it| it.path == path).count()
+    }
+
     /// Publishes these keys.
     pub(crate) fn publish(&self, keys: Vec<Value>) {
         self.shared.lock().unwrap().keys = keys;
@@ -114,18 +134,25 @@ impl Portal {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
+type Held = watch::Receiver<Option<String>>;
+
+async fn accept(listener: TcpListener, shared: Arc<Mutex<Shared>>, held: Held) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        connections.spawn(serve(stream, Arc::clone(&shared)));
+        connections.spawn(serve(stream, Arc::clone(&shared), held.clone()));
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Mutex<Shared>>) {
+async fn serve(stream: TcpStream, shared: Arc<Mutex<Shared>>, held: Held) {
     let service = service_fn(|request: Request<Incoming>| {
         let reply = shared.lock().unwrap().answer(&request);
-        async move { Ok::<_, Infallible>(respond(reply)) }
+        let (path, mut held) = (request.uri().path().to_owned(), held.clone());
+        async move {
+            // Where nobody can hold it any more, nobody is there to hear it either.
+            let _ = held.wait_for(|held| held.as_ref() != Some(&path)).await;
+            Ok::<_, Infallible>(respond(reply))
+        }
     });
     // A client that leaves is no failure of a test.
     let _ = http1::Builder::new()
@@ -154,7 +181,7 @@ impl Shared {
             headers: headers.clone(),
         });
         match (path.as_str(), &self.otherwise) {
-            ("/keys", _) => keys,
+            ("/keys" | "/spare", _) => keys,
             (_, Some(otherwise)) => otherwise.clone(),
             _ => session.unwrap_or(Reply::page(401)),
         }

@@ -123,6 +123,17 @@ impl World {
         self.tls = Some(TlsConnector::from(authority.client()));
     }
 
+    /// An issuer announces a logout at a route.
+    pub(crate) async fn announce(&self, route: &str, token: &str) -> Answer {
+        let token = self.keep(token.to_owned());
+        let path = format!("{route}/backchannel-logout");
+        let form = format!("logout_token={token}");
+        self.http("POST", &path)
+            .form(form.as_bytes())
+            .refused()
+            .await
+    }
+
     /// A connection to the public door.
     pub(crate) async fn dial(&self) -> Watched {
         self.dial_at(self.proxy.public).await
