@@ -1,5 +1,5 @@
-//! `GET {path}/login?returnto=…`: @qlik/api in cookie mode goes there when a session has ended, and
-//! is led on to the app's own login page. It comes back only to a page of the route's origins.
+//! `GET {path}/login?returnto=…`: @qlik/api's cookie mode sends a page there to sign in, and it is
+//! led on to the app's own login page. It comes back only to a page of the route's origins.
 
 use http::header::{HeaderValue, LOCATION, REFERRER_POLICY};
 use http::{Response, StatusCode};

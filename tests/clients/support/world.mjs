@@ -16,8 +16,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 /** The origin that the routes allow; no server needs to be there. */
 export const ORIGIN = 'http://app.test:1234';
 
-/** Starts a stand-in and a proxy before it. Stop it with `stop()`. */
-export async function startWorld() {
+/** Starts a stand-in and a proxy before it, for pages of `origin`. Stop it with `stop()`. */
+export async function startWorld({ origin = ORIGIN } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-clients-'));
   const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret() };
   const programs = [];
@@ -28,12 +28,12 @@ export async function startWorld() {
   try {
     const sim = await startSim({ folder, secrets });
     programs.push(sim);
-    const proxy = await startProxy({ folder, secrets, engine: sim.address });
+    const proxy = await startProxy({ folder, secrets, engine: sim.address, origin });
     programs.push(proxy);
     return {
       secrets,
       stop,
-      origin: ORIGIN,
+      origin,
       proxy: proxy.address,
       sim: simAt(sim.address),
       token: (claims) => signToken(secrets.jwt, claims),
@@ -57,9 +57,9 @@ function startSim({ folder, secrets }) {
   });
 }
 
-async function startProxy({ folder, secrets, engine }) {
+async function startProxy({ folder, secrets, engine, origin }) {
   const config = join(folder, 'qix-proxy.toml');
-  await writeFile(config, proxyConfig(engine));
+  await writeFile(config, proxyConfig(engine, origin));
   return startProgram({
     name: 'qix-proxy',
     command: join(bin, 'qix-proxy'),
@@ -75,8 +75,11 @@ async function startProxy({ folder, secrets, engine }) {
   });
 }
 
-/** Three routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`. */
-function proxyConfig(engine) {
+/**
+ * Four routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`;
+ * pages that hold a bearer and no cookie at `/tickets`.
+ */
+function proxyConfig(engine, origin) {
   const person = { id: 'trusted', kind: 'oauth-impersonation', secret: 'TRUSTED_SECRET', user: 'user = { field = "subject", claim = "sub" }' };
   const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: '' };
   return `identity_key = { env = "IDENTITY_KEY" }
@@ -89,19 +92,26 @@ address = "127.0.0.1:0"
 
 [admin]
 address = "127.0.0.1:0"
-${route('/qlik', engine, person)}${route('/', engine, person)}${route('/machine', engine, machine)}`;
+${route('/qlik', person)}${route('/', person)}${route('/machine', machine)}${route('/tickets', { ...person, ticket: TICKET, clients: 'refuse' })}`
+    .replaceAll('ENGINE', engine)
+    .replaceAll('ORIGIN', origin);
 }
 
-function route(path, engine, { id, kind, secret, user }) {
+const TICKET = `
+[[route.session]]
+kind = "ticket"
+`;
+
+function route(path, { id, kind, secret, user, ticket = '', clients = 'bearer' }) {
   return `
 [[route]]
 path = "${path}"
-origins = ["${ORIGIN}"]
-clients_without_origin = "bearer"
-
+origins = ["ORIGIN"]
+clients_without_origin = "${clients}"
+${ticket}
 [[route.session]]
 kind = "jwt"
-cookie = "app_session"
+${ticket ? '' : 'cookie = "app_session"'}
 secret = { env = "APP_JWT_SECRET" }
 algorithms = ["HS256"]
 leeway = "0s"
@@ -117,6 +127,6 @@ client_secret = { env = "${secret}" }
 ${user}
 
 [route.engine]
-url = "${engine}"
+url = "ENGINE"
 `;
 }
