@@ -34,7 +34,8 @@ impl Origin {
         if text.contains('*') {
             return Err(OriginMistake::Wildcard);
         }
-        let written = as_a_browser_would(text).ok_or(OriginMistake::Shapeless)?;
+        let written = Url::parse(text).ok().as_ref().and_then(as_a_browser_would);
+        let written = written.ok_or(OriginMistake::Shapeless)?;
         if written == text {
             Ok(Self(written))
         } else {
@@ -47,11 +48,16 @@ impl Origin {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a page belongs to this origin.
+    #[must_use]
+    pub fn holds(&self, page: &Url) -> bool {
+        as_a_browser_would(page).as_deref() == Some(self.as_str())
+    }
 }
 
 /// App shells have origins of their own schemes (`capacitor://localhost`), so any scheme goes.
-fn as_a_browser_would(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok()?;
+fn as_a_browser_would(url: &Url) -> Option<String> {
     let origin = url.origin();
     if origin.is_tuple() {
         return Some(origin.ascii_serialization());

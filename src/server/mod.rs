@@ -1,9 +1,12 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
 mod farewell;
+mod login;
 mod logout;
 mod peers;
 mod reply;
+mod session;
+mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
@@ -13,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -189,19 +192,28 @@ impl Server {
             Ok(found) => found,
             Err(fault) => return Ok(self.refuse(fault)),
         };
+        let address = self
+            .house
+            .peers
+            .client(connection.peer.ip(), request.headers());
         Ok(match found.door {
             Door::Engine(target) => {
-                let peer = connection.peer.ip();
                 let knock = upgrade::Knock {
                     route: found.route,
                     target,
-                    address: self.house.peers.client(peer, request.headers()),
+                    address,
                     _connection: connection,
                 };
                 upgrade::open(&self.house, request, knock).await
             }
             Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
-            door => reply::small(&found.route, &door, request.method(), request.headers()),
+            Door::Session if request.method() != Method::OPTIONS => {
+                session::answer(&self.house, &found.route, address, request).await
+            }
+            Door::Ticket if request.method() != Method::OPTIONS => {
+                ticket::answer(&self.house, &found.route, address, request).await
+            }
+            door => reply::small(&found.route, &door, &request),
         })
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -57,11 +58,13 @@ pub(super) async fn open(
         address: knock.address,
         client,
         headers: &head.headers,
+        query: head.uri.query(),
         offers: handshake.offers(),
     };
     let opened = house.gate.open(&knock.route, &knock.target, caller).await;
     house.meters.gate_took(started.elapsed());
     let visitor = Visitor {
+        protocol: house.gate.subprotocol(&knock.route, &head.headers),
         upgrade: hyper::upgrade::on(Request::from_parts(head, body)),
         client,
         handshake,
@@ -77,6 +80,8 @@ struct Visitor {
     upgrade: OnUpgrade,
     client: Client,
     handshake: Handshake,
+    /// The subprotocol that carried its ticket: a browser wants to hear it again.
+    protocol: Option<HeaderValue>,
 }
 
 /// Answers 101 and lets the relay run by itself.
@@ -87,7 +92,7 @@ fn relay(
     opened: Opened,
     started: Instant,
 ) -> Response<Body> {
-    let response = switching(&visitor.handshake, opened.engine.extension.as_deref());
+    let response = switching(&visitor, opened.engine.extension.as_deref());
     let house = Arc::clone(house);
     tokio::spawn(async move {
         let Some(client) = take_over(visitor.upgrade).await else {
@@ -123,7 +128,7 @@ fn turn_away(
     if !closes || visitor.client == Client::Program {
         return response;
     }
-    let response = switching(&visitor.handshake, None);
+    let response = switching(&visitor, None);
     let (code, grace) = (refusal.fault.answer().close, knock.route.limits.close_grace);
     tokio::spawn(async move {
         if let Some(client) = take_over(visitor.upgrade).await {
@@ -152,15 +157,17 @@ fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     reply::refusal(refusal)
 }
 
-fn switching(handshake: &Handshake, extension: Option<&str>) -> Response<Body> {
+fn switching(visitor: &Visitor, extension: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     let extension = extension.and_then(|chosen| HeaderValue::from_str(chosen).ok());
-    let accept = HeaderValue::from_str(handshake.accept()).ok();
+    let accept = HeaderValue::from_str(visitor.handshake.accept()).ok();
     headers.extend(accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    let protocol = visitor.protocol.clone();
+    headers.extend(protocol.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
     headers.extend(extension.map(|chosen| (SEC_WEBSOCKET_EXTENSIONS, chosen)));
     response
 }

@@ -216,9 +216,9 @@ hosts = [1, "b.example"]"#,
     },
     Case {
         name: "not built yet",
-        edits: &[(r#"kind = "jwt""#, r#"kind = "ticket""#)],
+        edits: &[(r#"kind = "jwt""#, r#"kind = "introspection""#)],
         mistakes: &[
-            r#"8:8 `kind = "ticket"` is not built yet | write "jwt" or "forward-auth" or "redis""#,
+            r#"8:8 `kind = "introspection"` is not built yet | write "jwt" or "forward-auth" or "redis" or "ticket""#,
         ],
     },
     Case {
