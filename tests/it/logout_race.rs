@@ -191,7 +191,8 @@ async fn right_after_the_101() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn at_any_moment_between() {
     const TIMES: u32 = 400;
-    let scene = Scene::of(Issuer::recipe).await;
+    let often = "[limits]\nopens_per_minute = 10000\n";
+    let scene = Scene::of(|issuer| issuer.recipe().process(often)).await;
     let (mut refused, mut cut) = (0, 0);
     let span = scene.span().await;
     for time in 0..TIMES {
