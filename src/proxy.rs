@@ -24,7 +24,7 @@ use crate::record::Meters;
 use crate::revoked::Revoked;
 use crate::route::Routes;
 use crate::server::{House, Peers, Server};
-use crate::session::{SessionError, Sessions};
+use crate::session::{Lent, SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
 
@@ -144,7 +144,7 @@ fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> 
 
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
-    tls: ClientConfig,
+    tls: Arc<ClientConfig>,
     http: reqwest::Client,
 }
 
@@ -153,7 +153,7 @@ impl Outgoing {
         let tls = tls::client_config(tls::system_roots(extra)?);
         Ok(Self {
             http: tls::http_client(&tls)?,
-            tls,
+            tls: Arc::new(tls),
         })
     }
 
@@ -162,7 +162,7 @@ impl Outgoing {
         let tls = tls::client_config(tls::file_roots(ca)?);
         Ok(Self {
             http: tls::http_client(&tls)?,
-            tls,
+            tls: Arc::new(tls),
         })
     }
 
@@ -172,8 +172,12 @@ impl Outgoing {
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
         let credential = std::mem::replace(&mut route.credential, Credential::None);
+        let lent = Lent {
+            http: &self.http,
+            tls: &self.tls,
+        };
         Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, &self.http)?,
+            sessions: Sessions::new(&route.name, checks, lent)?,
             credentials: Credentials::new(credential, &qlik.http)?,
             engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
             route: Arc::new(route),

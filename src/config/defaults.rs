@@ -51,6 +51,8 @@ pub(super) const LOGOUT_MEMORY: Duration = Duration::from_hours(24);
 pub(super) const CACHE: Duration = Duration::from_secs(1);
 pub(super) const RECHECK: Duration = Duration::from_secs(5);
 pub(super) const GRACE: Duration = Duration::from_secs(30);
+pub(super) const EXPRESS_COOKIE: &str = "connect.sid";
+pub(super) const EXPRESS_PREFIX: &str = "sess:";
 
 // [route.access]
 pub(super) const METHODS: Methods = Methods::Consumer;

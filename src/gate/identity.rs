@@ -9,9 +9,9 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::config::Route;
-use crate::id::EngineIdentity;
+use crate::id::{AppId, EngineIdentity};
 use crate::person::Person;
-use crate::qix::Target;
+use crate::policy::Permit;
 
 /// How many bytes of the hash are kept: 160 bits, where 128 would do.
 const KEPT: usize = 20;
@@ -35,12 +35,18 @@ impl IdentityKey {
         Some(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
     }
 
-    /// The identity of a person's session of a target.
+    /// The identity of a person's session of what they may open.
+    ///
+    /// The apps that its calls may name count as well: an engine session is found again with its
+    /// apps open, and one that was taken away since would be open still.
     #[must_use]
-    pub fn identify(&self, route: &Route, person: &Person, target: &Target) -> EngineIdentity {
+    pub fn identify(&self, route: &Route, person: &Person, permit: &Permit) -> EngineIdentity {
         let mut hash = hmac::Context::with_key(&self.0);
-        let session = person.session();
-        let parts: [&str; 7] = [
+        let (session, target) = (person.session(), permit.target());
+        let mut apps: Vec<&str> = permit.apps().iter().map(AppId::as_str).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        let whose: [&str; 7] = [
             route.name.as_str(),
             route.engine.url.as_str(),
             person.issuer().as_str(),
@@ -49,7 +55,7 @@ impl IdentityKey {
             target.document.as_str(),
             target.identity.as_deref().unwrap_or_default(),
         ];
-        for part in parts {
+        for part in whose.into_iter().chain(apps) {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }

@@ -126,7 +126,7 @@ impl Gate {
         let person = session.person();
         self.books.quotas.open(person)?;
         let permit = permit(&route.access, person, target)?;
-        let identity = self.identities.identify(route, person, permit.target());
+        let identity = self.identities.identify(route, person, &permit);
         let opening = Arc::new(opening(route, person, target, &identity, caller));
         let seat = self.books.live.seat(&opening, person)?;
         self.books.revoked.refuse_ended(person)?;
