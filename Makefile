@@ -25,7 +25,7 @@ test: test-rust test-clients ## every test: Rust's, then the real client librari
 .PHONY: test-rust
 test-rust:
 	@.ci/needs cargo cc
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 
 .PHONY: test-clients
 test-clients: programs page tests/clients/node_modules/.package-lock.json

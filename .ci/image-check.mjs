@@ -21,6 +21,8 @@ const stops = [];
 // The resolver that the image finds: an address of this machine that nobody else has a reason to sit on.
 const RESOLVER = '127.53.53.53';
 const ENGINE = 'engine.test';
+// What a websocket's accept key is made with (RFC 6455, 1.3).
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 try {
   await check();
@@ -97,7 +99,8 @@ ${routes.join('')}`;
 /** A resolver that knows one name, and its IPv4 address alone. */
 async function startResolver() {
   const socket = createSocket('udp4');
-  const name = Buffer.from(ENGINE.split('.').map((label) => `${String.fromCharCode(label.length)}${label}`).join('') + '\0');
+  const labels = ENGINE.split('.').map((label) => `${String.fromCharCode(label.length)}${label}`);
+  const name = Buffer.from(`${labels.join('')}\0`);
   socket.on('message', (query, from) => {
     const question = query.subarray(12, 12 + name.length + 4);
     const known = question.subarray(0, name.length).equals(name);
@@ -115,11 +118,12 @@ async function startResolver() {
 
 /** An engine that opens a socket for whoever has the key, and no more. */
 async function startEngine(ca) {
-  const [key, cert] = await Promise.all(['server-key.pem', 'server.pem'].map((name) => readFile(join(folder, ca, name))));
+  const pem = (name) => readFile(join(folder, ca, name));
+  const [key, cert] = await Promise.all([pem('server-key.pem'), pem('server.pem')]);
   const server = createServer({ key, cert });
   server.on('upgrade', ({ headers }, socket) => {
     const known = headers.authorization === `Bearer ${secrets.key}`;
-    const accept = createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    const accept = createHash('sha1').update(`${headers['sec-websocket-key']}${GUID}`).digest('base64');
     const head = known
       ? `101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}`
       : '401 Unauthorized\r\nContent-Length: 0';

@@ -1,5 +1,6 @@
 //! Who somebody is, once a session check has said yes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,11 +10,11 @@ use crate::id::{Issuer, SessionId, Subject};
 /// A person as their app's session describes them.
 ///
 /// `sub` is always among the claims and always the subject.
-#[derive(Clone, Debug)]
+/// It prints as nothing: claims are the app's, and may be anything.
+#[derive(Clone)]
 pub struct Person(Arc<Described>);
 
 /// Shared, because a socket and the registry both keep it.
-#[derive(Debug)]
 struct Described {
     issuer: Issuer,
     subject: Subject,
@@ -64,6 +65,12 @@ impl Person {
     }
 }
 
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Person(…)")
+    }
+}
+
 /// Where a claim stands: a JSON pointer when it begins with `/`, a top-level name otherwise.
 ///
 /// A name is never split at dots, so `https://example.com/roles` names one claim.
@@ -80,6 +87,18 @@ impl ClaimPath {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where it must say that what stands here is verified: beside an `email`, and nowhere else
+    /// (`OpenID` Connect Core 1.0 section 5.1).
+    #[must_use]
+    pub fn verification(&self) -> Option<Self> {
+        let beside = match self.0.rsplit_once('/') {
+            None if self.0 == "email" => "email_verified".to_owned(),
+            Some((above, "email")) if self.0.starts_with('/') => format!("{above}/email_verified"),
+            _ => return None,
+        };
+        Some(Self(beside))
     }
 
     /// The value at this path within `claims`.

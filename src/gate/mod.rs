@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 use tokio::time::Instant;
 
@@ -21,24 +21,36 @@ use crate::config::Route;
 use crate::credential::{Credential, Credentials};
 use crate::engine::{Dial, Engine, EngineError, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::id::{ConnectionId, EngineIdentity, RouteName, SessionId};
+use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
+use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, SessionError, Sessions};
+use crate::session::{Client, Knock, Session, SessionError, Sessions};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
 pub struct Gate {
     lanes: HashMap<RouteName, Lane>,
     identities: IdentityKey,
-    live: Arc<Live>,
-    revoked: Arc<Revoked>,
-    meters: Arc<Meters>,
+    books: Books,
+}
+
+/// What the gate looks things up in and writes them down in.
+#[derive(Clone, Debug)]
+pub struct Books {
+    /// The open sockets.
+    pub live: Arc<Live>,
+    /// The numbers.
+    pub meters: Arc<Meters>,
+    /// How often somebody may knock.
+    pub quotas: Arc<Quotas>,
+    /// The remembered logouts.
+    pub revoked: Arc<Revoked>,
 }
 
 /// One route, with the hands that answer its questions.
@@ -59,7 +71,7 @@ pub struct Lane {
 pub struct Caller<'a> {
     /// The connection it came on.
     pub id: ConnectionId,
-    /// The other end's address.
+    /// The client's address.
     pub address: IpAddr,
     /// Browser or program.
     pub client: Client,
@@ -83,13 +95,7 @@ pub struct Opened {
 impl Gate {
     /// Puts a gate together.
     #[must_use]
-    pub fn new(
-        lanes: Vec<Lane>,
-        identities: IdentityKey,
-        revoked: Arc<Revoked>,
-        live: Arc<Live>,
-        meters: Arc<Meters>,
-    ) -> Self {
+    pub fn new(lanes: Vec<Lane>, identities: IdentityKey, books: Books) -> Self {
         let lanes = lanes
             .into_iter()
             .map(|lane| (lane.route.name.clone(), lane))
@@ -97,9 +103,7 @@ impl Gate {
         Self {
             lanes,
             identities,
-            live,
-            revoked,
-            meters,
+            books,
         }
     }
 
@@ -117,17 +121,13 @@ impl Gate {
         caller: Caller<'_>,
     ) -> Result<Opened, Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let knock = Knock {
-            headers: caller.headers,
-            client: caller.client,
-        };
-        let session = lane.sessions.identify(knock).await?;
+        let session = self.identify(lane, caller).await?;
         let person = session.person();
+        self.books.quotas.open(person)?;
         let permit = permit(&route.access, person, target)?;
-        let identity = self.identities.identify(route, person, permit.target());
-        let opening = Arc::new(opening(route, person, target, &identity, caller));
-        let seat = self.live.seat(&opening, person)?;
-        self.revoked.refuse_ended(person)?;
+        let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
+        let seat = self.books.live.seat(&opening, person)?;
+        self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -136,7 +136,7 @@ impl Gate {
             lane,
             person,
             permit: &permit,
-            identity: &identity,
+            identity: &opening.identity,
             offers,
         };
         let engine = self.dial(call, credential).await?;
@@ -164,12 +164,27 @@ impl Gate {
     pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
         let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
         let logout = lane.sessions.logout(token).await?;
-        Ok(self.revoked.revoke(&logout.revocation, logout.remember))
+        Ok(self
+            .books
+            .revoked
+            .revoke(&logout.revocation, logout.remember))
     }
 
     /// Every route's credential outcomes, for telemetry.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
+    }
+
+    /// Finds out who a caller is, within what its address may fail.
+    async fn identify(&self, lane: &Lane, caller: Caller<'_>) -> Result<Session, Refusal> {
+        let knock = Knock {
+            headers: caller.headers,
+            client: caller.client,
+        };
+        let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
+        let identified = lane.sessions.identify(knock).await;
+        attempt.settle(verdict(&identified));
+        Ok(identified?)
     }
 
     /// Dials; when the engine refuses the credential, once more with a fresh one.
@@ -200,8 +215,18 @@ impl Gate {
             offers: call.offers,
         };
         let dialled = call.lane.engine.dial(call.permit, dial).await;
-        self.meters.dial_took(started.elapsed());
+        self.books.meters.dial_took(started.elapsed());
         dialled
+    }
+}
+
+/// What a session check says of the credential that was shown.
+fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
+    match identified {
+        Ok(_) => Verdict::Good,
+        Err(SessionError::Missing) => Verdict::Nothing,
+        Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
+        Err(_) => Verdict::Bad,
     }
 }
 
@@ -216,21 +241,21 @@ struct Call<'a> {
 }
 
 fn opening(
+    keys: &IdentityKey,
     route: &Route,
     person: &Person,
-    target: &Target,
-    identity: &EngineIdentity,
+    permit: &Permit,
     caller: Caller<'_>,
 ) -> Opening {
     Opening {
         id: caller.id,
         client: caller.address,
         route: route.name.clone(),
-        app: for_log(target.document.as_str()),
+        app: for_log(permit.target().document.as_str()),
         issuer: for_log(person.issuer().as_str()),
         subject: for_log(person.subject().as_str()),
-        session: person.session().map(session_hash),
-        identity: identity.clone(),
+        session: person.session().map(|session| keys.name_session(session)),
+        identity: keys.identify(route, person, permit),
     }
 }
 
@@ -242,13 +267,6 @@ fn for_log(text: &str) -> String {
         .collect()
 }
 
-/// Enough of a hash to tell sessions apart in a log, and too little to be one.
-fn session_hash(session: &SessionId) -> String {
-    let hash = digest(&SHA256, session.expose().as_bytes());
-    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
-    format!("{:016x}", u64::from_be_bytes(first))
-}
-
 /// Why the gate stayed shut: what the client may know, and what the operator should.
 #[derive(Debug)]
 pub struct Refusal {
@@ -256,6 +274,8 @@ pub struct Refusal {
     pub fault: Fault,
     /// The operator's.
     pub detail: Option<String>,
+    /// When trying again is worth it, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 impl From<Fault> for Refusal {
@@ -263,6 +283,7 @@ impl From<Fault> for Refusal {
         Self {
             fault,
             detail: None,
+            retry_after: None,
         }
     }
 }
@@ -272,6 +293,7 @@ impl<E: Faulty> From<E> for Refusal {
         Self {
             fault: error.fault(),
             detail: Some(error.to_string()),
+            retry_after: error.retry_after(),
         }
     }
 }

@@ -16,7 +16,6 @@ use std::future::{pending, poll_fn};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -99,20 +98,19 @@ where
             mut seat,
         } = leash;
         pump.stand(*standing.borrow_and_update());
-        // What was ordered during the dial comes before anything that the client sent meanwhile.
-        if let Some(cause) = seat.ordered().now_or_never() {
-            pump.end(cause);
-        }
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
             tokio::select! {
+                // The pump comes last: what was ordered during the dial goes before anything that the
+                // client sent meanwhile, and a flood, which spends the task's whole budget at every
+                // poll, would drown it.
                 biased;
-                () = poll_fn(|cx| pump.poll(cx)) => {}
                 now = changed(&mut standing) => pump.stand(now),
                 cause = seat.ordered() => pump.end(cause),
                 () = &mut alarm => {}
+                () = poll_fn(|cx| pump.poll(cx)) => {}
             }
             if pump.finished() {
                 break;

@@ -5,14 +5,15 @@ use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
-    CACHE_CONTROL, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_VERSION, VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 
 use crate::config::Route;
 use crate::fault::Fault;
-use crate::gate::Gate;
+use crate::gate::{Gate, Refusal};
 use crate::route::Door;
 use crate::session::Client;
 
@@ -44,6 +45,20 @@ pub(super) fn method_not_allowed(methods: &'static str) -> Response<Body> {
     response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// A refusal over HTTP.
+pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
+    let mut response = fault(refusal.fault);
+    if let Some(wait) = refusal.retry_after {
+        // Whole seconds, and not too few.
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }
 
@@ -120,9 +135,24 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
     plain(response)
 }
 
+/// An answer ends its connection: a client that sends many requests and reads nothing would hold a
+/// seat for ever, as nothing limits how long an answer waits. A single one always fits the socket.
 fn plain(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_its_connection() {
+        for response in [fault(Fault::NotFound), empty(StatusCode::NO_CONTENT)] {
+            assert_eq!(response.headers()[CONNECTION], "close");
+        }
+    }
 }

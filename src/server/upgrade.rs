@@ -1,9 +1,9 @@
 //! From a websocket request to a relay that runs by itself, or to a refusal its client can read.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
 };
@@ -12,13 +12,10 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tracing::{debug, info, warn};
 
 use super::reply::{self, Body};
-use super::{ClientIo, Connection, House, next_id};
+use super::{ClientIo, Connection, House, farewell, next_id};
 use crate::config::{RefusalStyle, Route};
 use crate::fault::Fault;
 use crate::gate::{Caller, Gate, Opened, Refusal};
@@ -26,7 +23,7 @@ use crate::qix::Target;
 use crate::record::Record;
 use crate::relay::{End, Relay};
 use crate::session::Client;
-use crate::ws::{Handshake, reason};
+use crate::ws::Handshake;
 
 /// How long a client that does not take its 101 is waited for.
 const HANDOVER: Duration = Duration::from_secs(10);
@@ -35,7 +32,10 @@ const HANDOVER: Duration = Duration::from_secs(10);
 pub(super) struct Knock {
     pub(super) route: Arc<Route>,
     pub(super) target: Target,
-    pub(super) connection: Connection,
+    /// The client's address.
+    pub(super) address: IpAddr,
+    /// Counts as long as somebody is being let in or turned away.
+    pub(super) _connection: Connection,
 }
 
 /// Answers a websocket request. The `Origin` is looked at before anything else.
@@ -54,7 +54,7 @@ pub(super) async fn open(
     };
     let caller = Caller {
         id: next_id(),
-        address: knock.connection.peer.ip(),
+        address: knock.address,
         client,
         headers: &head.headers,
         offers: handshake.offers(),
@@ -124,11 +124,11 @@ fn turn_away(
         return response;
     }
     let response = switching(&visitor.handshake, None);
-    let (fault, grace) = (refusal.fault, knock.route.limits.close_grace);
+    let (code, grace) = (refusal.fault.answer().close, knock.route.limits.close_grace);
     tokio::spawn(async move {
         if let Some(client) = take_over(visitor.upgrade).await {
             // Whoever does not answer the Close in time is cut off.
-            let _ = timeout(grace, close(client, fault)).await;
+            let _ = timeout(grace, farewell::close(client, code)).await;
         }
         drop(knock);
     });
@@ -138,7 +138,7 @@ fn turn_away(
 fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     let answer = refusal.fault.answer();
     house.meters.refused(refusal.fault);
-    let (client, route) = (knock.connection.peer.ip(), &knock.route.name);
+    let (client, route) = (knock.address, &knock.route.name);
     let engine = matches!(
         refusal.fault,
         Fault::EngineBusy | Fault::EngineDown | Fault::EngineRefused | Fault::EngineTimeout
@@ -149,7 +149,7 @@ fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     } else {
         info!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
     }
-    reply::fault(refusal.fault)
+    reply::refusal(refusal)
 }
 
 fn switching(handshake: &Handshake, extension: Option<&str>) -> Response<Body> {
@@ -179,18 +179,4 @@ async fn take_over(upgrade: OnUpgrade) -> Option<End<ClientIo>> {
         io: parts.io.into_inner(),
         early: parts.read_buf,
     })
-}
-
-async fn close(client: End<ClientIo>, fault: Fault) {
-    let early = client.early.to_vec();
-    let mut socket =
-        WebSocketStream::from_partially_read(client.io, early, Role::Server, None).await;
-    let code = fault.answer().close;
-    let frame = CloseFrame {
-        code: CloseCode::from(code.0),
-        reason: reason(code).into(),
-    };
-    if socket.close(Some(frame)).await.is_ok() {
-        while let Some(Ok(_)) = socket.next().await {}
-    }
 }

@@ -10,8 +10,11 @@ pub enum SessionError {
     /// The credential stands twice in the request.
     #[error("the request carries {0} more than once")]
     Ambiguous(Twice),
-    /// The app's session endpoint said no.
-    #[error("the app's session endpoint said no: {0}")]
+    /// The session cookie is not one that the app can have set.
+    #[error("the session cookie is refused: {0}")]
+    Cookie(&'static str),
+    /// Whoever vouches for the session said no.
+    #[error("the session is not vouched for: {0}")]
     Denied(&'static str),
     /// What the check depends on is down.
     #[error("the session cannot be checked: {what}: {outage}")]
@@ -36,7 +39,9 @@ impl Faulty for SessionError {
     fn fault(&self) -> Fault {
         match self {
             Self::Ambiguous(_) => Fault::BadRequest,
-            Self::Denied(_) | Self::Missing | Self::Token(_) => Fault::NotSignedIn,
+            Self::Cookie(_) | Self::Denied(_) | Self::Missing | Self::Token(_) => {
+                Fault::NotSignedIn
+            }
             Self::Down { .. } | Self::Setup(_) => Fault::SessionCheckDown,
         }
     }

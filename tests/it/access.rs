@@ -110,6 +110,27 @@ async fn engine_data_opens_the_persons_apps_and_no_other() {
 }
 
 #[tokio::test]
+async fn an_app_that_was_taken_away_is_not_found_open() {
+    let world = claimed().start().await;
+    let visit = async |mine: Value| {
+        let mut claims = apps(&mine);
+        claims["sid"] = json!("one");
+        let knock = world.connect("/qlik/app/engineData");
+        knock.cookie(&world.sign(claims)).open().await
+    };
+    let mut before = visit(json!([SALES_APP, FINANCE_APP])).await;
+    before.call(-1, "OpenDoc", json!([FINANCE_APP])).await;
+
+    let reordered = visit(json!([FINANCE_APP, SALES_APP])).await;
+    assert_eq!(reordered.session_state(), "SESSION_ATTACHED");
+
+    let mut after = visit(json!([SALES_APP])).await;
+    assert_eq!(after.session_state(), "SESSION_CREATED");
+    let answer = after.call(-1, "GetActiveDoc", json!([])).await;
+    assert!(answer["error"].is_object(), "{answer}");
+}
+
+#[tokio::test]
 async fn a_consumer_looks_and_selects_and_changes_nothing() {
     let world = listed().start().await;
     let mut ada = world.visit("ada", SALES_APP).open().await;

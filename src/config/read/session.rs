@@ -2,12 +2,14 @@
 
 mod forward_auth;
 mod jwt;
+mod redis;
+mod rhythm;
 
 use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 
-const LATER: [&str; 4] = ["introspection", "redis", "ticket", "trusted-header"];
+const LATER: [&str; 3] = ["introspection", "ticket", "trusted-header"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -24,6 +26,11 @@ pub(super) fn check(
             name: "forward-auth",
             doc: "The app's own endpoint is asked.",
             read: &|t| forward_auth::forward_auth(t).map(SessionCheck::ForwardAuth),
+        },
+        Reader {
+            name: "redis",
+            doc: "The app's own session store is asked.",
+            read: &|t| redis::redis(t).map(SessionCheck::Redis),
         },
     ];
     t.kind(&readers, &LATER)

@@ -83,7 +83,12 @@ impl Rules {
         }
     }
 
+    /// An address that nobody verified is whatever its owner typed in: no subject.
     fn subject(&self, claims: &Map<String, Value>) -> Result<Subject, Flaw> {
+        let beside = self.subject.verification();
+        if beside.is_some_and(|beside| beside.find(claims) != Some(&Value::Bool(true))) {
+            return Err(Flaw::Claim("email_verified"));
+        }
         let text = self.subject.find(claims).and_then(Value::as_str);
         text.and_then(subject::parse).ok_or(Flaw::Subject)
     }

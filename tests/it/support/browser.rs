@@ -57,8 +57,13 @@ impl Browser {
 
     /// The next message that is no ping, as JSON.
     pub(crate) async fn receive(&mut self) -> Value {
+        // All of it has its time: pings alone would go on for ever.
+        soon(self.receive_text()).await
+    }
+
+    async fn receive_text(&mut self) -> Value {
         loop {
-            match self.next().await {
+            match self.ws.next().await {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("expected text, got {other:?}"),
@@ -79,8 +84,12 @@ impl Browser {
     /// Sends a call and waits for its answer.
     pub(crate) async fn call(&mut self, handle: i64, method: &str, params: Value) -> Value {
         let id = self.ask(handle, method, params).await;
+        soon(self.answer_to(id)).await
+    }
+
+    async fn answer_to(&mut self, id: u64) -> Value {
         loop {
-            let answer = self.receive().await;
+            let answer = self.receive_text().await;
             if answer["id"] == id {
                 return answer;
             }
@@ -111,8 +120,12 @@ impl Browser {
 
     /// Waits until it is over.
     pub(crate) async fn end(&mut self) -> End {
+        soon(self.reach_end()).await
+    }
+
+    async fn reach_end(&mut self) -> End {
         loop {
-            match self.next().await {
+            match self.ws.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => {
                     self.drain().await;
                     return End::Closed(frame.code.into(), frame.reason.to_string());
@@ -126,7 +139,7 @@ impl Browser {
 
     /// Reads to the end of the stream; the answer to a Close is then on its way.
     async fn drain(&mut self) {
-        while let Some(Ok(_)) = self.next().await {}
+        while let Some(Ok(_)) = self.ws.next().await {}
     }
 
     /// Closes as a page does, and waits until it is over.

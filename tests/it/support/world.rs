@@ -109,6 +109,11 @@ impl World {
         Knock::http(self, method, target)
     }
 
+    /// Speaks TLS to the public door from now on, and believes this authority.
+    pub(crate) fn trust(&mut self, authority: &Authority) {
+        self.tls = Some(TlsConnector::from(authority.client()));
+    }
+
     /// An issuer announces a logout at a route.
     pub(crate) async fn announce(&self, route: &str, token: &str) -> Answer {
         let token = self.keep(token.to_owned());
@@ -118,11 +123,6 @@ impl World {
             .form(form.as_bytes())
             .refused()
             .await
-    }
-
-    /// Speaks TLS to the public door from now on, and believes this authority.
-    pub(crate) fn trust(&mut self, authority: &Authority) {
-        self.tls = Some(TlsConnector::from(authority.client()));
     }
 
     /// A connection to the public door.

@@ -16,7 +16,7 @@ use super::super::testing::{
 use super::super::{Client, SessionError, Sessions, Standing};
 use crate::config::{Algorithm, Jwt, JwtKeys, SessionCheck};
 use crate::fault::{Fault, Faulty as _};
-use crate::id::{Issuer, RouteName};
+use crate::id::Issuer;
 use crate::person::ClaimPath;
 use crate::session::error::{Flaw, Twice};
 
@@ -145,6 +145,26 @@ async fn forged_claims_are_refused_each_for_its_reason() {
             "{claims}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_address_is_a_subject_only_when_it_is_verified() {
+    let mint = Mint::with_secret(SECRET);
+    let mut jwt = by_secret();
+    jwt.subject = ClaimPath::new("email");
+    let sessions = route(jwt);
+    let mut claims = with("email", json!("ada@example.com"));
+    for unverified in [Value::Null, json!(false), json!("true")] {
+        claims["email_verified"] = unverified;
+        let refused = flaw(&sessions, &mint.sign(&claims)).await;
+        assert_eq!(refused, Flaw::Claim("email_verified"));
+    }
+    claims["email_verified"] = json!(true);
+    let token = mint.sign(&claims);
+    let session = browse(&sessions, &format!("session={token}"))
+        .await
+        .unwrap();
+    assert_eq!(session.person().subject().as_str(), "ada@example.com");
 }
 
 #[tokio::test]
@@ -361,7 +381,7 @@ fn a_key_that_cannot_serve_is_refused_at_once() {
     ];
     for (pem, algorithm) in keys {
         let check = SessionCheck::Jwt(jwt(JwtKeys::Pem(pem), &[algorithm]));
-        let outcome = Sessions::new(&RouteName::new("r"), vec![check], &testing::http());
+        let outcome = testing::try_sessions(vec![check]);
         assert!(matches!(outcome, Err(SessionError::Setup(_))));
     }
 }
