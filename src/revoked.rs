@@ -157,6 +157,10 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use futures_util::FutureExt;
     use serde_json::{Map, json};
 
     use super::*;
@@ -258,5 +262,33 @@ mod tests {
         assert_eq!(one.ordered().await, Cause::SessionEnded);
         let spared = tokio::time::timeout(Duration::from_secs(1), two.ordered()).await;
         assert!(spared.is_err(), "the other session goes on");
+    }
+
+    #[test]
+    fn whoever_takes_a_seat_while_the_session_ends_is_refused_or_ended() {
+        let (revoked, barrier) = (revoked(), Barrier::new(2));
+        let (mut refused, mut ended) = (0, 0);
+        for n in 0..20_000 {
+            let sid = format!("s-{n}");
+            let arrive = || {
+                barrier.wait();
+                let seat = revoked
+                    .live
+                    .seat(&Arc::new(Opening::sample(n, "x")), &person(&sid, 1));
+                (seat.unwrap(), holds(&revoked, &person(&sid, 1)))
+            };
+            let logout = by_session(&sid);
+            let (mut seat, is_refused) = thread::scope(|threads| {
+                let arriving = threads.spawn(arrive);
+                barrier.wait();
+                revoked.revoke(&logout, DAY);
+                arriving.join().unwrap()
+            });
+            let is_ended = seat.ordered().now_or_never().is_some();
+            assert!(is_refused || is_ended, "attempt {n} stays open");
+            refused += u32::from(is_refused);
+            ended += u32::from(is_ended);
+        }
+        assert!(refused > 0 && ended > 0, "{refused} refused, {ended} ended");
     }
 }

@@ -8,7 +8,9 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::support::frames::{TEXT, masked};
-use crate::support::{End, Hello, Issuer, Knock, Portal, Recipe, Reply, World, soon, until};
+use crate::support::{
+    End, Hello, Issuer, Knock, Portal, Recipe, Reply, World, soon, unique, until,
+};
 
 /// How long the stand-in keeps the gate at a step: far longer than a logout takes.
 const STEP: Duration = Duration::from_millis(600);
@@ -187,47 +189,76 @@ async fn right_after_the_101() {
 }
 
 /// The steps that wait for nothing cannot be held. So logouts are sent at every moment of an
-/// opening, from before its first byte until after its 101.
+/// opening, from before its first byte until after its 101, and then again and again where those
+/// that come in time meet those that come too late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn at_any_moment_between() {
-    const TIMES: u32 = 400;
+    const SWEEP: u32 = 100;
+    const HOVER: u32 = 300;
     // More at once than a person opens.
-    let limits = "[limits]\nopens_per_minute = 10000\n";
+    let limits = "[limits]
+opens_per_minute = 10000
+";
     let scene = Scene::of(|issuer| issuer.recipe().process(limits)).await;
-    let (mut refused, mut cut) = (0, 0);
     let span = scene.span().await;
-    for time in 0..TIMES {
-        let sid = format!("moment-{time}");
-        let session = scene.issuer.session(&json!({"sub": "ada", "sid": sid}));
-        let knock = scene.world.connect(&format!("/qlik/app/{SALES_APP}"));
-        let knock = knock.cookie(&session);
-        let token = scene.issuer.logout(&json!({"sid": sid}));
-        let dialled = scene.world.upgrades().len();
-        let (moment, begun) = (span * 2 * time / TIMES, Instant::now());
-        let (Hello { mut browser, .. }, ()) = tokio::join!(
-            async {
-                passed(begun + span).await;
-                knock.clone().upgraded().await
-            },
-            async {
-                passed(begun + moment).await;
-                assert_eq!(scene.world.announce("/qlik", &token).await.status, 200);
-            }
-        );
-        match browser.end().await {
-            End::Closed(4006, _) => {}
-            other => panic!("after {moment:?}: {other:?}"),
+    let (mut refused, mut cut) = (0, 0);
+    for time in 0..SWEEP {
+        match scene.meet(span, span * 2 * time / SWEEP).await {
+            Met::InTime => refused += 1,
+            Met::TooLate => cut += 1,
         }
-        if scene.world.upgrades().len() == dialled {
-            refused += 1;
-        } else {
-            cut += 1;
-        }
-        assert_eq!(knock.closed().await.0, 4006, "after {moment:?}");
     }
     println!("{refused} refused before the dial, {cut} ended after it, over {span:?}");
     assert!(refused > 0 && cut > 0, "one side was never met");
+    let mut moment = span * 2 * refused / SWEEP;
+    for _ in 0..HOVER {
+        moment = match scene.meet(span, moment).await {
+            Met::InTime => moment + span / 50,
+            Met::TooLate => moment.saturating_sub(span / 50),
+        }
+    }
+    println!("they meet at {moment:?}");
     soon(scene.world.tenant.until(|state| state.sockets_open == 0)).await;
+}
+
+/// When a logout came.
+enum Met {
+    /// Before the engine was dialled.
+    InTime,
+    /// After that.
+    TooLate,
+}
+
+impl Scene {
+    /// A session knocks after `span`, and is logged out after `moment`: it must be over then.
+    async fn meet(&self, span: Duration, moment: Duration) -> Met {
+        let sid = unique("moment");
+        let session = self.issuer.session(&json!({"sub": "ada", "sid": sid}));
+        let knock = self.world.connect(&format!("/qlik/app/{SALES_APP}"));
+        let knock = knock.cookie(&session);
+        let token = self.issuer.logout(&json!({"sid": sid}));
+        let (dialled, begun) = (self.world.upgrades().len(), Instant::now());
+        let knocking = async {
+            passed(begun + span).await;
+            knock.clone().upgraded().await
+        };
+        let logging_out = async {
+            passed(begun + moment).await;
+            assert_eq!(self.world.announce("/qlik", &token).await.status, 200);
+        };
+        let (Hello { mut browser, .. }, ()) = tokio::join!(knocking, logging_out);
+        let end = browser.end().await;
+        assert!(
+            matches!(end, End::Closed(4006, _)),
+            "after {moment:?}: {end:?}"
+        );
+        let met = match self.world.upgrades().len() - dialled {
+            0 => Met::InTime,
+            _ => Met::TooLate,
+        };
+        assert_eq!(knock.closed().await.0, 4006, "after {moment:?}");
+        met
+    }
 }
 
 /// Lets that moment come, to the microsecond.
