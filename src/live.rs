@@ -269,6 +269,8 @@ mod tests {
         sockets: 3,
         sockets_per_subject: 2,
         identities_per_subject: 1,
+        opens_per_minute: 9,
+        failures_per_minute: 9,
     };
 
     fn person(issuer: &str, subject: &str) -> Person {

@@ -17,13 +17,14 @@ use crate::admin::Admin;
 use crate::config::{Config, Credential, ListenTls, Route};
 use crate::credential::{CredentialError, Credentials};
 use crate::engine::{Engine, EngineError};
-use crate::gate::{Gate, IdentityKey, Lane};
+use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::live::Live;
+use crate::quota::Quotas;
 use crate::record::Meters;
 use crate::revoked::Revoked;
 use crate::route::Routes;
-use crate::server::{House, Server};
-use crate::session::{SessionError, Sessions};
+use crate::server::{House, Peers, Server};
+use crate::session::{Lent, SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
 
@@ -58,7 +59,14 @@ impl Proxy {
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
         let lanes = config.routes.into_iter().map(|route| outgoing.lane(route));
         let lanes = lanes.collect::<Result<_, _>>()?;
-        let house = Arc::new(house(lanes, identities, &live, &mut registry));
+        let books = Books {
+            live: Arc::clone(&live),
+            meters: Arc::new(Meters::new(&mut registry)),
+            quotas: Arc::new(Quotas::new(&config.limits)),
+            revoked: Arc::new(Revoked::new(Arc::clone(&live))),
+        };
+        let peers = Peers::new(config.listen.trusted_proxies.clone());
+        let house = Arc::new(house(lanes, identities, books, peers));
         let public = bind(config.listen.address).await?;
         let operators = bind(config.admin.address).await?;
         let addresses = Addresses {
@@ -116,26 +124,13 @@ impl Proxy {
 }
 
 /// Puts the rooms together that every connection shares.
-fn house(
-    lanes: Vec<Lane>,
-    identities: IdentityKey,
-    live: &Arc<Live>,
-    registry: &mut Registry,
-) -> House {
-    let meters = Arc::new(Meters::new(registry));
-    let revoked = Arc::new(Revoked::new(Arc::clone(live)));
-    let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
-    let gate = Gate::new(
-        lanes,
-        identities,
-        revoked,
-        Arc::clone(live),
-        Arc::clone(&meters),
-    );
+fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) -> House {
+    let (live, meters) = (Arc::clone(&books.live), Arc::clone(&books.meters));
     House {
-        routes,
-        gate,
-        live: Arc::clone(live),
+        routes: Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect()),
+        gate: Gate::new(lanes, identities, books),
+        peers,
+        live,
         meters,
     }
 }
@@ -149,7 +144,7 @@ fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> 
 
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
-    tls: ClientConfig,
+    tls: Arc<ClientConfig>,
     http: reqwest::Client,
 }
 
@@ -158,7 +153,7 @@ impl Outgoing {
         let tls = tls::client_config(tls::system_roots(extra)?);
         Ok(Self {
             http: tls::http_client(&tls)?,
-            tls,
+            tls: Arc::new(tls),
         })
     }
 
@@ -167,7 +162,7 @@ impl Outgoing {
         let tls = tls::client_config(tls::file_roots(ca)?);
         Ok(Self {
             http: tls::http_client(&tls)?,
-            tls,
+            tls: Arc::new(tls),
         })
     }
 
@@ -177,8 +172,12 @@ impl Outgoing {
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
         let credential = std::mem::replace(&mut route.credential, Credential::None);
+        let lent = Lent {
+            http: &self.http,
+            tls: &self.tls,
+        };
         Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, &self.http)?,
+            sessions: Sessions::new(&route.name, checks, lent)?,
             credentials: Credentials::new(credential, &qlik.http)?,
             engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
             route: Arc::new(route),

@@ -170,6 +170,8 @@ mod tests {
             sockets: 9,
             sockets_per_subject: 9,
             identities_per_subject: 9,
+            opens_per_minute: 9,
+            failures_per_minute: 9,
         };
         Revoked::new(Live::new(caps))
     }

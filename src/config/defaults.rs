@@ -28,6 +28,8 @@ pub(super) const LEVEL: &str = "info";
 pub(super) const SOCKETS: usize = 10_000;
 pub(super) const SOCKETS_PER_SUBJECT: usize = 50;
 pub(super) const IDENTITIES_PER_SUBJECT: usize = 20;
+pub(super) const OPENS_PER_MINUTE: usize = 120;
+pub(super) const FAILURES_PER_MINUTE: usize = 60;
 
 // [[route]]
 pub(super) const CLIENTS: ClientsWithoutOrigin = ClientsWithoutOrigin::Refuse;
@@ -51,6 +53,8 @@ pub(super) const LOGOUT_MEMORY: Duration = Duration::from_hours(24);
 pub(super) const CACHE: Duration = Duration::from_secs(1);
 pub(super) const RECHECK: Duration = Duration::from_secs(5);
 pub(super) const GRACE: Duration = Duration::from_secs(30);
+pub(super) const EXPRESS_COOKIE: &str = "connect.sid";
+pub(super) const EXPRESS_PREFIX: &str = "sess:";
 pub(super) const TICKET_LIFE: Duration = Duration::from_secs(30);
 pub(super) const CARRIERS: [Carrier; 2] = [Carrier::Query, Carrier::Subprotocol];
 

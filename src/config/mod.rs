@@ -32,9 +32,10 @@ use self::table::Table;
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, Carrier, ClientAuth, ClientsWithoutOrigin, Config,
-    Credential, Engine, ForwardAuth, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen, ListenTls, Log,
-    LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, RefusalStyle,
-    RelayLimits, Route, SessionCheck, TicketRules,
+    Credential, Engine, Express, ForwardAuth, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen,
+    ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place,
+    Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck,
+    TicketRules,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

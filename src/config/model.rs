@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
+use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
@@ -39,6 +40,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// TLS, when the door has it.
     pub tls: Option<ListenTls>,
+    /// The peers that are believed when they say whose request it is; none has prefix 0.
+    pub trusted_proxies: Vec<IpNet>,
     /// The largest request head, in bytes (default 16 KiB).
     pub head_bytes: usize,
     /// How long a client may take to send its request head (default 10 s).
@@ -98,6 +101,10 @@ pub struct Limits {
     pub sockets_per_subject: usize,
     /// Engine-session identities in use at once by one subject (default 20).
     pub identities_per_subject: usize,
+    /// Sockets opened in a minute by one subject (default 120).
+    pub opens_per_minute: usize,
+    /// Session checks that fail in a minute from one address (default 60).
+    pub failures_per_minute: usize,
 }
 
 /// What every outgoing connection shares.
@@ -161,6 +168,8 @@ pub enum SessionCheck {
     ForwardAuth(ForwardAuth),
     /// A signed token.
     Jwt(Jwt),
+    /// The app's own session store.
+    Redis(Redis),
     /// A ticket that the proxy itself gave, to somebody whom another check knew.
     Ticket(TicketRules),
 }
@@ -292,6 +301,71 @@ pub enum Place {
     Header(HeaderName),
     /// A value in its JSON body.
     Json(ClaimPath),
+}
+
+/// `kind = "redis"`.
+#[derive(Debug)]
+pub struct Redis {
+    /// Where the store is.
+    pub server: RedisServer,
+    /// The cookie that names the session.
+    pub cookie: CookieName,
+    /// What a session's key begins with.
+    pub prefix: String,
+    /// How cookie and value are written.
+    pub format: RedisFormat,
+    /// How long a yes is kept for further sockets (default 1 s).
+    pub cache: Duration,
+    /// How often the store is asked again while a socket is open (default 5 s).
+    pub recheck: Duration,
+    /// How long open sockets outlive a store that is down (default 30 s).
+    pub grace: Duration,
+    /// How long one asking may take (default 5 s).
+    pub timeout: Duration,
+}
+
+/// A Redis.
+#[derive(Clone, Debug)]
+pub struct RedisServer {
+    /// Its host: a name, or an address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The number of the database.
+    pub database: i64,
+    /// The user of its access list, if not the default one.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<SecretString>,
+    /// Whether it speaks TLS, and whom that believes.
+    pub tls: RedisTls,
+}
+
+/// The TLS of a Redis.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RedisTls {
+    /// TLS; the PEM of the CAs to trust, alone, or `None` for those of all outgoing connections.
+    On(Option<Vec<u8>>),
+    /// Plain TCP.
+    Plain,
+}
+
+/// How sessions stand in a Redis.
+#[derive(Debug)]
+pub enum RedisFormat {
+    /// `express-session` with `connect-redis`: a signed cookie, a JSON value.
+    Express(Express),
+}
+
+/// `format = "express"`.
+#[derive(Debug)]
+pub struct Express {
+    /// The secrets that may have signed the cookie, never empty.
+    pub secrets: Vec<SecretSlice<u8>>,
+    /// Where the session carries the subject; without one there, nobody is logged in.
+    pub subject: ClaimPath,
+    /// Claims to take from the session, by the name they get.
+    pub claims: BTreeMap<String, ClaimPath>,
 }
 
 /// What a person may open and do.

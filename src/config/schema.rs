@@ -89,6 +89,21 @@ fn rule(rule: &Rule) -> Json {
             json!({"oneOf": each})
         }
         Rule::Only(name, other) => json!({"dependentRequired": {*name: [other]}}),
+        Rule::Word {
+            name,
+            word,
+            needs,
+            never,
+        } => {
+            let never: Map<String, Json> = never
+                .iter()
+                .map(|name| ((*name).to_owned(), json!(false)))
+                .collect();
+            json!({
+                "if": {"properties": {*name: {"const": word}}, "required": [name]},
+                "then": {"required": needs, "properties": never},
+            })
+        }
     }
 }
 

@@ -57,6 +57,13 @@ pub(super) enum Rule {
     ExactlyOne(&'static [&'static str]),
     /// The first has a meaning only beside the second.
     Only(&'static str, &'static str),
+    /// Where `name` says `word`, all of `needs` are there and none of `never`.
+    Word {
+        name: &'static str,
+        word: &'static str,
+        needs: &'static [&'static str],
+        never: &'static [&'static str],
+    },
 }
 
 /// One of the kinds of a table.

@@ -150,6 +150,37 @@ impl<'a> Table<'a> {
         Err(self.absent(what, format!("write `{name} = {example}`")))
     }
 
+    /// Demands, where the key `name` says `word`, that all of `needs` are there and none of
+    /// `never`.
+    pub(super) fn with_word(
+        &mut self,
+        name: &'static str,
+        word: &'static str,
+        needs: &'static [&'static str],
+        never: &'static [&'static str],
+    ) -> Result<(), Noted> {
+        self.shape.rules.push(Rule::Word {
+            name,
+            word,
+            needs,
+            never,
+        });
+        let says = self.node(name).and_then(|node| node.value.as_str());
+        if says != Some(word) {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        for need in needs.iter().filter(|need| !self.has(need)) {
+            let what = format!("`{need}` is missing beside `{name} = {word:?}`");
+            outcome = Err(self.absent(what, format!("write `{need}`")));
+        }
+        for stranger in never.iter().filter(|name| self.has(name)) {
+            let what = format!("`{stranger}` says nothing beside `{name} = {word:?}`");
+            outcome = Err(self.refuse(stranger, what, format!("leave `{stranger}` out")));
+        }
+        outcome
+    }
+
     /// Whether the key is written, rightly or not.
     pub(super) fn has(&self, name: &str) -> bool {
         self.entries

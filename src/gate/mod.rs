@@ -6,40 +6,54 @@
 
 mod identity;
 mod origin;
+mod plain;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
+pub use self::plain::Asker;
 use crate::config::{Access, Apps, Route};
 use crate::credential::{Credential, Credentials};
 use crate::engine::{Dial, Engine, EngineError, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::id::{AppId, ConnectionId, EngineIdentity, RouteName, SessionId};
+use crate::id::{ConnectionId, EngineIdentity, RouteName, SessionId};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
-use crate::qix::{Document, Target};
+use crate::qix::Target;
+use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Session, SessionError, Sessions, Ticket, Upgrade};
+use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
 pub struct Gate {
     lanes: HashMap<RouteName, Lane>,
     identities: IdentityKey,
-    live: Arc<Live>,
-    revoked: Arc<Revoked>,
-    meters: Arc<Meters>,
+    books: Books,
+}
+
+/// What the gate looks things up in and writes them down in.
+#[derive(Clone, Debug)]
+pub struct Books {
+    /// The open sockets.
+    pub live: Arc<Live>,
+    /// The numbers.
+    pub meters: Arc<Meters>,
+    /// How often somebody may knock.
+    pub quotas: Arc<Quotas>,
+    /// The remembered logouts.
+    pub revoked: Arc<Revoked>,
 }
 
 /// One route, with the hands that answer its questions.
@@ -60,7 +74,7 @@ pub struct Lane {
 pub struct Caller<'a> {
     /// The connection it came on.
     pub id: ConnectionId,
-    /// The other end's address.
+    /// The client's address.
     pub address: IpAddr,
     /// Browser or program.
     pub client: Client,
@@ -86,13 +100,7 @@ pub struct Opened {
 impl Gate {
     /// Puts a gate together.
     #[must_use]
-    pub fn new(
-        lanes: Vec<Lane>,
-        identities: IdentityKey,
-        revoked: Arc<Revoked>,
-        live: Arc<Live>,
-        meters: Arc<Meters>,
-    ) -> Self {
+    pub fn new(lanes: Vec<Lane>, identities: IdentityKey, books: Books) -> Self {
         let lanes = lanes
             .into_iter()
             .map(|lane| (lane.route.name.clone(), lane))
@@ -100,9 +108,7 @@ impl Gate {
         Self {
             lanes,
             identities,
-            live,
-            revoked,
-            meters,
+            books,
         }
     }
 
@@ -117,31 +123,6 @@ impl Gate {
         origin::admit_reader(route, headers)
     }
 
-    /// Finds who sent a plain request. A page may come by bearer here, which it has to send on
-    /// purpose, where a cookie goes along by itself.
-    pub async fn recognise(&self, route: &Route, knock: Knock<'_>) -> Result<Session, Refusal> {
-        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let by_bearer = Knock {
-            client: Client::Program,
-            ..knock
-        };
-        let found = if knock.headers.contains_key(AUTHORIZATION) {
-            lane.sessions.identify(by_bearer).await
-        } else {
-            Err(SessionError::Missing)
-        };
-        let session = match (found, knock.client) {
-            (Err(SessionError::Missing), Client::Browser) => lane.sessions.identify(knock).await?,
-            (found, _) => found?,
-        };
-        self.revoked.refuse_ended(session.person())?;
-        if session.is_valid() {
-            Ok(session)
-        } else {
-            Err(Fault::NotSignedIn.into())
-        }
-    }
-
     /// Opens the engine for a caller.
     pub async fn open(
         &self,
@@ -150,21 +131,14 @@ impl Gate {
         caller: Caller<'_>,
     ) -> Result<Opened, Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let knock = Knock {
-            headers: caller.headers,
-            client: caller.client,
-            upgrade: Some(Upgrade {
-                query: caller.query,
-                document: target.document.as_str(),
-            }),
-        };
-        let session = lane.sessions.identify(knock).await?;
+        let session = self.identify(lane, target, caller).await?;
         let person = session.person();
+        self.books.quotas.open(person)?;
         let permit = lease(&route.access, &session, target)?;
         let identity = self.identities.identify(route, person, &permit);
         let opening = Arc::new(opening(route, person, target, &identity, caller));
-        let seat = self.live.seat(&opening, person)?;
-        self.revoked.refuse_ended(person)?;
+        let seat = self.books.live.seat(&opening, person)?;
+        self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -196,63 +170,41 @@ impl Gate {
         })
     }
 
-    /// Lets the open sockets of whoever sent a plain request live as long as the session that it
-    /// shows; gives the session, and how many sockets have a later end now.
-    pub async fn renew(
-        &self,
-        route: &Route,
-        knock: Knock<'_>,
-    ) -> Result<(Session, usize), Refusal> {
-        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let session = self.recognise(route, knock).await?;
-        let renewed = lane.sessions.renew(&session);
-        Ok((session, renewed))
-    }
-
-    /// Gives a ticket to whoever sent a plain request, where the route has tickets: for one app
-    /// alone where it is named.
-    pub async fn ticket(
-        &self,
-        route: &Route,
-        knock: Knock<'_>,
-        app: Option<AppId>,
-    ) -> Result<Ticket, Refusal> {
-        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let session = self.recognise(route, knock).await?;
-        if let Some(app) = &app {
-            let target = Target {
-                document: Document::App(app.clone()),
-                identity: None,
-            };
-            permit(&route.access, session.person(), &target)?;
-        }
-        Ok(lane.sessions.ticket(session, knock.headers, app).await?)
-    }
-
-    /// Whether a route has tickets.
-    #[must_use]
-    pub fn has_tickets(&self, route: &Route) -> bool {
-        let lane = self.lanes.get(&route.name);
-        lane.is_some_and(|lane| lane.sessions.has_tickets())
-    }
-
-    /// The subprotocol that a 101 must name, where one carries a ticket.
-    #[must_use]
-    pub fn subprotocol(&self, route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
-        self.lanes.get(&route.name)?.sessions.subprotocol(headers)
-    }
-
     /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
     /// sockets it hits on every route; says how many.
     pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
         let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
         let logout = lane.sessions.logout(token).await?;
-        Ok(self.revoked.revoke(&logout.revocation, logout.remember))
+        Ok(self
+            .books
+            .revoked
+            .revoke(&logout.revocation, logout.remember))
     }
 
     /// Every route's credential outcomes, for telemetry.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
+    }
+
+    /// Finds out who a caller is, within what its address may fail.
+    async fn identify(
+        &self,
+        lane: &Lane,
+        target: &Target,
+        caller: Caller<'_>,
+    ) -> Result<Session, Refusal> {
+        let knock = Knock {
+            headers: caller.headers,
+            client: caller.client,
+            upgrade: Some(Upgrade {
+                query: caller.query,
+                document: target.document.as_str(),
+            }),
+        };
+        let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
+        let identified = lane.sessions.identify(knock).await;
+        attempt.settle(verdict(&identified));
+        Ok(identified?)
     }
 
     /// Dials; when the engine refuses the credential, once more with a fresh one.
@@ -283,7 +235,7 @@ impl Gate {
             offers: call.offers,
         };
         let dialled = call.lane.engine.dial(call.permit, dial).await;
-        self.meters.dial_took(started.elapsed());
+        self.books.meters.dial_took(started.elapsed());
         dialled
     }
 }
@@ -299,6 +251,16 @@ fn lease(access: &Access, session: &Session, target: &Target) -> Result<Permit, 
         ..access.clone()
     };
     permit(&access, session.person(), target)
+}
+
+/// What a session check says of the credential that was shown.
+fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
+    match identified {
+        Ok(_) => Verdict::Good,
+        Err(SessionError::Missing) => Verdict::Nothing,
+        Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
+        Err(_) => Verdict::Bad,
+    }
 }
 
 /// What one dial is about.
@@ -352,6 +314,8 @@ pub struct Refusal {
     pub fault: Fault,
     /// The operator's.
     pub detail: Option<String>,
+    /// When trying again is worth it, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 impl From<Fault> for Refusal {
@@ -359,6 +323,7 @@ impl From<Fault> for Refusal {
         Self {
             fault,
             detail: None,
+            retry_after: None,
         }
     }
 }
@@ -368,6 +333,7 @@ impl<E: Faulty> From<E> for Refusal {
         Self {
             fault: error.fault(),
             detail: Some(error.to_string()),
+            retry_after: error.retry_after(),
         }
     }
 }

@@ -709,6 +709,8 @@ fn ties(
         sockets: 9,
         sockets_per_subject: 9,
         identities_per_subject: 9,
+        opens_per_minute: 9,
+        failures_per_minute: 9,
     };
     let live = Live::new(limits);
     let seat = live

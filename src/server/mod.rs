@@ -3,6 +3,7 @@
 mod farewell;
 mod login;
 mod logout;
+mod peers;
 mod reply;
 mod session;
 mod ticket;
@@ -29,6 +30,7 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+pub use self::peers::Peers;
 use self::reply::Body;
 use crate::config::Listen;
 use crate::fault::Fault;
@@ -48,6 +50,8 @@ pub struct House {
     pub routes: Routes,
     /// The gate.
     pub gate: Gate,
+    /// The peers that requests come through.
+    pub peers: Peers,
     /// The registry.
     pub live: Arc<Live>,
     /// The numbers.
@@ -190,16 +194,19 @@ impl Server {
         };
         Ok(match found.door {
             Door::Engine(target) => {
+                let peer = connection.peer.ip();
                 let knock = upgrade::Knock {
                     route: found.route,
                     target,
-                    connection,
+                    address: self.house.peers.client(peer, request.headers()),
+                    _connection: connection,
                 };
                 upgrade::open(&self.house, request, knock).await
             }
             Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
             Door::Session if request.method() != Method::OPTIONS => {
-                session::answer(&self.house, &found.route, request).await
+                let peer = connection.peer.ip();
+                session::answer(&self.house, &found.route, peer, request).await
             }
             Door::Ticket if request.method() != Method::OPTIONS => {
                 let peer = connection.peer.ip();

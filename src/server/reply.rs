@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_VERSION, VARY,
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use super::login;
 use crate::config::Route;
 use crate::fault::Fault;
-use crate::gate::Gate;
+use crate::gate::{Gate, Refusal};
 use crate::route::Door;
 use crate::session::Client;
 
@@ -47,6 +47,20 @@ pub(super) fn method_not_allowed(methods: &'static str) -> Response<Body> {
     response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// A refusal over HTTP.
+pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
+    let mut response = fault(refusal.fault);
+    if let Some(wait) = refusal.retry_after {
+        // Whole seconds, and not too few.
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }
 

@@ -16,11 +16,10 @@ use super::House;
 use super::reply::{self, Body};
 use crate::config::Route;
 use crate::fault::Fault;
-use crate::gate::{Gate, Refusal};
+use crate::gate::{Asker, Gate, Refusal};
 use crate::id::AppId;
 use crate::qix::{is_app_id, is_session_app};
 use crate::route::Door;
-use crate::session::Knock;
 
 /// The largest request body: an app's name.
 const LARGEST: usize = 1 << 10;
@@ -35,9 +34,19 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let given = match head.method {
-        Method::POST => give(house, route, &head.headers, body).await,
-        _ => Err(Fault::MethodNotAllowed.into()),
+    let admitted = match head.method {
+        Method::POST if house.gate.has_tickets(route) => Gate::admit(route, &head.headers),
+        Method::POST => Err(Fault::NotFound),
+        _ => Err(Fault::MethodNotAllowed),
+    };
+    let asker = admitted.map(|client| Asker {
+        address: peer,
+        client,
+        headers: &head.headers,
+    });
+    let given = match asker {
+        Ok(asker) => give(house, route, asker, body).await,
+        Err(fault) => Err(fault.into()),
     };
     let response = given.unwrap_or_else(|refusal| {
         let reason = refusal.fault.answer().label;
@@ -51,20 +60,11 @@ pub(super) async fn answer(
 async fn give(
     house: &House,
     route: &Route,
-    headers: &http::HeaderMap,
+    asker: Asker<'_>,
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
-    if !house.gate.has_tickets(route) {
-        return Err(Fault::NotFound.into());
-    }
-    let client = Gate::admit(route, headers)?;
     let app = asked_app(body).await.ok_or(Fault::BadRequest)?;
-    let knock = Knock {
-        headers,
-        client,
-        upgrade: None,
-    };
-    let ticket = house.gate.ticket(route, knock, app).await?;
+    let ticket = house.gate.ticket(route, asker, app).await?;
     debug!(route = %route.name, "a ticket is given");
     let given = json!({ "ticket": ticket.expose(), "expires_in": ticket.life().as_secs() });
     Ok(reply::json(StatusCode::OK, &given.to_string()))

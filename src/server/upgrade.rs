@@ -1,5 +1,6 @@
 //! From a websocket request to a relay that runs by itself, or to a refusal its client can read.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,10 @@ const HANDOVER: Duration = Duration::from_secs(10);
 pub(super) struct Knock {
     pub(super) route: Arc<Route>,
     pub(super) target: Target,
-    pub(super) connection: Connection,
+    /// The client's address.
+    pub(super) address: IpAddr,
+    /// Counts as long as somebody is being let in or turned away.
+    pub(super) _connection: Connection,
 }
 
 /// Answers a websocket request. The `Origin` is looked at before anything else.
@@ -51,7 +55,7 @@ pub(super) async fn open(
     };
     let caller = Caller {
         id: next_id(),
-        address: knock.connection.peer.ip(),
+        address: knock.address,
         client,
         headers: &head.headers,
         query: head.uri.query(),
@@ -139,7 +143,7 @@ fn turn_away(
 fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     let answer = refusal.fault.answer();
     house.meters.refused(refusal.fault);
-    let (client, route) = (knock.connection.peer.ip(), &knock.route.name);
+    let (client, route) = (knock.address, &knock.route.name);
     let engine = matches!(
         refusal.fault,
         Fault::EngineBusy | Fault::EngineDown | Fault::EngineRefused | Fault::EngineTimeout
@@ -150,7 +154,7 @@ fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     } else {
         info!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
     }
-    reply::fault(refusal.fault)
+    reply::refusal(refusal)
 }
 
 fn switching(visitor: &Visitor, extension: Option<&str>) -> Response<Body> {

@@ -10,11 +10,14 @@ pub enum SessionError {
     /// The credential stands twice in the request.
     #[error("the request carries {0} more than once")]
     Ambiguous(Twice),
+    /// The session cookie is not one that the app can have set.
+    #[error("the session cookie is refused: {0}")]
+    Cookie(&'static str),
     /// More tickets are out than there may be.
     #[error("too many tickets are out, of this person or in all")]
     Crowded,
-    /// The app's session endpoint said no.
-    #[error("the app's session endpoint said no: {0}")]
+    /// Whoever vouches for the session said no.
+    #[error("the session is not vouched for: {0}")]
     Denied(&'static str),
     /// What the check depends on is down.
     #[error("the session cannot be checked: {what}: {outage}")]
@@ -44,9 +47,11 @@ impl Faulty for SessionError {
             Self::Ambiguous(_) => Fault::BadRequest,
             Self::Crowded => Fault::TooMany,
             Self::Ticket(Spoilt::App) => Fault::NotPermitted,
-            Self::Denied(_) | Self::Missing | Self::Ticket(_) | Self::Token(_) => {
-                Fault::NotSignedIn
-            }
+            Self::Cookie(_)
+            | Self::Denied(_)
+            | Self::Missing
+            | Self::Ticket(_)
+            | Self::Token(_) => Fault::NotSignedIn,
             Self::Down { .. } | Self::Setup(_) => Fault::SessionCheckDown,
         }
     }

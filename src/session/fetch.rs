@@ -5,8 +5,10 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response};
+use url::Url;
 
 use super::error::Outage;
+use crate::id::Issuer;
 
 /// The most that is kept of a transport's words.
 const WORDS: usize = 200;
@@ -26,6 +28,12 @@ pub(super) async fn body(mut response: Response, largest: usize) -> Result<Vec<u
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Who vouches for people when an endpoint does: the endpoint, without its query.
+pub(super) fn issuer(url: &Url) -> Issuer {
+    let origin = url.origin().ascii_serialization();
+    Issuer::new(format!("{origin}{}", url.path()))
 }
 
 fn outage(error: reqwest::Error) -> Outage {

@@ -20,6 +20,16 @@ pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
+/// A value that names somebody or something: text that is not empty, or a whole number, as many
+/// apps count people.
+pub(super) fn name(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {

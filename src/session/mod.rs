@@ -11,16 +11,20 @@ mod forward_auth;
 mod json;
 mod jwt;
 mod moment;
+mod redis;
 mod renewal;
 mod subject;
 #[cfg(test)]
 mod testing;
 mod ticket;
+mod vouching;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
+use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -28,6 +32,7 @@ pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::jwt::JwtCheck;
 use self::moment::Moment;
+use self::redis::RedisCheck;
 use self::renewal::Renewals;
 pub use self::ticket::Ticket;
 use self::ticket::TicketCheck;
@@ -44,15 +49,15 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Prepares the checks of a route. `http` is lent by the house; it follows no redirects.
+    /// Prepares the checks of a route.
     pub fn new(
         route: &RouteName,
         checks: Vec<SessionCheck>,
-        http: &reqwest::Client,
+        lent: Lent<'_>,
     ) -> Result<Self, SessionError> {
         let checks = checks
             .into_iter()
-            .map(|check| Check::new(route, check, http))
+            .map(|check| Check::new(route, check, lent))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             checks,
@@ -138,6 +143,15 @@ pub struct Logout {
     pub revocation: Revocation,
     /// How long it is to be remembered: as long as a session that it hits could live.
     pub remember: Duration,
+}
+
+/// What the house lends to the checks.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent<'a> {
+    /// A client that follows no redirects.
+    pub http: &'a reqwest::Client,
+    /// The TLS of outgoing connections that speak no HTTP.
+    pub tls: &'a Arc<ClientConfig>,
 }
 
 /// A request as the session checks see it.
@@ -246,22 +260,22 @@ pub enum Standing {
 enum Check {
     ForwardAuth(ForwardAuthCheck),
     Jwt(Box<JwtCheck>),
+    Redis(RedisCheck),
     Ticket(TicketCheck),
 }
 
 impl Check {
-    fn new(
-        route: &RouteName,
-        check: SessionCheck,
-        http: &reqwest::Client,
-    ) -> Result<Self, SessionError> {
+    fn new(route: &RouteName, check: SessionCheck, lent: Lent<'_>) -> Result<Self, SessionError> {
         match check {
             SessionCheck::ForwardAuth(config) => {
-                ForwardAuthCheck::new(route, config, http).map(Self::ForwardAuth)
+                ForwardAuthCheck::new(route, config, lent.http).map(Self::ForwardAuth)
             }
-            SessionCheck::Jwt(config) => JwtCheck::new(route, config, http)
+            SessionCheck::Jwt(config) => JwtCheck::new(route, config, lent.http)
                 .map(Box::new)
                 .map(Self::Jwt),
+            SessionCheck::Redis(config) => {
+                RedisCheck::new(route, config, lent.tls).map(Self::Redis)
+            }
             SessionCheck::Ticket(rules) => Ok(Self::Ticket(TicketCheck::new(route, rules))),
         }
     }
@@ -270,13 +284,14 @@ impl Check {
         match self {
             Self::ForwardAuth(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
+            Self::Redis(check) => check.identify(knock).await,
             Self::Ticket(check) => check.identify(knock).await,
         }
     }
 
     async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {
         match self {
-            Self::ForwardAuth(_) | Self::Ticket(_) => Ok(None),
+            Self::ForwardAuth(_) | Self::Redis(_) | Self::Ticket(_) => Ok(None),
             Self::Jwt(check) => check.logout(token).await,
         }
     }

@@ -16,6 +16,7 @@ mod operators;
 mod operators_sockets;
 mod origins;
 mod people;
+mod quotas;
 mod refusals;
 mod relaying;
 mod session_door;

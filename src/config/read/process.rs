@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
+
 use super::route;
 use crate::config::defaults;
 use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log, Outbound};
@@ -84,10 +86,16 @@ fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
         defaults::DRAIN,
         "How long sockets get to end after SIGTERM.",
     );
+    let trusted_proxies: Result<Option<Vec<IpNet>>, _> = t.optional(
+        "trusted_proxies",
+        "The networks of your own proxies in front of this one: what they append to \
+         `X-Forwarded-For` is believed.",
+    );
     let tls = t.optional_table("tls", "TLS on the public door.", listen_tls);
     Ok(Listen {
         address: address?,
         tls: tls?,
+        trusted_proxies: trusted_proxies?.unwrap_or_default(),
         head_bytes: large_enough(t, head_bytes?)?,
         head_timeout: head_timeout?.0,
         connections: connections?.0,
@@ -204,10 +212,22 @@ fn limits(t: &mut Table<'_>) -> Result<Limits, Noted> {
         Count(defaults::IDENTITIES_PER_SUBJECT),
         "Engine-session identities in use at once by one subject.",
     );
+    let opens_per_minute = t.or(
+        "opens_per_minute",
+        Count(defaults::OPENS_PER_MINUTE),
+        "Sockets opened in a minute by one subject.",
+    );
+    let failures_per_minute = t.or(
+        "failures_per_minute",
+        Count(defaults::FAILURES_PER_MINUTE),
+        "Session checks that fail in a minute from one address (of IPv6, one /64).",
+    );
     Ok(Limits {
         sockets: sockets?.0,
         sockets_per_subject: sockets_per_subject?.0,
         identities_per_subject: identities_per_subject?.0,
+        opens_per_minute: opens_per_minute?.0,
+        failures_per_minute: failures_per_minute?.0,
     })
 }
 

@@ -2,13 +2,15 @@
 
 mod forward_auth;
 mod jwt;
+mod redis;
+mod rhythm;
 mod ticket;
 
 use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 
-const LATER: [&str; 3] = ["introspection", "redis", "trusted-header"];
+const LATER: [&str; 2] = ["introspection", "trusted-header"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -25,6 +27,11 @@ pub(super) fn check(
             name: "forward-auth",
             doc: "The app's own endpoint is asked.",
             read: &|t| forward_auth::forward_auth(t).map(SessionCheck::ForwardAuth),
+        },
+        Reader {
+            name: "redis",
+            doc: "The app's own session store is asked.",
+            read: &|t| redis::redis(t).map(SessionCheck::Redis),
         },
         Reader {
             name: "ticket",

@@ -29,6 +29,7 @@ fn the_annotated_file_is_read() {
     assert_eq!(route.name.as_str(), "/qlik");
     assert!(matches!(route.sessions[0], SessionCheck::Jwt(_)));
     assert!(matches!(route.sessions[1], SessionCheck::ForwardAuth(_)));
+    assert!(matches!(route.sessions[2], SessionCheck::Redis(_)));
     let Credential::OAuthImpersonation(credential) = &route.credential else {
         panic!("{:?}", route.credential);
     };
@@ -53,6 +54,7 @@ fn the_examples_are_read() {
             "gateway",
             "jwt-api-key",
             "local-core",
+            "redis-express",
             "sidecar",
             "ticket"
         ]

@@ -90,7 +90,7 @@ fn it_holds_the_rules_between_keys_and_within_values() {
         (jwks, &format!("{jwks}\nsecret = {{ env = \"S\" }}")),
         (jwks, "pem = { file = \"idp.pem\" }\njwks_keep = \"1h\""),
         ("audience = \"a\"\n", ""),
-        ("kind = \"jwt\"", "kind = \"redis\""),
+        ("kind = \"jwt\"", "kind = \"ticket\""),
         ("{ env = \"KEY\" }", "{ env = \"KEY\", file = \"key\" }"),
         ("{ env = \"KEY\" }", "\"inline\""),
         ("[\"https://a.example\"]", "[]"),
@@ -103,6 +103,10 @@ fn it_holds_the_rules_between_keys_and_within_values() {
         (
             "\"127.0.0.1:8080\"",
             "\"127.0.0.1:8080\"\ndrain = \"10 sec\"",
+        ),
+        (
+            "\"127.0.0.1:8080\"",
+            "\"127.0.0.1:8080\"\ntrusted_proxies = [\"0.0.0.0/0\"]",
         ),
         (
             "\"127.0.0.1:8080\"",

@@ -2,14 +2,19 @@
 
 mod choice;
 mod list;
+mod network;
 mod number;
 mod place;
+mod redis;
 mod secret;
 mod text;
 mod web;
 
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
 pub(super) use number::{Count, OrNever, Positive, Size};
-pub(super) use secret::{Authorities, Certificate, LongSecret, PrivateKey, PublicKey, SecretText};
+pub(super) use redis::{Layout, RedisUrl};
+pub(super) use secret::{
+    Authorities, Bundle, Certificate, CookieSecret, LongSecret, PrivateKey, PublicKey, SecretText,
+};
 pub(super) use text::{HostName, HttpHeader, Level};
 pub(super) use web::{EngineUrl, WebUrl, is_plain};

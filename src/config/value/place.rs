@@ -88,7 +88,7 @@ impl Value for HeaderName {
 }
 
 /// Claims by the name they get.
-impl Value for BTreeMap<String, Place> {
+impl<T: Value> Value for BTreeMap<String, T> {
     const WANTED: &'static str = "a table of names and places, such as { email = \"/user/email\" }";
 
     fn read(node: &Node<'_>) -> Result<Self, Noted> {
@@ -108,17 +108,17 @@ impl Value for BTreeMap<String, Place> {
         json!({
             "type": "object",
             "propertyNames": {"not": {"const": "sub"}},
-            "additionalProperties": Place::schema(),
+            "additionalProperties": T::schema(),
         })
     }
 }
 
-fn claim(node: &Node<'_>) -> Result<Place, Noted> {
+fn claim<T: Value>(node: &Node<'_>) -> Result<T, Noted> {
     if node.key == "sub" {
         return Err(node.refuse(
             "`sub` is always the subject",
             "leave it out, and say in `subject` where it stands",
         ));
     }
-    Place::read(node)
+    T::read(node)
 }

@@ -19,6 +19,12 @@ pub(in crate::config) struct LongSecret(pub(in crate::config) SecretSlice<u8>);
 /// A secret of visible ASCII, which can stand in a header or a form.
 pub(in crate::config) struct SecretText(pub(in crate::config) SecretString);
 
+/// A secret that signs an app's cookies: whatever the app took for one.
+pub(in crate::config) struct CookieSecret(pub(in crate::config) SecretSlice<u8>);
+
+/// A PEM file of certificates to trust, as it is.
+pub(in crate::config) struct Bundle(pub(in crate::config) Vec<u8>);
+
 /// A PEM file of certificates to trust.
 pub(in crate::config) struct Authorities(pub(in crate::config) PathBuf);
 
@@ -32,6 +38,8 @@ pub(in crate::config) struct PrivateKey(pub(in crate::config) PathBuf);
 pub(in crate::config) struct PublicKey(pub(in crate::config) Vec<u8>);
 
 const LONG: usize = 32;
+/// Shorter ones that others have chosen are warned of.
+const SOUND: usize = 16;
 
 impl Value for LongSecret {
     const WANTED: &'static str = SecretText::WANTED;
@@ -75,7 +83,27 @@ impl Value for SecretText {
     }
 }
 
-fn secret_schema() -> Json {
+impl Value for CookieSecret {
+    const WANTED: &'static str = SecretText::WANTED;
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let secret = secret(node)?;
+        if secret.len() < SOUND {
+            node.notes.warn(
+                node.span.clone(),
+                format!("this secret has {} bytes", secret.len()),
+                "give the app one of 32 bytes or more, and name both here meanwhile",
+            );
+        }
+        Ok(Self(secret.into()))
+    }
+
+    fn schema() -> Json {
+        secret_schema()
+    }
+}
+
+pub(super) fn secret_schema() -> Json {
     let source = |name: &str, pattern: &str| {
         json!({
             "type": "object",
@@ -85,6 +113,18 @@ fn secret_schema() -> Json {
         })
     };
     json!({"oneOf": [source("env", "^[A-Za-z_][A-Za-z0-9_]*$"), source("file", ".")]})
+}
+
+impl Value for Bundle {
+    const WANTED: &'static str = Authorities::WANTED;
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        certificates::<Self>(node).map(|(_, content)| Self(content))
+    }
+
+    fn schema() -> Json {
+        path_schema()
+    }
 }
 
 /// The secret itself, without the line end that editors put behind it.
@@ -197,7 +237,7 @@ impl Value for Authorities {
     const WANTED: &'static str = "the path of a PEM file in quotes, such as \"certs/ca.pem\"";
 
     fn read(node: &Node<'_>) -> Result<Self, Noted> {
-        certificates::<Self>(node).map(Self)
+        certificates::<Self>(node).map(|(path, _)| Self(path))
     }
 
     fn schema() -> Json {
@@ -209,7 +249,7 @@ impl Value for Certificate {
     const WANTED: &'static str = "the path of a PEM file in quotes, such as \"certs/server.pem\"";
 
     fn read(node: &Node<'_>) -> Result<Self, Noted> {
-        certificates::<Self>(node).map(Self)
+        certificates::<Self>(node).map(|(path, _)| Self(path))
     }
 
     fn schema() -> Json {
@@ -217,14 +257,14 @@ impl Value for Certificate {
     }
 }
 
-fn certificates<T: Value>(node: &Node<'_>) -> Result<PathBuf, Noted> {
+fn certificates<T: Value>(node: &Node<'_>) -> Result<(PathBuf, Vec<u8>), Noted> {
     let (path, content) = file::<T>(node)?;
     let mut found = CertificateDer::pem_slice_iter(&content).peekable();
     if found.peek().is_none() || found.any(|certificate| certificate.is_err()) {
         let what = format!("{} holds no certificates in PEM", path.display());
         return Err(node.refuse(what, "name a file with -----BEGIN CERTIFICATE-----"));
     }
-    Ok(path)
+    Ok((path, content))
 }
 
 impl Value for PrivateKey {

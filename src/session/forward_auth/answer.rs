@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::super::error::{Outage, SessionError};
 use super::super::moment::{self, Moment};
+use super::super::vouching::{Answer, Source as _};
 use super::super::{fetch, json, subject};
-use super::endpoint;
+use super::endpoint::Endpoint;
 use crate::config::{ForwardAuth, Place};
 use crate::id::{Issuer, SessionId};
 use crate::person::Person;
@@ -15,46 +16,35 @@ use crate::person::Person;
 /// The largest answer that is read, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// A yes.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    /// For whom.
-    pub(super) person: Person,
-    /// Until when, in seconds since 1970, if the app says so.
-    pub(super) expires: Option<f64>,
-}
-
-impl Answer {
-    /// Reads an answer: a yes, `Denied`, or `Down` where it is neither.
-    pub(super) async fn read(
-        response: reqwest::Response,
-        config: &ForwardAuth,
-        issuer: &Issuer,
-    ) -> Result<Self, SessionError> {
-        judge_status(response.status())?;
-        let wants_json = wants_json(config);
-        judge_kind(response.headers(), wants_json)?;
-        let headers = response.headers().clone();
-        let mut parts = Parts {
-            headers,
-            body: Map::new(),
-        };
-        if wants_json {
-            let body = fetch::body(response, LARGEST).await;
-            parts.body = object(&body.map_err(endpoint::down)?)?;
-        }
-        parts.describe(config, issuer)
+/// Reads an answer: a yes, `Denied`, or `Down` where it is neither.
+pub(super) async fn read(
+    response: reqwest::Response,
+    config: &ForwardAuth,
+    issuer: &Issuer,
+) -> Result<Answer, SessionError> {
+    judge_status(response.status())?;
+    let wants_json = wants_json(config);
+    judge_kind(response.headers(), wants_json)?;
+    let headers = response.headers().clone();
+    let mut parts = Parts {
+        headers,
+        body: Map::new(),
+    };
+    if wants_json {
+        let body = fetch::body(response, LARGEST).await;
+        parts.body = object(&body.map_err(Endpoint::down)?)?;
     }
+    parts.describe(config, issuer)
 }
 
 fn judge_status(status: StatusCode) -> Result<(), SessionError> {
     match status.as_u16() {
         200..300 => Ok(()),
-        300..400 => Err(SessionError::Denied("it redirects")),
-        401 | 403 => Err(SessionError::Denied("it answers 401 or 403")),
+        300..400 => Err(SessionError::Denied("the app redirects")),
+        401 | 403 => Err(SessionError::Denied("the app answers 401 or 403")),
         // These judge what was sent, so what was sent is no session.
-        400 | 431 => Err(SessionError::Denied("it does not take the request")),
-        other => Err(endpoint::down(Outage::Status(other))),
+        400 | 431 => Err(SessionError::Denied("the app does not take the request")),
+        other => Err(Endpoint::down(Outage::Status(other))),
     }
 }
 
@@ -63,11 +53,11 @@ fn judge_kind(headers: &HeaderMap, wants_json: bool) -> Result<(), SessionError>
     let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
     let kind = kind.unwrap_or_default().trim_ascii().to_ascii_lowercase();
     if kind == b"text/html" || kind == b"application/xhtml+xml" {
-        return Err(SessionError::Denied("it answers with HTML"));
+        return Err(SessionError::Denied("the app answers with HTML"));
     }
     let is_json = kind == b"application/json" || kind.ends_with(b"+json");
     if wants_json && !is_json {
-        return Err(SessionError::Denied("its answer is not JSON"));
+        return Err(SessionError::Denied("the app's answer is not JSON"));
     }
     Ok(())
 }
@@ -87,7 +77,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, SessionError> {
     match json::value(body) {
         Some(Value::Object(map)) => Ok(map),
         Some(_) => Ok(Map::new()),
-        None => Err(endpoint::down(Outage::Answer("no unambiguous JSON"))),
+        None => Err(Endpoint::down(Outage::Answer("no unambiguous JSON"))),
     }
 }
 
@@ -100,7 +90,7 @@ impl Parts {
     fn describe(&self, config: &ForwardAuth, issuer: &Issuer) -> Result<Answer, SessionError> {
         let subject = self.text(&config.subject);
         let subject = subject.and_then(|text| subject::parse(&text));
-        let subject = subject.ok_or(SessionError::Denied("it names no usable subject"))?;
+        let subject = subject.ok_or(SessionError::Denied("the app names no usable subject"))?;
         let session = config.session.as_ref().and_then(|place| self.text(place));
         let claims = config.claims.iter();
         let claims = claims
@@ -122,20 +112,15 @@ impl Parts {
             Value::String(text) => moment::parse(text),
             _ => None,
         };
-        let time = time.ok_or_else(|| endpoint::down(Outage::Answer("its expiry is no time")))?;
+        let time = time.ok_or_else(|| Endpoint::down(Outage::Answer("its expiry is no time")))?;
         if time <= Moment::now().unix() {
             return Err(SessionError::Denied("the session expired"));
         }
         Ok(Some(time))
     }
 
-    /// A name at a place: text that is not empty, or a whole number, as many apps count people.
     fn text(&self, place: &Place) -> Option<String> {
-        match self.value(place)? {
-            Value::String(text) if !text.is_empty() => Some(text),
-            Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-            _ => None,
-        }
+        self.value(place).as_ref().and_then(json::name)
     }
 
     /// What stands at a place; a header that stands twice says nothing.

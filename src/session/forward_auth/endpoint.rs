@@ -1,13 +1,12 @@
-//! The app's session endpoint, and whether it is well.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! The app's session endpoint.
 
 use http::HeaderValue;
 use http::header::ACCEPT;
 
-use super::super::error::{Outage, SessionError};
+use super::super::error::SessionError;
 use super::super::fetch;
-use super::answer::Answer;
+use super::super::vouching::{Answer, Health, LAST_LOOK, Pace, Source};
+use super::answer;
 use super::evidence::Evidence;
 use crate::config::ForwardAuth;
 use crate::id::{Issuer, RouteName};
@@ -15,68 +14,53 @@ use crate::id::{Issuer, RouteName};
 /// The one URL that is asked.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    route: RouteName,
     config: ForwardAuth,
+    pace: Pace,
     issuer: Issuer,
     http: reqwest::Client,
-    failing: AtomicBool,
+    health: Health,
 }
 
 impl Endpoint {
     /// Prepares the asking.
     pub(super) fn new(route: &RouteName, config: ForwardAuth, http: &reqwest::Client) -> Self {
-        let origin = config.url.origin().ascii_serialization();
-        let issuer = Issuer::new(format!("{origin}{}", config.url.path()));
+        let pace = Pace {
+            cache: config.cache,
+            recheck: config.recheck,
+            grace: config.grace,
+            patience: config.timeout,
+            last_look: LAST_LOOK,
+        };
         Self {
-            route: route.clone(),
+            pace: pace.within_reach(),
+            issuer: fetch::issuer(&config.url),
             config,
-            issuer,
             http: http.clone(),
-            failing: AtomicBool::new(false),
+            health: Health::new(route, Self::WHAT),
         }
     }
+}
 
-    /// How it is to be asked.
-    pub(super) fn config(&self) -> &ForwardAuth {
-        &self.config
+impl Source for Endpoint {
+    type Evidence = Evidence;
+
+    const WHAT: &'static str = "the app's session endpoint";
+
+    fn pace(&self) -> &Pace {
+        &self.pace
     }
 
-    /// Asks about somebody.
-    pub(super) async fn ask(&self, evidence: &Evidence) -> Result<Answer, SessionError> {
+    async fn ask(&self, evidence: &Evidence) -> Result<Answer, SessionError> {
         let mut headers = evidence.headers();
         headers
             .entry(ACCEPT)
             .or_insert(HeaderValue::from_static("application/json"));
         let request = self.http.get(self.config.url.clone()).headers(headers);
-        let outcome = match fetch::send(request, self.config.timeout).await {
-            Ok(response) => Answer::read(response, &self.config, &self.issuer).await,
-            Err(outage) => Err(down(outage)),
+        let answer = match fetch::send(request, self.config.timeout).await {
+            Ok(response) => answer::read(response, &self.config, &self.issuer).await,
+            Err(outage) => Err(Self::down(outage)),
         };
-        self.report(&outcome);
-        outcome
+        self.health.learn(&answer);
+        answer
     }
-
-    /// Says once when it fails, and once when it is well again.
-    fn report(&self, outcome: &Result<Answer, SessionError>) {
-        let outage = match outcome {
-            Err(SessionError::Down { outage, .. }) => Some(outage),
-            _ => None,
-        };
-        let was_failing = self.failing.swap(outage.is_some(), Ordering::Relaxed);
-        match outage {
-            Some(outage) if !was_failing => {
-                tracing::warn!(route = %self.route, %outage, "the app's session endpoint fails");
-            }
-            None if was_failing => {
-                tracing::info!(route = %self.route, "the app's session endpoint answers again");
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Says that the endpoint is down.
-pub(super) fn down(outage: Outage) -> SessionError {
-    let what = "the app's session endpoint";
-    SessionError::Down { what, outage }
 }

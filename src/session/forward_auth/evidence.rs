@@ -1,11 +1,13 @@
 //! What of a browser's request the app is asked about.
 
-use aws_lc_rs::digest::{Context, SHA256};
+use std::iter;
+
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::cookies;
 use super::super::error::{SessionError, Twice};
+use super::super::vouching::Fingerprint;
 use crate::config::CookieName;
 use crate::id::RouteName;
 
@@ -13,10 +15,6 @@ use crate::id::RouteName;
 /// every value is marked as sensitive.
 #[derive(Clone, Debug)]
 pub(super) struct Evidence(Vec<(HeaderName, HeaderValue)>);
-
-/// Evidence of a route by its SHA-256, so that no cookie is a key of any map.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Fingerprint([u8; 32]);
 
 impl Evidence {
     /// Collects what is named; `None` when nothing of it is there.
@@ -43,19 +41,11 @@ impl Evidence {
 
     /// Names this evidence on a route.
     pub(super) fn fingerprint(&self, route: &RouteName) -> Fingerprint {
-        let mut context = Context::new(&SHA256);
-        let mut add = |part: &[u8]| {
-            context.update(&part.len().to_be_bytes());
-            context.update(part);
-        };
-        add(route.as_str().as_bytes());
-        for (name, value) in &self.0 {
-            add(name.as_str().as_bytes());
-            add(value.as_bytes());
-        }
-        let mut print = [0; 32];
-        print.copy_from_slice(context.finish().as_ref());
-        Fingerprint(print)
+        let values = self
+            .0
+            .iter()
+            .flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
+        Fingerprint::of(iter::once(route.as_str().as_bytes()).chain(values))
     }
 }
 

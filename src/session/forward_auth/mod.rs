@@ -5,12 +5,10 @@
 //! them is open. What cannot be asked is never a yes.
 
 mod answer;
-mod desk;
 mod endpoint;
 mod evidence;
 #[cfg(test)]
 mod tests;
-mod vouch;
 
 use std::sync::Arc;
 
@@ -20,11 +18,10 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
-use self::desk::Desk;
 use self::endpoint::Endpoint;
 use self::evidence::Evidence;
 use super::error::SessionError;
-use super::moment::HORIZON;
+use super::vouching::Desk;
 use super::{Client, Knock, Session};
 use crate::config::{CookieName, ForwardAuth};
 use crate::id::RouteName;
@@ -49,22 +46,19 @@ pub(super) struct ForwardAuthCheck {
     route: RouteName,
     cookies: Vec<CookieName>,
     headers: Vec<HeaderName>,
-    desk: Arc<Desk>,
+    desk: Arc<Desk<Endpoint>>,
 }
 
 impl ForwardAuthCheck {
     /// Prepares the check; fails when a header is named that is never passed on.
     pub(super) fn new(
         route: &RouteName,
-        mut config: ForwardAuth,
+        config: ForwardAuth,
         http: &reqwest::Client,
     ) -> Result<Self, SessionError> {
         if let Some(header) = config.headers.iter().find(|name| NEVER_SENT.contains(name)) {
             let words = format!("the header `{header}` is never passed on");
             return Err(SessionError::Setup(words));
-        }
-        for time in [&mut config.cache, &mut config.recheck, &mut config.grace] {
-            *time = HORIZON.min(*time);
         }
         Ok(Self {
             route: route.clone(),

@@ -1,17 +1,22 @@
 //! What the tests of this room share: keys and tokens made on the spot, a server, a clock.
 
 mod clock;
+mod redis;
 mod server;
 mod tokens;
+
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
+use rustls::{ClientConfig, RootCertStore};
 
 pub(super) use self::clock::{HeldClock, until};
+pub(super) use self::redis::RealRedis;
 pub(super) use self::server::{Reply, Server};
 pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
-use super::{Client, Knock, Session, SessionError, Sessions};
+use super::{Client, Knock, Lent, Session, SessionError, Sessions};
 use crate::config::{CookieName, SessionCheck};
 use crate::id::RouteName;
 
@@ -33,7 +38,28 @@ pub(super) fn http() -> reqwest::Client {
 
 /// The checks of a route.
 pub(super) fn sessions(checks: Vec<SessionCheck>) -> Sessions {
-    Sessions::new(&RouteName::new("test"), checks, &http()).unwrap()
+    try_sessions(checks).unwrap()
+}
+
+/// The checks of a route, or why they cannot be.
+pub(super) fn try_sessions(checks: Vec<SessionCheck>) -> Result<Sessions, SessionError> {
+    sessions_of("test", checks)
+}
+
+/// The same for a route of this name.
+pub(super) fn sessions_of(
+    route: &str,
+    checks: Vec<SessionCheck>,
+) -> Result<Sessions, SessionError> {
+    let http = http();
+    let tls = ClientConfig::builder()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let lent = Lent {
+        http: &http,
+        tls: &Arc::new(tls),
+    };
+    Sessions::new(&RouteName::new(route), checks, lent)
 }
 
 /// Knocks as a browser with one `Cookie` header.

@@ -14,7 +14,7 @@ use crate::fault::{Fault, Faulty as _};
 use crate::id::{Issuer, Subject};
 use crate::person::Person;
 use crate::session::error::Twice;
-use crate::session::testing::http;
+use crate::session::testing::sessions_of;
 use crate::session::{Client, Sessions, Standing, Upgrade};
 
 const HERE: &str = "https://app.example.com";
@@ -27,7 +27,7 @@ fn tickets(route: &str, carriers: &[Carrier]) -> Sessions {
         carriers: carriers.to_vec(),
     };
     let checks = vec![SessionCheck::Ticket(rules)];
-    Sessions::new(&RouteName::new(route), checks, &http()).unwrap()
+    sessions_of(route, checks).unwrap()
 }
 
 fn both() -> Sessions {

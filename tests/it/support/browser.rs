@@ -84,15 +84,16 @@ impl Browser {
     /// Sends a call and waits for its answer.
     pub(crate) async fn call(&mut self, handle: i64, method: &str, params: Value) -> Value {
         let id = self.ask(handle, method, params).await;
-        let answer = async {
-            loop {
-                let answer = self.receive_text().await;
-                if answer["id"] == id {
-                    return answer;
-                }
+        soon(self.answer_to(id)).await
+    }
+
+    async fn answer_to(&mut self, id: u64) -> Value {
+        loop {
+            let answer = self.receive_text().await;
+            if answer["id"] == id {
+                return answer;
             }
-        };
-        soon(answer).await
+        }
     }
 
     /// Asks for something harmless, and so proves that the socket is whole.

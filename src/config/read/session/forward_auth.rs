@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use http::HeaderName;
 
-use crate::config::defaults;
+use super::rhythm::rhythm;
 use crate::config::model::{ForwardAuth, Place};
 use crate::config::notes::Noted;
 use crate::config::read::engine::{allow_http, refuse_plain};
 use crate::config::table::Table;
-use crate::config::value::{HttpHeader, Positive, WebUrl};
+use crate::config::value::{HttpHeader, WebUrl};
 use crate::config::values::CookieName;
 
 /// The app's own endpoint.
@@ -26,30 +26,11 @@ pub(super) fn forward_auth(t: &mut Table<'_>) -> Result<ForwardAuth, Noted> {
         "claims",
         "Claims to take from the answer, each with its name and its place.",
     );
-    let cache = t.or(
-        "cache",
-        defaults::CACHE,
-        "How long a yes is kept for further sockets.",
-    );
-    let recheck = t.or(
-        "recheck",
-        Positive(defaults::RECHECK),
-        "How often the app is asked again while a socket is open: the longest a socket outlives a \
-         logout.",
-    );
-    let grace = t.or(
-        "grace",
-        defaults::GRACE,
-        "How long open sockets outlive an endpoint that fails.",
-    );
-    let timeout = t.or(
-        "timeout",
-        Positive(defaults::CHECK_TIMEOUT),
-        "How long one asking may take.",
-    );
+    let rhythm = rhythm(t);
     let WebUrl(url) = url?;
     refuse_plain(t, "url", &url, allow_http)?;
     let ((cookies, headers), told) = (sent?, told?);
+    let rhythm = rhythm?;
     Ok(ForwardAuth {
         url,
         cookies,
@@ -58,10 +39,10 @@ pub(super) fn forward_auth(t: &mut Table<'_>) -> Result<ForwardAuth, Noted> {
         session: told.session,
         expires: told.expires,
         claims: claims?.unwrap_or_default(),
-        cache: cache?,
-        recheck: recheck?.0,
-        grace: grace?,
-        timeout: timeout?.0,
+        cache: rhythm.cache,
+        recheck: rhythm.recheck,
+        grace: rhythm.grace,
+        timeout: rhythm.timeout,
     })
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod credential;
 mod engine;
 mod process;
+mod redis;
 mod route;
 mod session;
 mod shape;

@@ -33,7 +33,7 @@ ping = "20s""#,
 recheck = "5s""#,
         )],
         mistakes: &[
-            r#"10:1 [[route.session]] has no key `recheck` | that key belongs in [[route.session]] of kind "forward-auth""#,
+            r#"10:1 [[route.session]] has no key `recheck` | that key belongs in [[route.session]] of kind "forward-auth" or [[route.session]] of kind "redis""#,
         ],
     },
     Case {
@@ -216,9 +216,9 @@ hosts = [1, "b.example"]"#,
     },
     Case {
         name: "not built yet",
-        edits: &[(r#"kind = "jwt""#, r#"kind = "redis""#)],
+        edits: &[(r#"kind = "jwt""#, r#"kind = "introspection""#)],
         mistakes: &[
-            r#"8:8 `kind = "redis"` is not built yet | write "jwt" or "forward-auth" or "ticket""#,
+            r#"8:8 `kind = "introspection"` is not built yet | write "jwt" or "forward-auth" or "redis" or "ticket""#,
         ],
     },
     Case {

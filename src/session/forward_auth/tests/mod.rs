@@ -17,7 +17,6 @@ use super::super::testing::{
 use super::super::{Client, Session, SessionError, Sessions, Standing};
 use crate::config::{ForwardAuth, Place, SessionCheck};
 use crate::fault::{Fault, Faulty as _};
-use crate::id::RouteName;
 use crate::person::ClaimPath;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -330,7 +329,7 @@ fn a_header_that_is_never_passed_on_is_refused_at_once() {
         let mut config = config(&server);
         config.headers = vec![header];
         let checks = vec![SessionCheck::ForwardAuth(config)];
-        let outcome = Sessions::new(&RouteName::new("r"), checks, &testing::http());
+        let outcome = testing::try_sessions(checks);
         assert!(matches!(outcome, Err(SessionError::Setup(_))));
     }
 }

@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::super::super::moment::Moment;
 use super::*;
 
 /// Lets one recheck come round and waits until the app was asked about it.
@@ -192,7 +193,7 @@ async fn the_end_moves_on_when_the_app_says_so() {
         Standing::Valid { until: Some(until) } => until - Instant::now(),
         other => panic!("{other:?}"),
     };
-    assert!(end() > Duration::from_mins(59) && end() <= Duration::from_hours(1));
+    assert!(end() > Duration::from_mins(59) && end() <= Duration::from_hours(1) + SECOND);
     server.answer(lasting(2));
     recheck(&clock, &server).await;
     until(|| end() > Duration::from_mins(118)).await;
@@ -201,6 +202,26 @@ async fn the_end_moves_on_when_the_app_says_so() {
     recheck(&clock, &server).await;
     settle().await;
     assert!(!standing.has_changed().unwrap());
+}
+
+#[tokio::test]
+async fn an_end_that_moved_on_at_the_last_moment_ends_nothing() {
+    let lasting = |millis: u32| {
+        let expires = Moment::now().unix() + f64::from(millis) / 1000.0;
+        Reply::json(json!({"user": {"id": "ada"}, "expires": expires}).to_string())
+    };
+    let server = Server::start(lasting(300)).await;
+    let session = browse(&route(config(&server)), "sid=abc").await.unwrap();
+    let end = || match standing(&session) {
+        Standing::Valid { until: Some(until) } => until,
+        other => panic!("{other:?}"),
+    };
+    let first = end();
+    server.answer(lasting(60_000));
+    server.until_asked(2).await;
+    until(|| end() > first).await;
+    assert!(Instant::now() < first, "the socket would be closed by now");
+    assert_eq!(server.count(), 2);
 }
 
 #[tokio::test]

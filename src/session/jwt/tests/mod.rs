@@ -16,7 +16,7 @@ use super::super::testing::{
 use super::super::{Client, SessionError, Sessions, Standing};
 use crate::config::{Algorithm, Jwt, JwtKeys, SessionCheck};
 use crate::fault::{Fault, Faulty as _};
-use crate::id::{Issuer, RouteName};
+use crate::id::Issuer;
 use crate::person::ClaimPath;
 use crate::session::error::{Flaw, Twice};
 
@@ -381,7 +381,7 @@ fn a_key_that_cannot_serve_is_refused_at_once() {
     ];
     for (pem, algorithm) in keys {
         let check = SessionCheck::Jwt(jwt(JwtKeys::Pem(pem), &[algorithm]));
-        let outcome = Sessions::new(&RouteName::new("r"), vec![check], &testing::http());
+        let outcome = testing::try_sessions(vec![check]);
         assert!(matches!(outcome, Err(SessionError::Setup(_))));
     }
 }

@@ -14,10 +14,8 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::super::Session;
 use super::super::error::{Outage, SessionError};
 use super::super::flight::Flight;
-use super::answer::Answer;
-use super::endpoint::{self, Endpoint};
-use super::evidence::{Evidence, Fingerprint};
 use super::vouch::Vouch;
+use super::{Answer, Fingerprint, Source};
 
 /// How many newcomers are asked about at once; more of them wait.
 const ASKINGS: usize = 256;
@@ -32,8 +30,8 @@ type Asking = Flight<Result<Session, SessionError>>;
 
 /// Where newcomers are dealt with.
 #[derive(Debug)]
-pub(super) struct Desk {
-    endpoint: Endpoint,
+pub(in crate::session) struct Desk<S> {
+    source: S,
     askings: Arc<Semaphore>,
     book: Mutex<Book>,
 }
@@ -49,21 +47,26 @@ enum Known {
     Asking(Asking),
 }
 
-impl Desk {
+impl<S: Source> Desk<S> {
     /// Opens the desk.
-    pub(super) fn new(endpoint: Endpoint) -> Self {
+    pub(in crate::session) fn new(source: S) -> Self {
         Self {
-            endpoint,
+            source,
             askings: Arc::new(Semaphore::new(ASKINGS)),
             book: Mutex::default(),
         }
     }
 
+    /// Who is asked.
+    pub(in crate::session) fn source(&self) -> &S {
+        &self.source
+    }
+
     /// Lets somebody in, or says why not.
-    pub(super) async fn admit(
+    pub(in crate::session) async fn admit(
         self: &Arc<Self>,
         print: Fingerprint,
-        evidence: Evidence,
+        evidence: S::Evidence,
     ) -> Result<Session, SessionError> {
         let known = self.known(&self.book(), &print);
         let known = if let Some(known) = known {
@@ -77,7 +80,7 @@ impl Desk {
             Known::Asking(asking) => asking
                 .land()
                 .await
-                .unwrap_or_else(|| Err(endpoint::down(Outage::Answer("the asking was lost")))),
+                .unwrap_or_else(|| Err(S::down(Outage::Answer("the asking was lost")))),
         }
     }
 
@@ -90,9 +93,9 @@ impl Desk {
             return Ok(None);
         }
         let turn = Arc::clone(&self.askings).acquire_owned();
-        match timeout(self.endpoint.config().timeout, turn).await {
+        match timeout(self.source.pace().patience, turn).await {
             Ok(Ok(permit)) => Ok(Some(permit)),
-            _ => Err(endpoint::down(Outage::Busy)),
+            _ => Err(S::down(Outage::Busy)),
         }
     }
 
@@ -100,7 +103,7 @@ impl Desk {
     fn inquire(
         self: &Arc<Self>,
         print: Fingerprint,
-        evidence: Evidence,
+        evidence: S::Evidence,
         turn: Option<OwnedSemaphorePermit>,
     ) -> Known {
         let mut book = self.book();
@@ -109,7 +112,7 @@ impl Desk {
         }
         let desk = Arc::clone(self);
         let asking = Flight::launch(async move {
-            let outcome = desk.endpoint.ask(&evidence).await;
+            let outcome = desk.source.ask(&evidence).await;
             drop(turn);
             desk.settle(print, evidence, outcome)
         });
@@ -118,7 +121,7 @@ impl Desk {
     }
 
     fn known(&self, book: &Book, print: &Fingerprint) -> Option<Known> {
-        let cache = self.endpoint.config().cache;
+        let cache = self.source.pace().cache;
         if let Some(vouch) = book.vouched.get(print)
             && vouch.is_fresh(cache)
         {
@@ -132,7 +135,7 @@ impl Desk {
     fn settle(
         self: &Arc<Self>,
         print: Fingerprint,
-        evidence: Evidence,
+        evidence: S::Evidence,
         outcome: Result<Answer, SessionError>,
     ) -> Result<Session, SessionError> {
         let mut book = self.book();
@@ -149,7 +152,7 @@ impl Desk {
         {
             return Ok(vouch.session());
         }
-        let vouch = Arc::new(Vouch::new(answer));
+        let vouch = Arc::new(Vouch::new(answer, self.source.pace().last_look));
         let session = vouch.session();
         book.share(print, &vouch);
         tokio::spawn(Arc::clone(self).watch_over(print, evidence, vouch));
@@ -160,11 +163,11 @@ impl Desk {
     async fn watch_over(
         self: Arc<Self>,
         print: Fingerprint,
-        evidence: Evidence,
+        evidence: S::Evidence,
         vouch: Arc<Vouch>,
     ) {
-        let config = self.endpoint.config();
-        let recheck = config.recheck.max(LEAST);
+        let pace = self.source.pace();
+        let recheck = pace.recheck.max(LEAST);
         while !vouch.is_over() {
             if vouch.is_used() {
                 tokio::select! {
@@ -172,10 +175,10 @@ impl Desk {
                     () = sleep_until(self.wake(&vouch, recheck)) => {}
                 }
                 self.revise(&evidence, &vouch).await;
-            } else if self.book().retire(&print, &vouch, config.cache) {
+            } else if self.book().retire(&print, &vouch, pace.cache) {
                 return;
             } else {
-                let fresh = vouch.fresh_until(config.cache);
+                let fresh = vouch.fresh_until(pace.cache);
                 sleep_until(fresh.min(Instant::now() + recheck)).await;
             }
         }
@@ -183,21 +186,22 @@ impl Desk {
     }
 
     fn wake(&self, vouch: &Vouch, recheck: Duration) -> Instant {
+        let deadline = vouch.deadline(self.source.pace().grace);
+        let moments = [deadline, vouch.last_look()];
         let due = vouch.due(recheck);
-        let deadline = vouch.deadline(self.endpoint.config().grace);
-        deadline.map_or(due, |deadline| deadline.min(due))
+        moments.into_iter().flatten().fold(due, Instant::min)
     }
 
     /// Asks about somebody who is in.
-    async fn revise(&self, evidence: &Evidence, vouch: &Vouch) {
-        let grace = self.endpoint.config().grace;
+    async fn revise(&self, evidence: &S::Evidence, vouch: &Vouch) {
+        let grace = self.source.pace().grace;
         let began = Instant::now();
-        let ask = self.endpoint.ask(evidence);
+        let ask = self.source.ask(evidence);
         let outcome = match vouch.deadline(grace) {
             None => ask.await,
             Some(deadline) => timeout_at(deadline, ask)
                 .await
-                .unwrap_or_else(|_| Err(endpoint::down(Outage::Timeout))),
+                .unwrap_or_else(|_| Err(S::down(Outage::Timeout))),
         };
         match outcome {
             Ok(answer) => {
@@ -221,7 +225,7 @@ impl Book {
     }
 
     fn end_if_denied(&mut self, print: &Fingerprint, error: &SessionError) {
-        if matches!(error, SessionError::Denied(_))
+        if !matches!(error, SessionError::Down { .. })
             && let Some(vouch) = self.vouched.remove(print)
         {
             vouch.end();

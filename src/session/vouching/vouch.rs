@@ -1,4 +1,4 @@
-//! A yes of the app that is in force, shared by every socket of the same browser.
+//! A yes that is in force, shared by every socket that brings the same evidence.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,12 +8,16 @@ use tokio::time::Instant;
 
 use super::super::moment::Moment;
 use super::super::{Session, Standing};
-use super::answer::Answer;
+use super::Answer;
 use crate::person::Person;
+
+/// Ends that are no further apart than this are the same, in seconds.
+const SAME: f64 = 0.2;
 
 /// A yes that is in force.
 #[derive(Debug)]
 pub(super) struct Vouch {
+    last_look: Duration,
     standing: watch::Sender<Standing>,
     record: Mutex<Record>,
 }
@@ -22,21 +26,25 @@ pub(super) struct Vouch {
 struct Record {
     person: Person,
     expires: Option<f64>,
+    end: Option<Instant>,
     confirmed: Instant,
     asked: Instant,
     failing: Option<Instant>,
 }
 
 impl Vouch {
-    /// Puts a yes into force.
-    pub(super) fn new(answer: Answer) -> Self {
+    /// Puts a yes into force; `last_look` is what its sessions are given beyond their end.
+    pub(super) fn new(answer: Answer, last_look: Duration) -> Self {
         let now = Instant::now();
-        let (standing, _) = watch::channel(valid(answer.expires));
+        let end = end(answer.expires);
+        let (standing, _) = watch::channel(valid(end, last_look));
         Self {
+            last_look,
             standing,
             record: Mutex::new(Record {
                 person: answer.person,
                 expires: answer.expires,
+                end,
                 confirmed: now,
                 asked: now,
                 failing: None,
@@ -77,17 +85,24 @@ impl Vouch {
         self.standing.closed().await;
     }
 
-    /// When the app is to be asked again.
+    /// When the source is to be asked again.
     pub(super) fn due(&self, recheck: Duration) -> Instant {
         self.record().asked + recheck
     }
 
-    /// When the grace of a failing endpoint is over, while it fails.
+    /// When the grace of a failing source is over, while it fails.
     pub(super) fn deadline(&self, grace: Duration) -> Option<Instant> {
         self.record().failing.map(|since| since + grace)
     }
 
-    /// Whether it is over, whatever the app says from now on.
+    /// When the session's end has come and nobody has asked since whether it moved on.
+    pub(super) fn last_look(&self) -> Option<Instant> {
+        let record = self.record();
+        let end = record.end.filter(|_| !self.last_look.is_zero());
+        end.filter(|end| *end > record.asked)
+    }
+
+    /// Whether it is over, whatever the source says from now on.
     pub(super) fn is_over(&self) -> bool {
         *self.standing.borrow() == Standing::Ended
     }
@@ -101,20 +116,24 @@ impl Vouch {
             return false;
         }
         let now = Instant::now();
-        let moved = record.expires != answer.expires;
+        let moved = has_moved(record.expires, answer.expires);
         record.person = answer.person.clone();
-        record.expires = answer.expires;
+        if moved {
+            record.expires = answer.expires;
+            record.end = end(answer.expires);
+        }
+        let end = record.end;
         record.confirmed = now;
         record.asked = now;
         record.failing = None;
         drop(record);
         if moved {
-            self.stand(valid(answer.expires));
+            self.stand(valid(end, self.last_look));
         }
         !self.is_over()
     }
 
-    /// Notes that the app could not be asked since `began`; it is over when the grace is.
+    /// Notes that the source could not be asked since `began`; it is over when the grace is.
     pub(super) fn miss(&self, began: Instant, grace: Duration) {
         let mut record = self.record();
         let now = Instant::now();
@@ -146,7 +165,19 @@ impl Vouch {
     }
 }
 
-fn valid(expires: Option<f64>) -> Standing {
-    let until = expires.map(|unix| Moment::now().until(unix));
+/// Whether an end is another one; how long a store's answer was on its way makes none.
+fn has_moved(from: Option<f64>, to: Option<f64>) -> bool {
+    match (from, to) {
+        (Some(from), Some(to)) => (to - from).abs() > SAME,
+        (from, to) => from.is_some() != to.is_some(),
+    }
+}
+
+fn end(expires: Option<f64>) -> Option<Instant> {
+    expires.map(|unix| Moment::now().until(unix))
+}
+
+fn valid(end: Option<Instant>, last_look: Duration) -> Standing {
+    let until = end.map(|end| end + last_look);
     Standing::Valid { until }
 }

@@ -1,0 +1,61 @@
+//! Sessions that stand in the app's own store, a Redis: the cookie names one, the store says
+//! whether it is there, whose it is and for how long.
+//!
+//! The store is only ever read, with commands that do not prolong what they read, and only at keys
+//! behind the prefix. What the store holds besides the named places never leaves this room.
+
+mod express;
+mod line;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use self::line::Line;
+use self::store::Store;
+use super::error::SessionError;
+use super::vouching::{Desk, Fingerprint};
+use super::{Client, Knock, Session, cookies};
+use crate::config::{CookieName, Redis, RedisFormat};
+use crate::id::RouteName;
+
+/// The `redis` check.
+#[derive(Debug)]
+pub(super) struct RedisCheck {
+    route: RouteName,
+    cookie: CookieName,
+    desk: Arc<Desk<Store>>,
+}
+
+impl RedisCheck {
+    /// Prepares the check; the store need not be there yet.
+    pub(super) fn new(
+        route: &RouteName,
+        config: Redis,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Self, SessionError> {
+        let line = Line::new(&config.server, config.timeout, tls)?;
+        Ok(Self {
+            route: route.clone(),
+            cookie: config.cookie.clone(),
+            desk: Arc::new(Desk::new(Store::new(route, config, line))),
+        })
+    }
+
+    /// Asks the store about a browser; `None` when it carries no such cookie. Programs are known
+    /// by bearer tokens alone.
+    pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
+        if knock.client == Client::Program {
+            return Ok(None);
+        }
+        let Some(cookie) = cookies::find(knock.headers, &self.cookie)? else {
+            return Ok(None);
+        };
+        let id = self.desk.source().format().session(cookie)?;
+        let print = Fingerprint::of([self.route.as_str().as_bytes(), id.expose().as_bytes()]);
+        self.desk.admit(print, id).await.map(Some)
+    }
+}

@@ -1,0 +1,176 @@
+//! The store: what is asked of it, and what its answer says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redis::Pipeline;
+use serde_json::{Map, Value};
+
+use super::super::error::{Outage, SessionError};
+use super::super::moment::Moment;
+use super::super::vouching::{Answer, Health, LAST_LOOK, Pace, Source};
+use super::super::{json, subject};
+use super::express::{self, Signatures};
+use super::line::Line;
+use super::{Redis, RedisFormat};
+use crate::id::{Issuer, RouteName, SessionId};
+use crate::person::{ClaimPath, Person};
+
+/// The largest session that is read, in bytes.
+const LARGEST: usize = 256 * 1024;
+
+/// `PTTL` of a key that is not there.
+const GONE: i64 = -2;
+
+/// `PTTL` of a key that stays.
+const ENDLESS: i64 = -1;
+
+/// The app's session store.
+#[derive(Debug)]
+pub(super) struct Store {
+    prefix: String,
+    format: Format,
+    pace: Pace,
+    issuer: Issuer,
+    line: Arc<Line>,
+    health: Health,
+}
+
+/// How sessions are written.
+#[derive(Debug)]
+pub(super) enum Format {
+    Express {
+        signatures: Signatures,
+        places: Places,
+    },
+}
+
+/// What of a session's content is taken.
+#[derive(Debug)]
+pub(super) struct Places {
+    subject: ClaimPath,
+    claims: BTreeMap<String, ClaimPath>,
+}
+
+impl Format {
+    fn new(format: RedisFormat) -> Self {
+        match format {
+            RedisFormat::Express(config) => Self::Express {
+                signatures: Signatures::new(&config),
+                places: Places {
+                    subject: config.subject,
+                    claims: config.claims,
+                },
+            },
+        }
+    }
+
+    /// The session that a cookie names.
+    pub(super) fn session(&self, cookie: &[u8]) -> Result<SessionId, SessionError> {
+        match self {
+            Self::Express { signatures, .. } => signatures.session(cookie),
+        }
+    }
+}
+
+impl Store {
+    /// Prepares the asking.
+    pub(super) fn new(route: &RouteName, config: Redis, line: Line) -> Self {
+        let pace = Pace {
+            cache: config.cache,
+            recheck: config.recheck,
+            grace: config.grace,
+            patience: config.timeout,
+            last_look: LAST_LOOK,
+        };
+        let server = &config.server;
+        let (host, port, database) = (&server.host, server.port, server.database);
+        Self {
+            issuer: Issuer::new(format!("redis:{host}:{port}/{database}/{}", config.prefix)),
+            prefix: config.prefix,
+            format: Format::new(config.format),
+            pace: pace.within_reach(),
+            line: Arc::new(line),
+            health: Health::new(route, Self::WHAT),
+        }
+    }
+
+    /// How sessions are written here.
+    pub(super) fn format(&self) -> &Format {
+        &self.format
+    }
+
+    async fn look_up(&self, id: &SessionId) -> Result<Answer, SessionError> {
+        match &self.format {
+            Format::Express { places, .. } => self.look_up_json(id, places).await,
+        }
+    }
+
+    async fn look_up_json(&self, id: &SessionId, places: &Places) -> Result<Answer, SessionError> {
+        let key = format!("{}{}", self.prefix, id.expose());
+        let mut asking = Pipeline::with_capacity(2);
+        // Not `GET`, which has no limit, nor anything that prolongs the key.
+        asking.cmd("GETRANGE").arg(&key).arg(0).arg(LARGEST);
+        asking.cmd("PTTL").arg(&key);
+        let (value, ttl): (Vec<u8>, i64) = self.ask(&asking).await?;
+        let expires = expiry(ttl)?;
+        if value.len() > LARGEST {
+            return Err(Self::down(Outage::TooLarge));
+        }
+        let content = express::content(&value);
+        let content = content.ok_or_else(|| Self::down(Outage::Answer("no unambiguous JSON")))?;
+        let person = places.person(self.issuer.clone(), id, &content)?;
+        Ok(Answer { person, expires })
+    }
+
+    async fn ask<T: redis::FromRedisValue>(&self, asking: &Pipeline) -> Result<T, SessionError> {
+        self.line.ask(asking).await.map_err(Self::down)
+    }
+}
+
+impl Source for Store {
+    type Evidence = SessionId;
+
+    const WHAT: &'static str = "the app's session store";
+
+    fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    async fn ask(&self, id: &SessionId) -> Result<Answer, SessionError> {
+        let answer = self.look_up(id).await;
+        self.health.learn(&answer);
+        answer
+    }
+}
+
+impl Places {
+    fn person(
+        &self,
+        issuer: Issuer,
+        id: &SessionId,
+        content: &Map<String, Value>,
+    ) -> Result<Person, SessionError> {
+        let subject = self.subject.find(content).and_then(json::name);
+        let subject = subject.and_then(|text| subject::parse(&text));
+        let subject = subject.ok_or(SessionError::Denied("nobody is logged in to it"))?;
+        let claims = self.claims.iter();
+        let claims = claims
+            .filter_map(|(name, place)| Some((name.clone(), place.find(content)?.clone())))
+            .collect();
+        Ok(Person::new(issuer, subject, Some(id.clone()), claims))
+    }
+}
+
+/// When a key goes, in seconds since 1970, by its `PTTL`.
+fn expiry(ttl: i64) -> Result<Option<f64>, SessionError> {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few years")]
+    match ttl {
+        GONE | 0 => Err(SessionError::Denied(
+            "the app's store holds no such session",
+        )),
+        ENDLESS => Ok(None),
+        ttl @ 1.. => Ok(Some(Moment::now().unix() + ttl as f64 / 1000.0)),
+        _ => Err(Store::down(Outage::Answer("a time to live that is none"))),
+    }
+}
