@@ -1,5 +1,7 @@
 //! The finished config: types the rest of the house can trust.
 
+mod ticket;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
+pub use self::ticket::{Carrier, TicketRules};
 use super::values::{CookieName, Origin, RoutePath};
 use crate::id::{AppId, Issuer, RouteName};
 use crate::person::ClaimPath;
@@ -172,24 +175,6 @@ pub enum SessionCheck {
     Redis(Redis),
     /// A ticket that the proxy itself gave, to somebody whom another check knew.
     Ticket(TicketRules),
-}
-
-/// `kind = "ticket"`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TicketRules {
-    /// How long a ticket is good, 1 s to 30 s (default 30 s).
-    pub life: Duration,
-    /// Where a websocket request may carry it, never empty (default both).
-    pub carriers: Vec<Carrier>,
-}
-
-/// Where a websocket request carries a ticket.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Carrier {
-    /// `?qix-ticket=…`.
-    Query,
-    /// The subprotocol `qix-ticket.…`.
-    Subprotocol,
 }
 
 /// `kind = "jwt"`.
