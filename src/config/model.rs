@@ -380,7 +380,7 @@ pub enum Apps {
 pub enum Methods {
     /// Every call.
     Any,
-    /// Look and select, nothing that changes or carries off an app.
+    /// Look and select: no script, reload, connection, save, publish, administration or export.
     Consumer,
 }
 

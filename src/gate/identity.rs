@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::config::Route;
-use crate::id::{AppId, EngineIdentity};
+use crate::id::{AppId, EngineIdentity, SessionId};
 use crate::person::Person;
 use crate::policy::Permit;
 
@@ -33,6 +33,16 @@ impl IdentityKey {
         let mut bytes = [0; 32];
         aws_lc_rs::rand::fill(&mut bytes).ok()?;
         Some(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+    }
+
+    /// A name under which a log can tell sessions apart, and which leads back to none: a session id
+    /// may be a small number that a bare hash would give away.
+    #[must_use]
+    pub fn name_session(&self, session: &SessionId) -> String {
+        let mut hash = hmac::Context::with_key(&self.0);
+        hash.update(b"session");
+        hash.update(session.expose().as_bytes());
+        hex(&hash.sign(), 8)
     }
 
     /// The identity of a person's session of what they may open.
@@ -59,12 +69,14 @@ impl IdentityKey {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let tag = hash.sign();
-        let hex = tag
-            .as_ref()
-            .iter()
-            .take(KEPT)
-            .map(|byte| format!("{byte:02x}"));
-        EngineIdentity::new(hex.collect::<String>())
+        EngineIdentity::new(hex(&hash.sign(), KEPT))
     }
+}
+
+/// The first bytes of a tag, in hexadecimal digits.
+fn hex(tag: &hmac::Tag, bytes: usize) -> String {
+    let kept = tag.as_ref().iter().take(bytes);
+    kept.flat_map(|byte| [byte >> 4, byte & 0xF])
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }

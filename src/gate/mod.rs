@@ -14,7 +14,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 use tokio::time::Instant;
 
@@ -24,7 +23,7 @@ use crate::config::{Access, Apps, Route};
 use crate::credential::{Credential, Credentials};
 use crate::engine::{Dial, Engine, EngineError, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::id::{ConnectionId, EngineIdentity, RouteName, SessionId};
+use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
@@ -135,8 +134,7 @@ impl Gate {
         let person = session.person();
         self.books.quotas.open(person)?;
         let permit = lease(&route.access, &session, target)?;
-        let identity = self.identities.identify(route, person, &permit);
-        let opening = Arc::new(opening(route, person, target, &identity, caller));
+        let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
         let seat = self.books.live.seat(&opening, person)?;
         self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
@@ -147,7 +145,7 @@ impl Gate {
             lane,
             person,
             permit: &permit,
-            identity: &identity,
+            identity: &opening.identity,
             offers,
         };
         let engine = self.dial(call, credential).await?;
@@ -274,21 +272,21 @@ struct Call<'a> {
 }
 
 fn opening(
+    keys: &IdentityKey,
     route: &Route,
     person: &Person,
-    target: &Target,
-    identity: &EngineIdentity,
+    permit: &Permit,
     caller: Caller<'_>,
 ) -> Opening {
     Opening {
         id: caller.id,
         client: caller.address,
         route: route.name.clone(),
-        app: for_log(target.document.as_str()),
+        app: for_log(permit.target().document.as_str()),
         issuer: for_log(person.issuer().as_str()),
         subject: for_log(person.subject().as_str()),
-        session: person.session().map(session_hash),
-        identity: identity.clone(),
+        session: person.session().map(|session| keys.name_session(session)),
+        identity: keys.identify(route, person, permit),
     }
 }
 
@@ -298,13 +296,6 @@ fn for_log(text: &str) -> String {
         .take(128)
         .flat_map(char::escape_debug)
         .collect()
-}
-
-/// Enough of a hash to tell sessions apart in a log, and too little to be one.
-fn session_hash(session: &SessionId) -> String {
-    let hash = digest(&SHA256, session.expose().as_bytes());
-    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
-    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 /// Why the gate stayed shut: what the client may know, and what the operator should.

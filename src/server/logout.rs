@@ -9,7 +9,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::info;
 use url::form_urlencoded;
 
 use super::House;
@@ -42,7 +42,8 @@ pub(super) async fn take(
         }
         Err(SessionError::Missing) => reply::fault(Fault::NotFound),
         Err(error) => {
-            warn!(route = %route.name, %error, "a logout was refused");
+            // Anybody can send one, so it is nothing to act on.
+            info!(route = %route.name, %error, "a logout was refused");
             match error.fault() {
                 Fault::SessionCheckDown => reply::fault(Fault::SessionCheckDown),
                 _ => reply::json(StatusCode::BAD_REQUEST, INVALID),

@@ -30,7 +30,7 @@ pub(super) fn jwt(
         "Where the session's stable id stands, by name or JSON pointer.",
     );
     let leeway = t.or("leeway", defaults::LEEWAY, "How far clocks may be apart.");
-    let logout = logout(t);
+    let logout = logout(t, (subject.as_ref().ok(), session.as_ref().ok()));
     let cookie: Option<CookieName> = cookie?;
     if let (None, Ok(ClientsWithoutOrigin::Refuse)) = (&cookie, clients) {
         return Err(t.absent(
@@ -54,7 +54,10 @@ pub(super) fn jwt(
 }
 
 /// `OpenID` Connect Back-Channel Logout.
-fn logout(t: &mut Table<'_>) -> Result<Option<JwtLogout>, Noted> {
+fn logout(
+    t: &mut Table<'_>,
+    claims: (Option<&ClaimPath>, Option<&ClaimPath>),
+) -> Result<Option<JwtLogout>, Noted> {
     let audience: Result<Option<OneOrMany<String>>, _> = t.optional(
         "logout_audience",
         "The `aud` of the issuer's logout tokens, its client id for the app; with it, they are \
@@ -76,6 +79,18 @@ fn logout(t: &mut Table<'_>) -> Result<Option<JwtLogout>, Noted> {
     let Some(OneOrMany(audience)) = audience? else {
         return Ok(None);
     };
+    for (key, claim, standard) in [
+        ("subject_claim", claims.0, "sub"),
+        ("session_claim", claims.1, "sid"),
+    ] {
+        if claim.is_some_and(|claim| claim.as_str() != standard) {
+            return Err(t.refuse(
+                key,
+                format!("a logout token says `{standard}`, and this route looks elsewhere"),
+                format!("leave `{key}` out, or `logout_audience`"),
+            ));
+        }
+    }
     Ok(Some(JwtLogout {
         audience,
         memory: memory?.0,
