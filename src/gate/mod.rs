@@ -6,6 +6,7 @@
 
 mod identity;
 mod origin;
+mod plain;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,25 +14,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
+pub use self::plain::Asker;
 use crate::config::{Access, Apps, Route};
 use crate::credential::{Credential, Credentials};
 use crate::engine::{Dial, Engine, EngineError, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::id::{AppId, ConnectionId, EngineIdentity, RouteName};
+use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
-use crate::qix::{Document, Target};
+use crate::qix::Target;
 use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Session, SessionError, Sessions, Ticket, Upgrade};
+use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -95,21 +96,6 @@ pub struct Opened {
     pub leash: Leash,
 }
 
-impl<'a> Caller<'a> {
-    /// The request as the session checks see it.
-    fn knock(&self, target: &'a Target) -> Knock<'a> {
-        Knock {
-            headers: self.headers,
-            client: self.client,
-            address: self.address,
-            upgrade: Some(Upgrade {
-                query: self.query,
-                document: target.document.as_str(),
-            }),
-        }
-    }
-}
-
 impl Gate {
     /// Puts a gate together.
     #[must_use]
@@ -136,25 +122,6 @@ impl Gate {
         origin::admit_reader(route, headers)
     }
 
-    /// Finds who sent a plain request. A page may come by bearer here, which it has to send on
-    /// purpose, where a cookie goes along by itself.
-    pub async fn recognise(&self, route: &Route, knock: Knock<'_>) -> Result<Session, Refusal> {
-        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let shows_bearer = knock.headers.contains_key(AUTHORIZATION);
-        let client = if shows_bearer {
-            Client::Program
-        } else {
-            knock.client
-        };
-        let session = self.identify(lane, Knock { client, ..knock }).await?;
-        self.books.revoked.refuse_ended(session.person())?;
-        if session.is_valid() {
-            Ok(session)
-        } else {
-            Err(Fault::NotSignedIn.into())
-        }
-    }
-
     /// Opens the engine for a caller.
     pub async fn open(
         &self,
@@ -163,7 +130,7 @@ impl Gate {
         caller: Caller<'_>,
     ) -> Result<Opened, Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let session = self.identify(lane, caller.knock(target)).await?;
+        let session = self.identify(lane, target, caller).await?;
         let person = session.person();
         self.books.quotas.open(person)?;
         let permit = lease(&route.access, &session, target)?;
@@ -201,52 +168,6 @@ impl Gate {
         })
     }
 
-    /// Lets the open sockets of whoever sent a plain request live as long as the session that it
-    /// shows; gives the session, and how many sockets have a later end now.
-    pub async fn renew(
-        &self,
-        route: &Route,
-        knock: Knock<'_>,
-    ) -> Result<(Session, usize), Refusal> {
-        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let session = self.recognise(route, knock).await?;
-        let renewed = lane.sessions.renew(&session);
-        Ok((session, renewed))
-    }
-
-    /// Gives a ticket to whoever sent a plain request, where the route has tickets: for one app
-    /// alone where it is named.
-    pub async fn ticket(
-        &self,
-        route: &Route,
-        knock: Knock<'_>,
-        app: Option<AppId>,
-    ) -> Result<Ticket, Refusal> {
-        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let session = self.recognise(route, knock).await?;
-        if let Some(app) = &app {
-            let target = Target {
-                document: Document::App(app.clone()),
-                identity: None,
-            };
-            permit(&route.access, session.person(), &target)?;
-        }
-        Ok(lane.sessions.ticket(session, knock.headers, app).await?)
-    }
-
-    /// Whether a route has tickets.
-    #[must_use]
-    pub fn has_tickets(&self, route: &Route) -> bool {
-        let lane = self.lanes.get(&route.name);
-        lane.is_some_and(|lane| lane.sessions.has_tickets())
-    }
-
-    /// The subprotocol that a 101 must name, where one carries a ticket.
-    #[must_use]
-    pub fn subprotocol(&self, route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
-        self.lanes.get(&route.name)?.sessions.subprotocol(headers)
-    }
-
     /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
     /// sockets it hits on every route; says how many.
     pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
@@ -263,9 +184,22 @@ impl Gate {
         self.lanes.values()
     }
 
-    /// Finds out who knocks, within what their address may fail.
-    async fn identify(&self, lane: &Lane, knock: Knock<'_>) -> Result<Session, Refusal> {
-        let attempt = self.books.quotas.attempt(knock.address, knock.headers)?;
+    /// Finds out who a caller is, within what its address may fail.
+    async fn identify(
+        &self,
+        lane: &Lane,
+        target: &Target,
+        caller: Caller<'_>,
+    ) -> Result<Session, Refusal> {
+        let knock = Knock {
+            headers: caller.headers,
+            client: caller.client,
+            upgrade: Some(Upgrade {
+                query: caller.query,
+                document: target.document.as_str(),
+            }),
+        };
+        let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
         let identified = lane.sessions.identify(knock).await;
         attempt.settle(verdict(&identified));
         Ok(identified?)
@@ -304,16 +238,6 @@ impl Gate {
     }
 }
 
-/// What a session check says of the credential that was shown.
-fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
-    match identified {
-        Ok(_) => Verdict::Good,
-        Err(SessionError::Missing) => Verdict::Nothing,
-        Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
-        Err(_) => Verdict::Bad,
-    }
-}
-
 /// Leave to open a target; a session by a ticket for one app is held to that app.
 fn lease(access: &Access, session: &Session, target: &Target) -> Result<Permit, Fault> {
     let whole = permit(access, session.person(), target)?;
@@ -325,6 +249,16 @@ fn lease(access: &Access, session: &Session, target: &Target) -> Result<Permit, 
         ..access.clone()
     };
     permit(&access, session.person(), target)
+}
+
+/// What a session check says of the credential that was shown.
+fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
+    match identified {
+        Ok(_) => Verdict::Good,
+        Err(SessionError::Missing) => Verdict::Nothing,
+        Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
+        Err(_) => Verdict::Bad,
+    }
 }
 
 /// What one dial is about.

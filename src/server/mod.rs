@@ -192,26 +192,25 @@ impl Server {
             Ok(found) => found,
             Err(fault) => return Ok(self.refuse(fault)),
         };
-        let address = self
-            .house
-            .peers
-            .client(connection.peer.ip(), request.headers());
         Ok(match found.door {
             Door::Engine(target) => {
+                let peer = connection.peer.ip();
                 let knock = upgrade::Knock {
                     route: found.route,
                     target,
-                    address,
+                    address: self.house.peers.client(peer, request.headers()),
                     _connection: connection,
                 };
                 upgrade::open(&self.house, request, knock).await
             }
             Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
             Door::Session if request.method() != Method::OPTIONS => {
-                session::answer(&self.house, &found.route, address, request).await
+                let peer = connection.peer.ip();
+                session::answer(&self.house, &found.route, peer, request).await
             }
             Door::Ticket if request.method() != Method::OPTIONS => {
-                ticket::answer(&self.house, &found.route, address, request).await
+                let peer = connection.peer.ip();
+                ticket::answer(&self.house, &found.route, peer, request).await
             }
             door => reply::small(&found.route, &door, &request),
         })

@@ -4,18 +4,18 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::debug;
 
 use super::House;
 use super::reply::{self, Body};
 use crate::config::Route;
 use crate::fault::Fault;
-use crate::gate::{Gate, Refusal};
+use crate::gate::{Asker, Gate, Refusal};
 use crate::route::Door;
-use crate::session::{Knock, Session};
+use crate::session::Session;
 
 /// Answers a request about the sender's own session.
 pub(super) async fn answer(
@@ -25,57 +25,46 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let headers = request.headers();
-    let answered = match *request.method() {
-        Method::GET => read(house, route, address, headers).await,
-        Method::POST => renew(house, route, address, headers).await,
-        _ => Err(Fault::MethodNotAllowed.into()),
+    let admitted = match *request.method() {
+        Method::GET => Gate::admit_reader(route, headers),
+        Method::POST => Gate::admit(route, headers),
+        _ => Err(Fault::MethodNotAllowed),
     };
-    let response = answered.unwrap_or_else(|refusal| {
-        debug!(route = %route.name, detail = %refusal, "no session to tell of");
-        reply::fault(refusal.fault)
+    let asker = admitted.map(|client| Asker {
+        address,
+        client,
+        headers,
     });
+    let told = match asker {
+        Ok(asker) if request.method() == Method::POST => renew(house, route, asker).await,
+        Ok(asker) => read(house, route, asker).await,
+        Err(fault) => Err(fault.into()),
+    };
+    let response = match told {
+        Ok(told) => reply::json(StatusCode::OK, &told.to_string()),
+        Err(refusal) => {
+            debug!(route = %route.name, detail = %refusal, "no session to tell of");
+            reply::fault(refusal.fault)
+        }
+    };
     reply::shared(response, route, &Door::Session, headers)
 }
 
-async fn read(
-    house: &House,
-    route: &Route,
-    address: IpAddr,
-    headers: &HeaderMap,
-) -> Result<Response<Body>, Refusal> {
-    let client = Gate::admit_reader(route, headers)?;
-    let knock = Knock {
-        headers,
-        client,
-        address,
-        upgrade: None,
-    };
-    let session = house.gate.recognise(route, knock).await?;
-    Ok(reply::json(StatusCode::OK, &told(&session).to_string()))
+async fn read(house: &House, route: &Route, asker: Asker<'_>) -> Result<Value, Refusal> {
+    let session = house.gate.recognise(route, asker).await?;
+    Ok(told(&session))
 }
 
 /// The app has issued a token anew: the page shows it, and its sockets go on.
-async fn renew(
-    house: &House,
-    route: &Route,
-    address: IpAddr,
-    headers: &HeaderMap,
-) -> Result<Response<Body>, Refusal> {
-    let client = Gate::admit(route, headers)?;
-    let knock = Knock {
-        headers,
-        client,
-        address,
-        upgrade: None,
-    };
-    let (session, renewed) = house.gate.renew(route, knock).await?;
+async fn renew(house: &House, route: &Route, asker: Asker<'_>) -> Result<Value, Refusal> {
+    let (session, renewed) = house.gate.renew(route, asker).await?;
     let mut told = told(&session);
     told["renewed"] = json!(renewed);
-    Ok(reply::json(StatusCode::OK, &told.to_string()))
+    Ok(told)
 }
 
 /// What its owner may know of a session.
-fn told(session: &Session) -> serde_json::Value {
+fn told(session: &Session) -> Value {
     json!({
         "session": true,
         "subject": session.person().subject().as_str(),

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -16,11 +16,10 @@ use super::House;
 use super::reply::{self, Body};
 use crate::config::Route;
 use crate::fault::Fault;
-use crate::gate::{Gate, Refusal};
+use crate::gate::{Asker, Gate, Refusal};
 use crate::id::AppId;
 use crate::qix::{is_app_id, is_session_app};
 use crate::route::Door;
-use crate::session::Knock;
 
 /// The largest request body: an app's name.
 const LARGEST: usize = 1 << 10;
@@ -31,18 +30,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn answer(
     house: &House,
     route: &Route,
-    address: IpAddr,
+    peer: IpAddr,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let given = match head.method {
-        Method::POST => give(house, route, (address, &head.headers), body).await,
-        _ => Err(Fault::MethodNotAllowed.into()),
+    let admitted = match head.method {
+        Method::POST if house.gate.has_tickets(route) => Gate::admit(route, &head.headers),
+        Method::POST => Err(Fault::NotFound),
+        _ => Err(Fault::MethodNotAllowed),
+    };
+    let asker = admitted.map(|client| Asker {
+        address: peer,
+        client,
+        headers: &head.headers,
+    });
+    let given = match asker {
+        Ok(asker) => give(house, route, asker, body).await,
+        Err(fault) => Err(fault.into()),
     };
     let response = given.unwrap_or_else(|refusal| {
         let reason = refusal.fault.answer().label;
         house.meters.refused(refusal.fault);
-        info!(client = %address, route = %route.name, reason, detail = %refusal, "ticket refused");
+        info!(client = %peer, route = %route.name, reason, detail = %refusal, "ticket refused");
         reply::fault(refusal.fault)
     });
     reply::shared(response, route, &Door::Ticket, &head.headers)
@@ -51,21 +60,11 @@ pub(super) async fn answer(
 async fn give(
     house: &House,
     route: &Route,
-    (address, headers): (IpAddr, &HeaderMap),
+    asker: Asker<'_>,
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
-    if !house.gate.has_tickets(route) {
-        return Err(Fault::NotFound.into());
-    }
-    let client = Gate::admit(route, headers)?;
     let app = asked_app(body).await.ok_or(Fault::BadRequest)?;
-    let knock = Knock {
-        headers,
-        client,
-        address,
-        upgrade: None,
-    };
-    let ticket = house.gate.ticket(route, knock, app).await?;
+    let ticket = house.gate.ticket(route, asker, app).await?;
     debug!(route = %route.name, "a ticket is given");
     let given = json!({ "ticket": ticket.expose(), "expires_in": ticket.life().as_secs() });
     Ok(reply::json(StatusCode::OK, &given.to_string()))

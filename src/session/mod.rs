@@ -20,7 +20,6 @@ mod ticket;
 mod vouching;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,8 +161,6 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// What kind of client sent it.
     pub client: Client,
-    /// Where it comes from, as far as the peers in between are believed.
-    pub address: IpAddr,
     /// What else a websocket request says; `None` for a plain one, which no ticket opens.
     pub upgrade: Option<Upgrade<'a>>,
 }

@@ -12,16 +12,26 @@ import { startBrowser } from './support/browser.mjs';
 import { versions } from './support/enigma.mjs';
 import { TicketSocket, askTicket } from './support/tickets.mjs';
 import { nextEvent, until, within } from './support/waiting.mjs';
-import { ORIGIN, startWorld } from './support/world.mjs';
+import { ORIGIN, route, startWorld } from './support/world.mjs';
 
 const headers = { Origin: ORIGIN };
+const TICKETS = `kind = "ticket"
+
+[[route.session]]
+kind = "jwt"
+secret = { env = "APP_JWT_SECRET" }
+leeway = "0s"`;
+
+/** A world for pages of `origin` that hold a bearer and no cookie. */
+const startTickets = (origin = ORIGIN) =>
+  startWorld({ routes: (engine) => route('/tickets', { engine, origins: [origin], session: TICKETS, clients: 'refuse' }) });
 const suspendEngine = { live: { close: { code: 4003, reason: '' } } };
 
 for (const { version, create, schema } of versions) {
   describe(`enigma.js ${version} by ticket`, () => {
     let world;
     before(async () => {
-      world = await startWorld();
+      world = await startTickets();
     });
     after(() => world?.stop());
 
@@ -120,7 +130,7 @@ for (const { version, create, schema } of versions) {
 describe('@qlik/api by ticket', () => {
   let world;
   before(async () => {
-    world = await startWorld();
+    world = await startTickets();
     registerAuthModule('qix-ticket', {
       requiredProps: ['getToken'],
       getRestCallAuthParams: async ({ hostConfig }) => ({
@@ -161,7 +171,7 @@ describe('Chromium by ticket', () => {
   before(async () => {
     site = createServer((_, answer) => answer.setHeader('Content-Type', 'text/html').end('<!doctype html><title>an app</title>'));
     await new Promise((listening) => site.listen(0, '127.0.0.1', listening));
-    world = await startWorld({ origin: `http://127.0.0.1:${site.address().port}` });
+    world = await startTickets(`http://127.0.0.1:${site.address().port}`);
     browser = await startBrowser();
   });
   after(async () => {

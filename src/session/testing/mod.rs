@@ -46,7 +46,7 @@ pub(super) fn try_sessions(checks: Vec<SessionCheck>) -> Result<Sessions, Sessio
     sessions_of("test", checks)
 }
 
-/// The checks of a route of that name, or why they cannot be.
+/// The same for a route of this name.
 pub(super) fn sessions_of(
     route: &str,
     checks: Vec<SessionCheck>,
@@ -81,7 +81,6 @@ pub(super) async fn knock(
     headers: &HeaderMap,
 ) -> Result<Session, SessionError> {
     let knock = Knock {
-        address: [127, 0, 0, 1].into(),
         headers,
         client,
         upgrade: None,

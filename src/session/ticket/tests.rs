@@ -67,7 +67,6 @@ async fn knock(
         document: APP,
     };
     let knock = Knock {
-        address: [127, 0, 0, 1].into(),
         headers,
         client: Client::Browser,
         upgrade: Some(upgrade),
@@ -267,7 +266,6 @@ async fn a_plain_request_opens_nothing_by_ticket() {
     let cookie = HeaderValue::from_str(&format!("qix-ticket={ticket}")).unwrap();
     headers.insert(COOKIE, cookie);
     let knock = Knock {
-        address: [127, 0, 0, 1].into(),
         headers: &headers,
         client: Client::Browser,
         upgrade: None,

@@ -16,11 +16,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 /** The origin that the routes allow; no server needs to be there. */
 export const ORIGIN = 'http://app.test:1234';
 
-/**
- * Starts a stand-in and a proxy before it, for pages of `origin`, with routes of one's own if any are given. Stop it
- * with `stop()`.
- */
-export async function startWorld({ origin = ORIGIN, routes = fourRoutes } = {}) {
+/** Starts a stand-in and a proxy before it, with routes of one's own if any are given. Stop it with `stop()`. */
+export async function startWorld({ routes = threeRoutes } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-clients-'));
   const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret() };
   const programs = [];
@@ -31,12 +28,12 @@ export async function startWorld({ origin = ORIGIN, routes = fourRoutes } = {}) 
   try {
     const sim = await startSim({ folder, secrets });
     programs.push(sim);
-    const proxy = await startProxy({ folder, secrets, toml: routes(sim.address, origin) });
+    const proxy = await startProxy({ folder, secrets, toml: routes(sim.address) });
     programs.push(proxy);
     return {
       secrets,
       stop,
-      origin,
+      origin: ORIGIN,
       proxy: proxy.address,
       sim: simAt(sim.address),
       token: (claims) => signToken(secrets.jwt, claims),
@@ -92,30 +89,18 @@ address = "127.0.0.1:0"
 ${routes}`;
 }
 
-/**
- * Four routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`;
- * pages that hold a bearer and no cookie at `/tickets`.
- */
-function fourRoutes(engine, origin) {
+/** Three routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`. */
+function threeRoutes(engine) {
   const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: '' };
-  const checked = { origins: [origin], session: OWN_TOKENS };
+  const checked = { origins: [ORIGIN], session: OWN_TOKENS };
   return [
     route('/qlik', { engine, credential: PERSON, ...checked }),
     route('/', { engine, credential: PERSON, ...checked }),
     route('/machine', { engine, credential: machine, ...checked }),
-    route('/tickets', { engine, credential: PERSON, origins: [origin], session: TICKETS, clients: 'refuse' }),
   ].join('');
 }
 
 const PERSON = { id: 'trusted', kind: 'oauth-impersonation', secret: 'TRUSTED_SECRET', user: 'user = { field = "subject", claim = "sub" }' };
-
-const TICKETS = `kind = "ticket"
-
-[[route.session]]
-kind = "jwt"
-secret = { env = "APP_JWT_SECRET" }
-algorithms = ["HS256"]
-leeway = "0s"`;
 
 const OWN_TOKENS = `kind = "jwt"
 cookie = "app_session"
@@ -124,7 +109,7 @@ algorithms = ["HS256"]
 leeway = "0s"`;
 
 /** A route with the engine at `engine`, for the sessions and the pages that are named; `more` are tables of its own. */
-export function route(path, { engine, origins, session, clients = 'bearer', credential = PERSON, more = '' }) {
+export function route(path, { engine, origins, session, credential = PERSON, clients = 'bearer', more = '' }) {
   const { id, kind, secret, user } = credential;
   return `
 [[route]]
