@@ -133,9 +133,13 @@ impl Gate {
         let session = self.identify(lane, target, caller).await?;
         let person = session.person();
         self.books.quotas.open(person)?;
-        let permit = lease(&route.access, &session, target)?;
+        let permit = lease(&route.access, &session, target)
+            .map_err(|fault| Refusal::from(fault).about("subject", person.subject().as_str()))?;
         let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
-        let seat = self.books.live.seat(&opening, person)?;
+        let seat =
+            self.books.live.seat(&opening, person).map_err(|fault| {
+                Refusal::from(fault).about("subject", person.subject().as_str())
+            })?;
         self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
@@ -291,7 +295,7 @@ fn opening(
 }
 
 /// Text from outside, escaped and cut.
-fn for_log(text: &str) -> String {
+pub(crate) fn for_log(text: &str) -> String {
     text.chars()
         .take(128)
         .flat_map(char::escape_debug)
@@ -307,6 +311,15 @@ pub struct Refusal {
     pub detail: Option<String>,
     /// When trying again is worth it, where that is known.
     pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Tells the operator what it is about; what comes from outside is escaped and cut.
+    #[must_use]
+    pub fn about(self, what: &str, value: &str) -> Self {
+        let detail = Some(format!("{self} ({what} {})", for_log(value)));
+        Self { detail, ..self }
+    }
 }
 
 impl From<Fault> for Refusal {

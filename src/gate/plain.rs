@@ -69,6 +69,7 @@ impl Gate {
             let target = Target {
                 document: Document::App(app.clone()),
                 identity: None,
+                ttl: None,
             };
             permit(&route.access, session.person(), &target)?;
         }

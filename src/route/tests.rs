@@ -50,6 +50,7 @@ fn app(id: &str) -> Door {
     Door::Engine(Target {
         document: Document::App(AppId::new(id)),
         identity: None,
+        ttl: None,
     })
 }
 
@@ -57,7 +58,32 @@ fn engine(document: Document, identity: Option<&str>) -> Door {
     Door::Engine(Target {
         document,
         identity: identity.map(str::to_owned),
+        ttl: None,
     })
+}
+
+fn kept(mut door: Door, seconds: u64) -> Door {
+    if let Door::Engine(target) = &mut door {
+        target.ttl = Some(Duration::from_secs(seconds));
+    }
+    door
+}
+
+#[test]
+fn a_client_can_only_shorten_how_long_its_engine_session_is_kept() {
+    for (own, path) in [
+        (None, "/app/a/identity/x/ttl/60"),
+        (Some(0), "/app/a/identity/x/ttl/0"),
+        (Some(3600), "/app/a/identity/x/ttl/60"),
+    ] {
+        let (document, ttl) = (Document::App(AppId::new("a")), own.map(Duration::from_secs));
+        let target = Target {
+            document,
+            identity: None,
+            ttl,
+        };
+        assert_eq!(target.upstream_path("x", Duration::from_mins(1)), path);
+    }
 }
 
 #[test]
@@ -87,7 +113,7 @@ fn a_path_below_a_route_has_its_door() {
         ("/qlik/app/engineData", engine(Document::EngineData, None)),
         (
             "/qlik/app/engineData/ttl/0",
-            engine(Document::EngineData, None),
+            kept(engine(Document::EngineData, None), 0),
         ),
         ("/qlik/app/ID-1", app("ID-1")),
         ("/qlik/app/ID-1/", app("ID-1")),
@@ -100,10 +126,10 @@ fn a_path_below_a_route_has_its_door() {
         ("/qlik/app/Sales%20%C3%84.qvf", app("Sales Ä.qvf")),
         ("/qlik/app/100%25", app("100%")),
         ("/qlik/app/%252e%252e", app("%2e%2e")),
-        ("/qlik/app/ID-1/ttl/60", app("ID-1")),
+        ("/qlik/app/ID-1/ttl/60", kept(app("ID-1"), 60)),
         (
             "/qlik/app/a/identity/u%26v/ttl/5",
-            engine(Document::App(AppId::new("a")), Some("u&v")),
+            kept(engine(Document::App(AppId::new("a")), Some("u&v")), 5),
         ),
         (
             "/qlik/app/SessionApp_17",
@@ -111,7 +137,7 @@ fn a_path_below_a_route_has_its_door() {
         ),
         (
             "/qlik/app/%3Ftransient%3D/identity/17/ttl/60?x",
-            engine(session_app("?transient="), Some("17")),
+            kept(engine(session_app("?transient="), Some("17")), 60),
         ),
     ];
     for (target, door) in table {

@@ -1,14 +1,15 @@
 //! From a websocket request to a relay that runs by itself, or to a refusal its client can read.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    CONNECTION, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -19,7 +20,7 @@ use super::reply::{self, Body};
 use super::{ClientIo, Connection, House, farewell, next_id};
 use crate::config::{RefusalStyle, Route};
 use crate::fault::Fault;
-use crate::gate::{Caller, Gate, Opened, Refusal};
+use crate::gate::{Caller, Gate, Opened, Refusal, for_log};
 use crate::qix::Target;
 use crate::record::Record;
 use crate::relay::{End, Relay};
@@ -51,7 +52,7 @@ pub(super) async fn open(
         .and_then(|client| Ok((client, Handshake::read(&head)?)));
     let (client, handshake) = match admitted {
         Ok(admitted) => admitted,
-        Err(fault) => return refuse(house, &knock, &fault.into()),
+        Err(fault) => return refuse(house, &knock, &ungranted(fault, &head.headers)),
     };
     let caller = Caller {
         id: next_id(),
@@ -148,13 +149,32 @@ fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
         refusal.fault,
         Fault::EngineBusy | Fault::EngineDown | Fault::EngineRefused | Fault::EngineTimeout
     );
+    let app = for_log(knock.target.document.as_str());
     // A credential or session check that fails has been warned of once, where it began.
     if engine {
-        warn!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
+        warn!(
+            client.address = %client, %route, app, reason = answer.label, detail = %refusal,
+            "socket refused"
+        );
     } else {
-        info!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
+        info!(
+            client.address = %client, %route, app, reason = answer.label, detail = %refusal,
+            "socket refused"
+        );
     }
     reply::refusal(refusal)
+}
+
+/// A foreign origin is named to the operator: mostly it is one that was forgotten.
+fn ungranted(fault: Fault, headers: &HeaderMap) -> Refusal {
+    let refusal = Refusal::from(fault);
+    if fault != Fault::ForeignOrigin {
+        return refusal;
+    }
+    let origin = headers.get(ORIGIN).map_or(Cow::Borrowed("none"), |origin| {
+        String::from_utf8_lossy(origin.as_bytes())
+    });
+    refusal.about("origin", &origin)
 }
 
 fn switching(visitor: &Visitor, extension: Option<&str>) -> Response<Body> {

@@ -34,7 +34,7 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
     let sessions = sessions(t, clients);
     let access = t.required_table(
         "access",
-        "apps = \"any\"",
+        "apps = [\"…\"]",
         "2: what may they open and do?",
         access::access,
     );
