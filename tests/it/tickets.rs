@@ -3,7 +3,7 @@
 use engine_sim::engine::{FINANCE_APP, SALES_APP};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Browser, Knock, ORIGIN, Recipe, World, now, until};
+use crate::support::{Answer, Browser, Issuer, Knock, ORIGIN, Recipe, World, now, until};
 
 const DOOR: &str = "/qlik/ticket";
 const OTHER: &str = "https://other.example.com:8443";
@@ -255,4 +255,35 @@ async fn the_session_behind_a_ticket_ends_the_socket() {
     let mut ada = greeted(by_url(&world, &ticket).upgraded().await.browser).await;
     assert_eq!(ada.closed().await.0, 4006);
     until(|| world.tenant.state().sockets_open == 0).await;
+}
+
+#[tokio::test]
+async fn a_logout_ends_what_came_by_ticket_and_every_ticket_not_yet_used() {
+    let issuer = Issuer::start().await;
+    let session = format!(
+        "[[route.session]]\nkind = \"ticket\"\n{}",
+        issuer.check("/keys")
+    );
+    let world = Recipe::default().session(&session).start().await;
+    let token = world.keep(issuer.session(&json!({"sub": "ada", "sid": "s-1"})));
+    let mut tickets = Vec::new();
+    for _ in 0..2 {
+        let answer = ask(&world, "").bearer(&token).refused().await;
+        tickets.push(ticket_of(&world, &answer));
+    }
+    let used = by_url(&world, &tickets[0]).upgraded().await;
+    let mut ada = greeted(used.browser).await;
+
+    let logout = issuer.logout(&json!({"sub": "ada", "sid": "s-1"}));
+    assert_eq!(world.announce("/qlik", &logout).await.status, 200);
+
+    assert_eq!(ada.closed().await.0, 4006);
+    let unused = by_url(&world, &tickets[1]);
+    assert_eq!(unused.closed().await.0, 4006);
+    assert_eq!(ask(&world, "").bearer(&token).refused().await.status, 401);
+    for method in ["GET", "POST"] {
+        let knock = world.http(method, "/qlik/session").origin(ORIGIN);
+        let answer = knock.bearer(&token).refused().await;
+        assert_eq!(answer.status, 401, "{method}");
+    }
 }
