@@ -1,13 +1,16 @@
 //! Who somebody is, once a session check has said yes.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::id::{Issuer, SessionId, Subject};
 
 /// A person as their app's session describes them.
 ///
-/// `sub` is always among the claims and always the subject.
-#[derive(Clone, Debug)]
+/// `sub` is always among the claims and always the subject. What else the claims say, be it the
+/// session's id or an address, shows itself to nobody.
+#[derive(Clone)]
 pub struct Person {
     issuer: Issuer,
     subject: Subject,
@@ -55,6 +58,15 @@ impl Person {
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
         path.find(&self.claims)
+    }
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person")
+            .field("issuer", &self.issuer)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
     }
 }
 

@@ -32,9 +32,9 @@ use self::table::Table;
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, ClientAuth, ClientsWithoutOrigin, Config, Credential,
-    Engine, Express, ForwardAuth, Jwks, Jwt, JwtKeys, Limits, Listen, ListenTls, Log, LogFormat,
-    LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, Redis, RedisFormat,
-    RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck,
+    Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, Limits, Listen, ListenTls,
+    Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, Redis,
+    RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

@@ -151,6 +151,8 @@ pub enum RefusalStyle {
 pub enum SessionCheck {
     /// The app's own endpoint is asked.
     ForwardAuth(ForwardAuth),
+    /// The authorisation server is asked about a token.
+    Introspection(Introspection),
     /// A signed token.
     Jwt(Jwt),
     /// The app's own session store.
@@ -255,6 +257,37 @@ pub enum Place {
     Header(HeaderName),
     /// A value in its JSON body.
     Json(ClaimPath),
+}
+
+/// `kind = "introspection"` (RFC 7662).
+#[derive(Debug)]
+pub struct Introspection {
+    /// The authorisation server's endpoint; https, or http to loopback or by setting.
+    pub url: Url,
+    /// The cookie that carries the token; `None`: only `Authorization: Bearer`.
+    pub cookie: Option<CookieName>,
+    /// As whom the proxy asks.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// Where that goes (default: `Authorization: Basic`).
+    pub client_auth: ClientAuth,
+    /// The `iss` demanded.
+    pub issuer: Option<Issuer>,
+    /// The `aud` demanded, any of these.
+    pub audience: Vec<String>,
+    /// Where the answer carries the subject (default `sub`).
+    pub subject: ClaimPath,
+    /// Where it carries the stable session id (default `sid`).
+    pub session: ClaimPath,
+    /// How long a yes is kept for further sockets, never beyond its `exp` (default 1 s).
+    pub cache: Duration,
+    /// How often it is asked again while a socket is open (default 5 s).
+    pub recheck: Duration,
+    /// How long open sockets outlive a server that is down (default 30 s).
+    pub grace: Duration,
+    /// How long one asking may take (default 5 s).
+    pub timeout: Duration,
 }
 
 /// `kind = "redis"`.

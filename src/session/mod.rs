@@ -3,11 +3,13 @@
 //! A request's headers enter; a `Session` leaves, or why not. This room talks to the app's own
 //! identity side alone (key sets, the app's session endpoint) and never to Qlik.
 
+mod bearer;
 mod cookies;
 mod error;
 mod fetch;
 mod flight;
 mod forward_auth;
+mod introspection;
 mod json;
 mod jwt;
 mod moment;
@@ -26,6 +28,7 @@ use tokio::time::Instant;
 
 pub use self::error::{Flaw, Outage, SessionError, Twice};
 use self::forward_auth::ForwardAuthCheck;
+use self::introspection::IntrospectionCheck;
 use self::jwt::JwtCheck;
 use self::redis::RedisCheck;
 use crate::config::SessionCheck;
@@ -131,6 +134,7 @@ pub enum Standing {
 #[derive(Debug)]
 enum Check {
     ForwardAuth(ForwardAuthCheck),
+    Introspection(IntrospectionCheck),
     Jwt(JwtCheck),
     Redis(RedisCheck),
 }
@@ -141,6 +145,9 @@ impl Check {
             SessionCheck::ForwardAuth(config) => {
                 ForwardAuthCheck::new(route, config, lent.http).map(Self::ForwardAuth)
             }
+            SessionCheck::Introspection(config) => Ok(Self::Introspection(
+                IntrospectionCheck::new(route, config, lent.http),
+            )),
             SessionCheck::Jwt(config) => JwtCheck::new(route, config, lent.http).map(Self::Jwt),
             SessionCheck::Redis(config) => {
                 RedisCheck::new(route, config, lent.tls).map(Self::Redis)
@@ -151,6 +158,7 @@ impl Check {
     async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
         match self {
             Self::ForwardAuth(check) => check.identify(knock).await,
+            Self::Introspection(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
             Self::Redis(check) => check.identify(knock).await,
         }

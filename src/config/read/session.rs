@@ -1,6 +1,7 @@
 //! `[[route.session]]`: who is this?
 
 mod forward_auth;
+mod introspection;
 mod jwt;
 mod redis;
 mod rhythm;
@@ -9,7 +10,7 @@ use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 
-const LATER: [&str; 3] = ["introspection", "ticket", "trusted-header"];
+const LATER: [&str; 2] = ["ticket", "trusted-header"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -26,6 +27,11 @@ pub(super) fn check(
             name: "forward-auth",
             doc: "The app's own endpoint is asked.",
             read: &|t| forward_auth::forward_auth(t).map(SessionCheck::ForwardAuth),
+        },
+        Reader {
+            name: "introspection",
+            doc: "The authorisation server is asked about a token (RFC 7662).",
+            read: &|t| introspection::introspection(t, clients).map(SessionCheck::Introspection),
         },
         Reader {
             name: "redis",

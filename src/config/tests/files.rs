@@ -29,7 +29,8 @@ fn the_annotated_file_is_read() {
     assert_eq!(route.name.as_str(), "/qlik");
     assert!(matches!(route.sessions[0], SessionCheck::Jwt(_)));
     assert!(matches!(route.sessions[1], SessionCheck::ForwardAuth(_)));
-    assert!(matches!(route.sessions[2], SessionCheck::Redis(_)));
+    assert!(matches!(route.sessions[2], SessionCheck::Introspection(_)));
+    assert!(matches!(route.sessions[3], SessionCheck::Redis(_)));
     let Credential::OAuthImpersonation(credential) = &route.credential else {
         panic!("{:?}", route.credential);
     };

@@ -3,6 +3,7 @@
 mod access;
 mod credential;
 mod engine;
+mod introspection;
 mod process;
 mod redis;
 mod route;

@@ -33,7 +33,7 @@ ping = "20s""#,
 recheck = "5s""#,
         )],
         mistakes: &[
-            r#"10:1 [[route.session]] has no key `recheck` | that key belongs in [[route.session]] of kind "forward-auth" or [[route.session]] of kind "redis""#,
+            r#"10:1 [[route.session]] has no key `recheck` | that key belongs in [[route.session]] of kind "forward-auth" or [[route.session]] of kind "introspection" or [[route.session]] of kind "redis""#,
         ],
     },
     Case {
@@ -218,7 +218,7 @@ hosts = [1, "b.example"]"#,
         name: "not built yet",
         edits: &[(r#"kind = "jwt""#, r#"kind = "ticket""#)],
         mistakes: &[
-            r#"8:8 `kind = "ticket"` is not built yet | write "jwt" or "forward-auth" or "redis""#,
+            r#"8:8 `kind = "ticket"` is not built yet | write "jwt" or "forward-auth" or "introspection" or "redis""#,
         ],
     },
     Case {
