@@ -49,6 +49,7 @@ pub(super) const CACHE: Duration = Duration::from_secs(1);
 pub(super) const RECHECK: Duration = Duration::from_secs(5);
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 pub(super) const INTROSPECTION_AUTH: ClientAuth = ClientAuth::Basic;
+pub(super) const MAX_AGE: Duration = Duration::from_hours(12);
 pub(super) const EXPRESS_COOKIE: &str = "connect.sid";
 pub(super) const EXPRESS_PREFIX: &str = "sess:";
 

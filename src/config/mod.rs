@@ -35,6 +35,7 @@ pub use model::{
     Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, Limits, Listen, ListenTls,
     Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, Redis,
     RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck,
+    TrustedHeader,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

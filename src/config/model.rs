@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
+use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
@@ -157,6 +158,8 @@ pub enum SessionCheck {
     Jwt(Jwt),
     /// The app's own session store.
     Redis(Redis),
+    /// An authenticating ingress says who it is.
+    TrustedHeader(TrustedHeader),
 }
 
 /// `kind = "jwt"`.
@@ -353,6 +356,23 @@ pub struct Express {
     pub subject: ClaimPath,
     /// Claims to take from the session, by the name they get.
     pub claims: BTreeMap<String, ClaimPath>,
+}
+
+/// `kind = "trusted-header"`.
+#[derive(Debug)]
+pub struct TrustedHeader {
+    /// The TCP peers that are believed, never empty and never everybody.
+    pub peers: Vec<IpNet>,
+    /// The header that carries the subject.
+    pub subject: HeaderName,
+    /// The header that carries a stable session id, if one does.
+    pub session: Option<HeaderName>,
+    /// Claims that are one text, by the name they get.
+    pub claims: BTreeMap<String, HeaderName>,
+    /// Claims that are lists, with commas between.
+    pub lists: BTreeMap<String, HeaderName>,
+    /// How long a socket lives at the most: nothing else ends such a session (default 12 h).
+    pub max_age: Duration,
 }
 
 /// What a person may open and do.

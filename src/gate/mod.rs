@@ -118,6 +118,7 @@ impl Gate {
         let knock = Knock {
             headers: caller.headers,
             client: caller.client,
+            peer: caller.address,
         };
         let session = lane.sessions.identify(knock).await?;
         let person = session.person();

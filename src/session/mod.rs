@@ -17,8 +17,10 @@ mod redis;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod trusted_header;
 mod vouching;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -31,6 +33,7 @@ use self::forward_auth::ForwardAuthCheck;
 use self::introspection::IntrospectionCheck;
 use self::jwt::JwtCheck;
 use self::redis::RedisCheck;
+use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
 use crate::id::RouteName;
 use crate::person::Person;
@@ -82,6 +85,8 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// What kind of client sent it.
     pub client: Client,
+    /// The other end of its TCP connection, whatever its headers say.
+    pub peer: IpAddr,
 }
 
 /// Whether a request comes from a browser, by its `Origin`.
@@ -137,6 +142,7 @@ enum Check {
     Introspection(IntrospectionCheck),
     Jwt(JwtCheck),
     Redis(RedisCheck),
+    TrustedHeader(TrustedHeaderCheck),
 }
 
 impl Check {
@@ -152,6 +158,9 @@ impl Check {
             SessionCheck::Redis(config) => {
                 RedisCheck::new(route, config, lent.tls).map(Self::Redis)
             }
+            SessionCheck::TrustedHeader(config) => {
+                Ok(Self::TrustedHeader(TrustedHeaderCheck::new(config)))
+            }
         }
     }
 
@@ -161,6 +170,7 @@ impl Check {
             Self::Introspection(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
             Self::Redis(check) => check.identify(knock).await,
+            Self::TrustedHeader(check) => check.identify(knock),
         }
     }
 }

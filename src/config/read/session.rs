@@ -5,12 +5,13 @@ mod introspection;
 mod jwt;
 mod redis;
 mod rhythm;
+mod trusted_header;
 
 use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 
-const LATER: [&str; 2] = ["ticket", "trusted-header"];
+const LATER: [&str; 1] = ["ticket"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -37,6 +38,11 @@ pub(super) fn check(
             name: "redis",
             doc: "The app's own session store is asked.",
             read: &|t| redis::redis(t).map(SessionCheck::Redis),
+        },
+        Reader {
+            name: "trusted-header",
+            doc: "An authenticating ingress says who it is, in headers.",
+            read: &|t| trusted_header::trusted_header(t).map(SessionCheck::TrustedHeader),
         },
     ];
     t.kind(&readers, &LATER)

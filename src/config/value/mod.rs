@@ -2,6 +2,7 @@
 
 mod choice;
 mod list;
+mod network;
 mod number;
 mod place;
 mod redis;
@@ -10,6 +11,7 @@ mod text;
 mod web;
 
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
+pub(super) use network::Network;
 pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};
 pub(super) use secret::{

@@ -5,6 +5,7 @@ mod redis;
 mod server;
 mod tokens;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE};
@@ -72,5 +73,20 @@ pub(super) async fn knock(
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Session, SessionError> {
-    sessions.identify(Knock { headers, client }).await
+    knock_from(Ipv4Addr::LOCALHOST.into(), sessions, client, headers).await
+}
+
+/// Knocks from an address.
+pub(super) async fn knock_from(
+    peer: IpAddr,
+    sessions: &Sessions,
+    client: Client,
+    headers: &HeaderMap,
+) -> Result<Session, SessionError> {
+    let knock = Knock {
+        headers,
+        client,
+        peer,
+    };
+    sessions.identify(knock).await
 }

@@ -10,6 +10,7 @@ mod route;
 mod session;
 mod shape;
 mod syntax;
+mod trusted_header;
 
 use super::stand_in::{BASE, parse};
 use crate::config::Remark;

@@ -218,7 +218,7 @@ hosts = [1, "b.example"]"#,
         name: "not built yet",
         edits: &[(r#"kind = "jwt""#, r#"kind = "ticket""#)],
         mistakes: &[
-            r#"8:8 `kind = "ticket"` is not built yet | write "jwt" or "forward-auth" or "introspection" or "redis""#,
+            r#"8:8 `kind = "ticket"` is not built yet | write "jwt" or "forward-auth" or "introspection" or "redis" or "trusted-header""#,
         ],
     },
     Case {
