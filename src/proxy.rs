@@ -22,7 +22,7 @@ use crate::live::Live;
 use crate::record::Meters;
 use crate::route::Routes;
 use crate::server::{House, Server};
-use crate::session::{Lent, SessionError, Sessions};
+use crate::session::{Lent, Pseudonyms, SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
 
@@ -61,11 +61,15 @@ impl Proxy {
             Some(key) => IdentityKey::new(key),
             None => IdentityKey::random().ok_or(StartError::NoRandomness)?,
         };
+        let pseudonyms = match &config.identity_key {
+            Some(key) => Pseudonyms::new(key),
+            None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
+        };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
         let lanes: Vec<Lane> = config
             .routes
             .into_iter()
-            .map(|route| outgoing.lane(route))
+            .map(|route| outgoing.lane(route, &pseudonyms))
             .collect::<Result<_, _>>()?;
         let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
         let gate = Gate::new(lanes, identities, Arc::clone(&live), Arc::clone(&meters));
@@ -148,7 +152,7 @@ impl Outgoing {
     }
 
     /// Gives a route its hands.
-    fn lane(&self, mut route: Route) -> Result<Lane, StartError> {
+    fn lane(&self, mut route: Route, pseudonyms: &Pseudonyms) -> Result<Lane, StartError> {
         let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
@@ -156,6 +160,7 @@ impl Outgoing {
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
+            pseudonyms,
         };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,

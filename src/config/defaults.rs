@@ -52,6 +52,8 @@ pub(super) const INTROSPECTION_AUTH: ClientAuth = ClientAuth::Basic;
 pub(super) const MAX_AGE: Duration = Duration::from_hours(12);
 pub(super) const EXPRESS_COOKIE: &str = "connect.sid";
 pub(super) const EXPRESS_PREFIX: &str = "sess:";
+pub(super) const SPRING_COOKIE: &str = "SESSION";
+pub(super) const SPRING_PREFIX: &str = "spring:session:sessions:";
 
 // [route.access]
 pub(super) const METHODS: Methods = Methods::Consumer;

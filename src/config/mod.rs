@@ -34,7 +34,7 @@ pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, ClientAuth, ClientsWithoutOrigin, Config, Credential,
     Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, Limits, Listen, ListenTls,
     Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, Redis,
-    RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck,
+    RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck, Spring,
     TrustedHeader,
 };
 pub use schema::schema;

@@ -345,6 +345,22 @@ pub enum RedisTls {
 pub enum RedisFormat {
     /// `express-session` with `connect-redis`: a signed cookie, a JSON value.
     Express(Express),
+    /// Any store whose cookie is the session's id as it is: that its key is there is all that is
+    /// known, and the value is never read.
+    Plain,
+    /// Spring Session: a base64 cookie, a hash.
+    Spring(Spring),
+}
+
+/// `format = "spring"`.
+#[derive(Debug)]
+pub struct Spring {
+    /// Where the session's hash carries the subject: a field, or a pointer into a field's JSON.
+    pub subject: ClaimPath,
+    /// Claims to take from it, by the name they get.
+    pub claims: BTreeMap<String, ClaimPath>,
+    /// Whether the app uses the indexed repository, whose hashes outlive their sessions.
+    pub indexed: bool,
 }
 
 /// `format = "express"`.

@@ -13,6 +13,7 @@ mod introspection;
 mod json;
 mod jwt;
 mod moment;
+mod pseudonym;
 mod redis;
 mod subject;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use self::error::{Flaw, Outage, SessionError, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::introspection::IntrospectionCheck;
 use self::jwt::JwtCheck;
+pub use self::pseudonym::Pseudonyms;
 use self::redis::RedisCheck;
 use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
@@ -76,6 +78,8 @@ pub struct Lent<'a> {
     pub http: &'a reqwest::Client,
     /// The TLS of outgoing connections that speak no HTTP.
     pub tls: &'a Arc<ClientConfig>,
+    /// Names for those whom nobody names.
+    pub pseudonyms: &'a Pseudonyms,
 }
 
 /// A request as the session checks see it.
@@ -155,9 +159,7 @@ impl Check {
                 IntrospectionCheck::new(route, config, lent.http),
             )),
             SessionCheck::Jwt(config) => JwtCheck::new(route, config, lent.http).map(Self::Jwt),
-            SessionCheck::Redis(config) => {
-                RedisCheck::new(route, config, lent.tls).map(Self::Redis)
-            }
+            SessionCheck::Redis(config) => RedisCheck::new(route, config, lent).map(Self::Redis),
             SessionCheck::TrustedHeader(config) => {
                 Ok(Self::TrustedHeader(TrustedHeaderCheck::new(config)))
             }

@@ -17,7 +17,7 @@ pub(super) use self::clock::{HeldClock, until};
 pub(super) use self::redis::RealRedis;
 pub(super) use self::server::{Reply, Server};
 pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
-use super::{Client, Knock, Lent, Session, SessionError, Sessions};
+use super::{Client, Knock, Lent, Pseudonyms, Session, SessionError, Sessions};
 use crate::config::{CookieName, SessionCheck};
 use crate::id::RouteName;
 
@@ -51,6 +51,7 @@ pub(super) fn try_sessions(checks: Vec<SessionCheck>) -> Result<Sessions, Sessio
     let lent = Lent {
         http: &http,
         tls: &Arc::new(tls),
+        pseudonyms: &Pseudonyms::new(&b"0123456789abcdef".to_vec().into()),
     };
     Sessions::new(&RouteName::new("test"), checks, lent)
 }
