@@ -10,7 +10,7 @@ const STOP_LIMIT = 30_000;
 // Programs have a process group of their own, so that Ctrl-C is for whoever started them to pass on: no way out of
 // this process may leave them behind.
 const alive = new Set();
-process.on('exit', () => alive.forEach((child) => child.kill('SIGKILL')));
+process.on('exit', () => alive.forEach((child) => child.kill('SIGTERM')));
 
 /**
  * Starts `command` with nothing but `env` in its environment, and waits until `listening` finds an address

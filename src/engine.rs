@@ -15,7 +15,7 @@ use http::header::{
     CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -193,6 +193,9 @@ fn check(
 ) -> Result<Option<String>, EngineError> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(EngineError::Refused(response.status()));
+    }
+    if response.version() != Version::HTTP_11 {
+        return Err(EngineError::NotWebsocket("it is of HTTP/1.0"));
     }
     let headers = response.headers();
     let switched = lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade");

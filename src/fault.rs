@@ -4,6 +4,7 @@
 //! is one of these. The texts are static, so nothing of Qlik or of a token can be in them.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -125,7 +126,7 @@ impl Fault {
             Self::NotSignedIn => (Status::UNAUTHORIZED, Close::SESSION, "not_signed_in", "There is no valid app session; sign in to the app."),
             Self::SessionCheckDown => (Status::SERVICE_UNAVAILABLE, Close::DEPENDENCY, "session_check_down", "The app session cannot be checked just now; try again."),
             Self::ShuttingDown => (Status::SERVICE_UNAVAILABLE, Close::TERMINATING, "shutting_down", "The proxy is restarting; reconnect."),
-            Self::TooMany => (Status::TOO_MANY_REQUESTS, Close::TOO_MANY, "too_many", "Too many connections; close some and try again."),
+            Self::TooMany => (Status::TOO_MANY_REQUESTS, Close::TOO_MANY, "too_many", "Too many connections or attempts; close some, or try again later."),
             Self::UpgradeRequired => (Status::UPGRADE_REQUIRED, Close::PROTOCOL, "upgrade_required", "This path speaks websocket (version 13) only."),
         };
         Answer { status, close, label, text }
@@ -136,4 +137,9 @@ impl Fault {
 pub trait Faulty: std::error::Error {
     /// The public face of this error.
     fn fault(&self) -> Fault;
+
+    /// When trying again is worth it, where that is known.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
 }

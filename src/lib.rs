@@ -4,17 +4,19 @@
 //!
 //! ```text
 //! 4 doors   server  admin  telemetry         what the world knocks on
-//! 3 flow    gate  relay  live  revoked  record        the story of a connection
+//! 3 flow    gate  relay  live  revoked  quota  record        the story of a connection
 //! 2 hands   tls  session  credential  engine each owns one outside thing, none knows another
-//! 1 pure    config  route  ws  qix  policy   no sockets, no clocks: time is a parameter
+//! 1 pure    config  route  ws  qix  policy  budget  forwarded   no sockets, no clocks: time is a parameter
 //! 0 words   id  fault  person  revocation  injection   the nouns everything else is said in
 //! ```
 
 pub mod admin;
+pub mod budget;
 pub mod config;
 pub mod credential;
 pub mod engine;
 pub mod fault;
+pub mod forwarded;
 pub mod gate;
 pub mod id;
 pub mod injection;
@@ -23,6 +25,7 @@ pub mod person;
 pub mod policy;
 pub mod proxy;
 pub mod qix;
+pub mod quota;
 pub mod record;
 pub mod relay;
 pub mod revocation;

@@ -2,18 +2,21 @@
 //! engine is dialled and given back when its guard drops; no lock leaves this room.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::id::{ConnectionId, EngineIdentity, Issuer, Subject};
 use crate::person::Person;
-use crate::record::Cause;
+use crate::record::{Cause, Opening, Tally};
 
 /// The registry of open sockets.
 #[derive(Debug)]
@@ -26,10 +29,40 @@ pub struct Live {
     people: DashMap<Owner, Holding>,
 }
 
+/// An open socket, or one that is being opened.
 #[derive(Debug)]
-struct Socket {
+pub struct Socket {
+    opening: Arc<Opening>,
     person: Person,
+    since: Instant,
+    tally: Arc<Tally>,
     order: oneshot::Sender<Cause>,
+}
+
+impl Socket {
+    /// What its record begins with.
+    #[must_use]
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// How long it has been there.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// What has moved on it.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
 }
 
 /// A person, told apart from the same name at another issuer.
@@ -60,12 +93,7 @@ impl Live {
     }
 
     /// Takes a seat for a person's socket, within the caps.
-    pub fn seat(
-        self: &Arc<Self>,
-        id: ConnectionId,
-        person: &Person,
-        identity: &EngineIdentity,
-    ) -> Result<(Seat, oneshot::Receiver<Cause>), Fault> {
+    pub fn seat(self: &Arc<Self>, opening: &Arc<Opening>, person: &Person) -> Result<Seat, Fault> {
         if self.open.fetch_add(1, Ordering::SeqCst) >= self.caps.sockets {
             self.leave();
             return Err(Fault::TooMany);
@@ -74,29 +102,32 @@ impl Live {
             issuer: person.issuer().clone(),
             subject: person.subject().clone(),
         };
-        if let Err(fault) = self.hold(&owner, identity) {
+        if let Err(fault) = self.hold(&owner, &opening.identity) {
             self.leave();
             return Err(fault);
         }
-        let (sender, order) = oneshot::channel();
-        self.sockets.insert(
-            id,
-            Socket {
-                person: person.clone(),
-                order: sender,
-            },
-        );
+        let (tally, (sender, order)) = (Arc::<Tally>::default(), oneshot::channel());
+        let socket = Socket {
+            opening: Arc::clone(opening),
+            person: person.clone(),
+            since: Instant::now(),
+            tally: Arc::clone(&tally),
+            order: sender,
+        };
+        self.sockets.insert(opening.id, socket);
+        let (live, opening) = (Arc::clone(self), Arc::clone(opening));
         let seat = Seat {
-            live: Arc::clone(self),
-            id,
+            live,
+            opening,
             owner,
-            identity: identity.clone(),
+            tally,
+            order,
         };
         // Looked at after the registration, so that a drain either sees the seat or is seen here.
-        if self.draining.load(Ordering::SeqCst) {
+        if self.is_draining() {
             Err(Fault::ShuttingDown)
         } else {
-            Ok((seat, order))
+            Ok(seat)
         }
     }
 
@@ -106,15 +137,23 @@ impl Live {
         self.end_where(|_| true, Cause::Drained);
     }
 
-    /// Ends the sockets of every person that is picked; says how many.
-    pub fn end_where(&self, pick: impl Fn(&Person) -> bool, cause: Cause) -> usize {
-        let picked = self.sockets.iter().filter(|socket| pick(&socket.person));
+    /// Ends the sockets that are picked; says how many.
+    pub fn end_where(&self, pick: impl Fn(&Socket) -> bool, cause: Cause) -> usize {
+        let picked = self.sockets.iter().filter(|socket| pick(socket));
         let ids: Vec<ConnectionId> = picked.map(|socket| *socket.key()).collect();
         let ended = ids.into_iter().filter_map(|id| self.sockets.remove(&id));
         // Where nobody hears the order, the relay is ending already.
         ended
             .filter_map(|(_, socket)| socket.order.send(cause).ok())
             .count()
+    }
+
+    /// Describes every socket.
+    pub fn list<T>(&self, describe: impl Fn(&Socket) -> T) -> Vec<T> {
+        self.sockets
+            .iter()
+            .map(|socket| describe(&socket))
+            .collect()
     }
 
     /// Whether a drain has begun.
@@ -181,15 +220,41 @@ impl Live {
 #[derive(Debug)]
 pub struct Seat {
     live: Arc<Live>,
-    id: ConnectionId,
+    opening: Arc<Opening>,
     owner: Owner,
-    identity: EngineIdentity,
+    tally: Arc<Tally>,
+    order: oneshot::Receiver<Cause>,
+}
+
+impl Seat {
+    /// What the socket's record begins with.
+    #[must_use]
+    pub fn opening(&self) -> Arc<Opening> {
+        Arc::clone(&self.opening)
+    }
+
+    /// Where the socket's traffic is counted.
+    #[must_use]
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+
+    /// Waits for the order to end; it comes once at most.
+    pub async fn ordered(&mut self) -> Cause {
+        if self.order.is_terminated() {
+            return pending().await;
+        }
+        match (&mut self.order).await {
+            Ok(cause) => cause,
+            Err(_) => pending().await,
+        }
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.live.sockets.remove(&self.id);
-        self.live.release(&self.owner, &self.identity);
+        self.live.sockets.remove(&self.opening.id);
+        self.live.release(&self.owner, &self.opening.identity);
         self.live.leave();
     }
 }
@@ -204,20 +269,22 @@ mod tests {
         sockets: 3,
         sockets_per_subject: 2,
         identities_per_subject: 1,
+        opens_per_minute: 9,
+        failures_per_minute: 9,
     };
 
     fn person(issuer: &str, subject: &str) -> Person {
         Person::new(Issuer::new(issuer), Subject::new(subject), None, Map::new())
     }
 
-    fn identity(text: &str) -> EngineIdentity {
-        EngineIdentity::new(text)
+    fn opening(id: u64, identity: &str) -> Arc<Opening> {
+        Arc::new(Opening::sample(id, identity))
     }
 
     #[test]
     fn caps_hold_by_person_by_identity_and_in_all() {
         let live = Live::new(CAPS);
-        let seat = |n, who: &Person, id: &str| live.seat(ConnectionId(n), who, &identity(id));
+        let seat = |n, who: &Person, id: &str| live.seat(&opening(n, id), who);
         let (ada, other_ada) = (person("idp", "ada"), person("other", "ada"));
         let first = seat(1, &ada, "x").unwrap();
         assert_eq!(
@@ -245,12 +312,10 @@ mod tests {
     #[tokio::test]
     async fn a_drain_reaches_every_seat_and_lets_none_in() {
         let live = Live::new(CAPS);
-        let (seat, order) = live
-            .seat(ConnectionId(1), &person("i", "a"), &identity("x"))
-            .unwrap();
+        let mut seat = live.seat(&opening(1, "x"), &person("i", "a")).unwrap();
         live.drain();
-        assert_eq!(order.await, Ok(Cause::Drained));
-        let refused = live.seat(ConnectionId(2), &person("i", "b"), &identity("y"));
+        assert_eq!(seat.ordered().await, Cause::Drained);
+        let refused = live.seat(&opening(2, "y"), &person("i", "b"));
         assert_eq!(refused.unwrap_err(), Fault::ShuttingDown);
         assert_eq!(live.open(), 1, "a refused seat is given back");
         drop(seat);

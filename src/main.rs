@@ -175,7 +175,12 @@ fn read(path: &Path) -> Result<(Config, Vec<Warning>), String> {
 
 fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
     match Runtime::new() {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // A name that is still being looked up must not hold up the exit.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            code
+        }
         Err(error) => {
             say(&mut stderr(), &format!("no runtime: {error}"));
             ExitCode::from(UNAVAILABLE)

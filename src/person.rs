@@ -1,6 +1,7 @@
 //! Who somebody is, once a session check has said yes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -8,10 +9,13 @@ use crate::id::{Issuer, SessionId, Subject};
 
 /// A person as their app's session describes them.
 ///
-/// `sub` is always among the claims and always the subject. What else the claims say, be it the
-/// session's id or an address, shows itself to nobody.
+/// `sub` is always among the claims and always the subject.
+/// It prints as nothing: claims are the app's, and may be anything.
 #[derive(Clone)]
-pub struct Person {
+pub struct Person(Arc<Described>);
+
+/// Shared, because a socket and the registry both keep it.
+struct Described {
     issuer: Issuer,
     subject: Subject,
     session: Option<SessionId>,
@@ -28,45 +32,42 @@ impl Person {
         mut claims: Map<String, Value>,
     ) -> Self {
         claims.insert("sub".to_owned(), Value::String(subject.as_str().to_owned()));
-        Self {
+        Self(Arc::new(Described {
             issuer,
             subject,
             session,
             claims,
-        }
+        }))
     }
 
     /// Who vouched for the subject.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
-        &self.issuer
+        &self.0.issuer
     }
 
     /// The person within the issuer.
     #[must_use]
     pub fn subject(&self) -> &Subject {
-        &self.subject
+        &self.0.subject
     }
 
     /// The stable id of the app session, where the session kind knows one.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
-        self.session.as_ref()
+        self.0.session.as_ref()
     }
 
     /// The value at a claim path.
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
-        path.find(&self.claims)
+        path.find(&self.0.claims)
     }
 }
 
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Person")
-            .field("issuer", &self.issuer)
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
+        f.write_str("Person(…)")
     }
 }
 
@@ -86,6 +87,18 @@ impl ClaimPath {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where it must say that what stands here is verified: beside an `email`, and nowhere else
+    /// (`OpenID` Connect Core 1.0 section 5.1).
+    #[must_use]
+    pub fn verification(&self) -> Option<Self> {
+        let beside = match self.0.rsplit_once('/') {
+            None if self.0 == "email" => "email_verified".to_owned(),
+            Some((above, "email")) if self.0.starts_with('/') => format!("{above}/email_verified"),
+            _ => return None,
+        };
+        Some(Self(beside))
     }
 
     /// The value at this path within `claims`.

@@ -14,14 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, Route};
+use crate::config::{Config, Credential, ListenTls, Route};
 use crate::credential::{CredentialError, Credentials};
 use crate::engine::{Engine, EngineError};
-use crate::gate::{Gate, IdentityKey, Lane};
+use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::live::Live;
+use crate::quota::Quotas;
 use crate::record::Meters;
+use crate::revoked::Revoked;
 use crate::route::Routes;
-use crate::server::{House, Server};
+use crate::server::{House, Peers, Server};
 use crate::session::{Lent, Pseudonyms, SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
@@ -49,14 +51,7 @@ impl Proxy {
     /// Builds every room and binds both doors.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let mut registry = Registry::with_prefix("qix_proxy");
-        let meters = Arc::new(Meters::new(&mut registry));
         let live = Live::new(config.limits);
-        let tls = config
-            .listen
-            .tls
-            .as_ref()
-            .map(tls::server_config)
-            .transpose()?;
         let identities = match &config.identity_key {
             Some(key) => IdentityKey::new(key),
             None => IdentityKey::random().ok_or(StartError::NoRandomness)?,
@@ -66,19 +61,17 @@ impl Proxy {
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
-        let lanes: Vec<Lane> = config
-            .routes
-            .into_iter()
-            .map(|route| outgoing.lane(route, &pseudonyms))
-            .collect::<Result<_, _>>()?;
-        let routes = Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect());
-        let gate = Gate::new(lanes, identities, Arc::clone(&live), Arc::clone(&meters));
-        let house = Arc::new(House {
-            routes,
-            gate,
+        let routes = config.routes.into_iter();
+        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms));
+        let lanes = lanes.collect::<Result<_, _>>()?;
+        let books = Books {
             live: Arc::clone(&live),
-            meters,
-        });
+            meters: Arc::new(Meters::new(&mut registry)),
+            quotas: Arc::new(Quotas::new(&config.limits)),
+            revoked: Arc::new(Revoked::new(Arc::clone(&live))),
+        };
+        let peers = Peers::new(config.listen.trusted_proxies.clone());
+        let house = Arc::new(house(lanes, identities, books, peers));
         let public = bind(config.listen.address).await?;
         let operators = bind(config.admin.address).await?;
         let addresses = Addresses {
@@ -86,9 +79,17 @@ impl Proxy {
             admin: operators.local_addr()?,
         };
         let metrics = Metrics::new(registry, Arc::clone(&house));
+        let public_tls = acceptor(config.listen.tls.as_ref())?;
+        let admin_tls = acceptor(config.admin.tls.as_ref())?;
         Ok(Self {
-            server: Server::new(public, tls.map(TlsAcceptor::from), house, &config.listen),
-            admin: Admin::new(operators, metrics, Arc::clone(&live)),
+            server: Server::new(public, public_tls, house, &config.listen),
+            admin: Admin::new(
+                operators,
+                admin_tls,
+                config.admin,
+                metrics,
+                Arc::clone(&live),
+            ),
             addresses,
             live,
             drain: config.listen.drain,
@@ -125,6 +126,25 @@ impl Proxy {
         }
         info!("stopped");
     }
+}
+
+/// Puts the rooms together that every connection shares.
+fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) -> House {
+    let (live, meters) = (Arc::clone(&books.live), Arc::clone(&books.meters));
+    House {
+        routes: Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect()),
+        gate: Gate::new(lanes, identities, books),
+        peers,
+        live,
+        meters,
+    }
+}
+
+fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> {
+    Ok(files
+        .map(tls::server_config)
+        .transpose()?
+        .map(TlsAcceptor::from))
 }
 
 /// What outgoing connections share, built once and lent to the hands.

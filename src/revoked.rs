@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::fault::Fault;
 use crate::id::{Issuer, SessionId, Subject};
 use crate::live::Live;
 use crate::person::Person;
@@ -48,14 +49,19 @@ impl Revoked {
     /// it hits; says how many.
     pub fn revoke(&self, revocation: &Revocation, remember: Duration) -> usize {
         self.lock().remember(revocation, Instant::now() + remember);
-        self.live
-            .end_where(|person| revocation.hits(person), Cause::SessionEnded)
+        self.live.end_where(
+            |socket| revocation.hits(socket.person()),
+            Cause::SessionEnded,
+        )
     }
 
-    /// Whether a person's session was ended. To be asked once the seat is taken.
-    #[must_use]
-    pub fn holds(&self, person: &Person) -> bool {
-        self.lock().holds(person, Instant::now())
+    /// Refuses a person whose session was ended. To be asked once the seat is taken.
+    pub fn refuse_ended(&self, person: &Person) -> Result<(), Fault> {
+        if self.lock().holds(person, Instant::now()) {
+            Err(Fault::NotSignedIn)
+        } else {
+            Ok(())
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -151,11 +157,15 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use futures_util::FutureExt;
     use serde_json::{Map, json};
 
     use super::*;
     use crate::config::Limits;
-    use crate::id::{ConnectionId, EngineIdentity};
+    use crate::record::Opening;
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -164,8 +174,14 @@ mod tests {
             sockets: 9,
             sockets_per_subject: 9,
             identities_per_subject: 9,
+            opens_per_minute: 9,
+            failures_per_minute: 9,
         };
         Revoked::new(Live::new(caps))
+    }
+
+    fn holds(revoked: &Revoked, person: &Person) -> bool {
+        revoked.refuse_ended(person).is_err()
     }
 
     fn person(sid: &str, iat: u64) -> Person {
@@ -201,9 +217,9 @@ mod tests {
     async fn a_logout_is_remembered_for_its_time_and_forgotten_after() {
         let revoked = revoked();
         revoked.revoke(&by_session("s1"), DAY);
-        assert!(revoked.holds(&person("s1", 1)) && !revoked.holds(&person("s2", 1)));
+        assert!(holds(&revoked, &person("s1", 1)) && !holds(&revoked, &person("s2", 1)));
         tokio::time::advance(DAY).await;
-        assert!(!revoked.holds(&person("s1", 1)));
+        assert!(!holds(&revoked, &person("s1", 1)));
         revoked.revoke(&by_session("s2"), DAY);
         let memory = revoked.lock();
         assert_eq!(
@@ -218,8 +234,8 @@ mod tests {
         let revoked = revoked();
         revoked.revoke(&by_subject(100), DAY);
         revoked.revoke(&by_subject(50), DAY);
-        assert!(revoked.holds(&person("a", 100)));
-        assert!(!revoked.holds(&person("a", 101)), "a new login");
+        assert!(holds(&revoked, &person("a", 100)));
+        assert!(!holds(&revoked, &person("a", 101)), "a new login");
     }
 
     #[tokio::test(start_paused = true)]
@@ -229,23 +245,50 @@ mod tests {
         revoked.revoke(&by_session("s1"), DAY);
         tokio::time::advance(DAY / 2).await;
         revoked.revoke(&by_session("other"), DAY);
-        assert!(revoked.holds(&person("s1", 1)));
+        assert!(holds(&revoked, &person("s1", 1)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn open_sockets_of_the_session_are_ended_and_no_others() {
         let revoked = revoked();
         let seat = |n, sid: &str| {
-            let identity = EngineIdentity::new("x");
             revoked
                 .live
-                .seat(ConnectionId(n), &person(sid, 1), &identity)
+                .seat(&Arc::new(Opening::sample(n, "x")), &person(sid, 1))
                 .unwrap()
         };
-        let (_one, order_one) = seat(1, "s1");
-        let (_two, mut order_two) = seat(2, "s2");
+        let (mut one, mut two) = (seat(1, "s1"), seat(2, "s2"));
         assert_eq!(revoked.revoke(&by_session("s1"), DAY), 1);
-        assert_eq!(order_one.await, Ok(Cause::SessionEnded));
-        assert!(order_two.try_recv().is_err());
+        assert_eq!(one.ordered().await, Cause::SessionEnded);
+        let spared = tokio::time::timeout(Duration::from_secs(1), two.ordered()).await;
+        assert!(spared.is_err(), "the other session goes on");
+    }
+
+    #[test]
+    fn whoever_takes_a_seat_while_the_session_ends_is_refused_or_ended() {
+        let (revoked, barrier) = (revoked(), Barrier::new(2));
+        let (mut refused, mut ended) = (0, 0);
+        for n in 0..20_000 {
+            let sid = format!("s-{n}");
+            let arrive = || {
+                barrier.wait();
+                let seat = revoked
+                    .live
+                    .seat(&Arc::new(Opening::sample(n, "x")), &person(&sid, 1));
+                (seat.unwrap(), holds(&revoked, &person(&sid, 1)))
+            };
+            let logout = by_session(&sid);
+            let (mut seat, is_refused) = thread::scope(|threads| {
+                let arriving = threads.spawn(arrive);
+                barrier.wait();
+                revoked.revoke(&logout, DAY);
+                arriving.join().unwrap()
+            });
+            let is_ended = seat.ordered().now_or_never().is_some();
+            assert!(is_refused || is_ended, "attempt {n} stays open");
+            refused += u32::from(is_refused);
+            ended += u32::from(is_ended);
+        }
+        assert!(refused > 0 && ended > 0, "{refused} refused, {ended} ended");
     }
 }

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::model::{Algorithm, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle};
+use super::model::{
+    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle,
+};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -26,6 +28,8 @@ pub(super) const LEVEL: &str = "info";
 pub(super) const SOCKETS: usize = 10_000;
 pub(super) const SOCKETS_PER_SUBJECT: usize = 50;
 pub(super) const IDENTITIES_PER_SUBJECT: usize = 20;
+pub(super) const OPENS_PER_MINUTE: usize = 120;
+pub(super) const FAILURES_PER_MINUTE: usize = 60;
 
 // [[route]]
 pub(super) const CLIENTS: ClientsWithoutOrigin = ClientsWithoutOrigin::Refuse;
@@ -45,6 +49,7 @@ pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 pub(super) const JWKS_KEEP: Duration = Duration::from_mins(10);
 pub(super) const JWKS_REFETCH: Duration = Duration::from_secs(30);
 pub(super) const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const LOGOUT_MEMORY: Duration = Duration::from_hours(24);
 pub(super) const CACHE: Duration = Duration::from_secs(1);
 pub(super) const RECHECK: Duration = Duration::from_secs(5);
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -54,6 +59,8 @@ pub(super) const EXPRESS_COOKIE: &str = "connect.sid";
 pub(super) const EXPRESS_PREFIX: &str = "sess:";
 pub(super) const SPRING_COOKIE: &str = "SESSION";
 pub(super) const SPRING_PREFIX: &str = "spring:session:sessions:";
+pub(super) const TICKET_LIFE: Duration = Duration::from_secs(30);
+pub(super) const CARRIERS: [Carrier; 2] = [Carrier::Query, Carrier::Subprotocol];
 
 // [route.access]
 pub(super) const METHODS: Methods = Methods::Consumer;

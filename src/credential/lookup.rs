@@ -106,14 +106,8 @@ fn look_up<'a>(person: &'a Person, claim: &ClaimPath) -> Result<&'a str, Flaw> {
 
 /// Whether an address is vouched for: `email_verified` must stand beside it. Other claims are.
 fn is_verified(person: &Person, claim: &ClaimPath) -> bool {
-    let beside = match claim.as_str().rsplit_once('/') {
-        None if claim.as_str() == "email" => "email_verified".to_owned(),
-        Some((above, "email")) if claim.as_str().starts_with('/') => {
-            format!("{above}/email_verified")
-        }
-        _ => return true,
-    };
-    person.claim(&ClaimPath::new(beside)) == Some(&Value::Bool(true))
+    let said = claim.verification().map(|beside| person.claim(&beside));
+    said.is_none_or(|said| said == Some(&Value::Bool(true)))
 }
 
 #[cfg(test)]

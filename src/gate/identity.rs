@@ -9,9 +9,9 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::config::Route;
-use crate::id::EngineIdentity;
+use crate::id::{AppId, EngineIdentity, SessionId};
 use crate::person::Person;
-use crate::qix::Target;
+use crate::policy::Permit;
 
 /// How many bytes of the hash are kept: 160 bits, where 128 would do.
 const KEPT: usize = 20;
@@ -35,12 +35,28 @@ impl IdentityKey {
         Some(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
     }
 
-    /// The identity of a person's session of a target.
+    /// A name under which a log can tell sessions apart, and which leads back to none: a session id
+    /// may be a small number that a bare hash would give away.
     #[must_use]
-    pub fn identify(&self, route: &Route, person: &Person, target: &Target) -> EngineIdentity {
+    pub fn name_session(&self, session: &SessionId) -> String {
         let mut hash = hmac::Context::with_key(&self.0);
-        let session = person.session();
-        let parts: [&str; 7] = [
+        hash.update(b"session");
+        hash.update(session.expose().as_bytes());
+        hex(&hash.sign(), 8)
+    }
+
+    /// The identity of a person's session of what they may open.
+    ///
+    /// The apps that its calls may name count as well: an engine session is found again with its
+    /// apps open, and one that was taken away since would be open still.
+    #[must_use]
+    pub fn identify(&self, route: &Route, person: &Person, permit: &Permit) -> EngineIdentity {
+        let mut hash = hmac::Context::with_key(&self.0);
+        let (session, target) = (person.session(), permit.target());
+        let mut apps: Vec<&str> = permit.apps().iter().map(AppId::as_str).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        let whose: [&str; 7] = [
             route.name.as_str(),
             route.engine.url.as_str(),
             person.issuer().as_str(),
@@ -49,16 +65,18 @@ impl IdentityKey {
             target.document.as_str(),
             target.identity.as_deref().unwrap_or_default(),
         ];
-        for part in parts {
+        for part in whose.into_iter().chain(apps) {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let tag = hash.sign();
-        let hex = tag
-            .as_ref()
-            .iter()
-            .take(KEPT)
-            .map(|byte| format!("{byte:02x}"));
-        EngineIdentity::new(hex.collect::<String>())
+        EngineIdentity::new(hex(&hash.sign(), KEPT))
     }
+}
+
+/// The first bytes of a tag, in hexadecimal digits.
+fn hex(tag: &hmac::Tag, bytes: usize) -> String {
+    let kept = tag.as_ref().iter().take(bytes);
+    kept.flat_map(|byte| [byte >> 4, byte & 0xF])
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }

@@ -6,37 +6,53 @@
 
 mod identity;
 mod origin;
+mod plain;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
-use crate::config::Route;
+pub use self::plain::Asker;
+use crate::config::{Access, Apps, Route};
 use crate::credential::{Credential, Credentials};
 use crate::engine::{Dial, Engine, EngineError, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::id::{ConnectionId, EngineIdentity, RouteName, SessionId};
+use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
+use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
-use crate::session::{Client, Knock, Sessions};
+use crate::revoked::Revoked;
+use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
 pub struct Gate {
     lanes: HashMap<RouteName, Lane>,
     identities: IdentityKey,
-    live: Arc<Live>,
-    meters: Arc<Meters>,
+    books: Books,
+}
+
+/// What the gate looks things up in and writes them down in.
+#[derive(Clone, Debug)]
+pub struct Books {
+    /// The open sockets.
+    pub live: Arc<Live>,
+    /// The numbers.
+    pub meters: Arc<Meters>,
+    /// How often somebody may knock.
+    pub quotas: Arc<Quotas>,
+    /// The remembered logouts.
+    pub revoked: Arc<Revoked>,
 }
 
 /// One route, with the hands that answer its questions.
@@ -57,12 +73,16 @@ pub struct Lane {
 pub struct Caller<'a> {
     /// The connection it came on.
     pub id: ConnectionId,
-    /// The other end's address.
+    /// The client's address.
     pub address: IpAddr,
+    /// The other end of its TCP connection, which is not the client where a proxy is believed.
+    pub peer: IpAddr,
     /// Browser or program.
     pub client: Client,
     /// The request's headers.
     pub headers: &'a HeaderMap,
+    /// The query of its URL; nothing but a ticket is looked for in it.
+    pub query: Option<&'a str>,
     /// The permessage-deflate offers it made.
     pub offers: Option<&'a str>,
 }
@@ -76,19 +96,12 @@ pub struct Opened {
     pub terms: Terms,
     /// What can end it from outside.
     pub leash: Leash,
-    /// What the record begins with.
-    pub opening: Opening,
 }
 
 impl Gate {
     /// Puts a gate together.
     #[must_use]
-    pub fn new(
-        lanes: Vec<Lane>,
-        identities: IdentityKey,
-        live: Arc<Live>,
-        meters: Arc<Meters>,
-    ) -> Self {
+    pub fn new(lanes: Vec<Lane>, identities: IdentityKey, books: Books) -> Self {
         let lanes = lanes
             .into_iter()
             .map(|lane| (lane.route.name.clone(), lane))
@@ -96,8 +109,7 @@ impl Gate {
         Self {
             lanes,
             identities,
-            live,
-            meters,
+            books,
         }
     }
 
@@ -105,6 +117,11 @@ impl Gate {
     /// else of it is looked at.
     pub fn admit(route: &Route, headers: &HeaderMap) -> Result<Client, Fault> {
         origin::admit(route, headers)
+    }
+
+    /// Whether a plain request may read what is its sender's own.
+    pub fn admit_reader(route: &Route, headers: &HeaderMap) -> Result<Client, Fault> {
+        origin::admit_reader(route, headers)
     }
 
     /// Opens the engine for a caller.
@@ -115,16 +132,17 @@ impl Gate {
         caller: Caller<'_>,
     ) -> Result<Opened, Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let knock = Knock {
-            headers: caller.headers,
-            client: caller.client,
-            peer: caller.address,
-        };
-        let session = lane.sessions.identify(knock).await?;
+        let session = self.identify(lane, target, caller).await?;
         let person = session.person();
-        let permit = permit(&route.access, person, target)?;
-        let identity = self.identities.identify(route, person, permit.target());
-        let (seat, order) = self.live.seat(caller.id, person, &identity)?;
+        self.books.quotas.open(person)?;
+        let permit = lease(&route.access, &session, target)
+            .map_err(|fault| Refusal::from(fault).about("subject", person.subject().as_str()))?;
+        let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
+        let seat =
+            self.books.live.seat(&opening, person).map_err(|fault| {
+                Refusal::from(fault).about("subject", person.subject().as_str())
+            })?;
+        self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -133,7 +151,7 @@ impl Gate {
             lane,
             person,
             permit: &permit,
-            identity: &identity,
+            identity: &opening.identity,
             offers,
         };
         let engine = self.dial(call, credential).await?;
@@ -142,7 +160,6 @@ impl Gate {
             None => Compression::None,
         };
         Ok(Opened {
-            opening: opening(route, person, target, &identity, caller),
             terms: Terms {
                 permit,
                 limits: route.limits,
@@ -151,16 +168,48 @@ impl Gate {
             },
             leash: Leash {
                 standing: session.standing(),
-                order,
                 seat,
             },
             engine,
         })
     }
 
+    /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
+    /// sockets it hits on every route; says how many.
+    pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
+        let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
+        let logout = lane.sessions.logout(token).await?;
+        Ok(self
+            .books
+            .revoked
+            .revoke(&logout.revocation, logout.remember))
+    }
+
     /// Every route's credential outcomes, for telemetry.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
+    }
+
+    /// Finds out who a caller is, within what its address may fail.
+    async fn identify(
+        &self,
+        lane: &Lane,
+        target: &Target,
+        caller: Caller<'_>,
+    ) -> Result<Session, Refusal> {
+        let knock = Knock {
+            headers: caller.headers,
+            client: caller.client,
+            peer: caller.peer,
+            upgrade: Some(Upgrade {
+                query: caller.query,
+                document: target.document.as_str(),
+            }),
+        };
+        let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
+        let identified = lane.sessions.identify(knock).await;
+        attempt.settle(verdict(&identified));
+        Ok(identified?)
     }
 
     /// Dials; when the engine refuses the credential, once more with a fresh one.
@@ -191,8 +240,31 @@ impl Gate {
             offers: call.offers,
         };
         let dialled = call.lane.engine.dial(call.permit, dial).await;
-        self.meters.dial_took(started.elapsed());
+        self.books.meters.dial_took(started.elapsed());
         dialled
+    }
+}
+
+/// Leave to open a target; a session by a ticket for one app is held to that app.
+fn lease(access: &Access, session: &Session, target: &Target) -> Result<Permit, Fault> {
+    let whole = permit(access, session.person(), target)?;
+    let Some(app) = session.app() else {
+        return Ok(whole);
+    };
+    let access = Access {
+        apps: Apps::Listed(vec![app.clone()]),
+        ..access.clone()
+    };
+    permit(&access, session.person(), target)
+}
+
+/// What a session check says of the credential that was shown.
+fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
+    match identified {
+        Ok(_) => Verdict::Good,
+        Err(SessionError::Missing) => Verdict::Nothing,
+        Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
+        Err(_) => Verdict::Bad,
     }
 }
 
@@ -207,36 +279,30 @@ struct Call<'a> {
 }
 
 fn opening(
+    keys: &IdentityKey,
     route: &Route,
     person: &Person,
-    target: &Target,
-    identity: &EngineIdentity,
+    permit: &Permit,
     caller: Caller<'_>,
 ) -> Opening {
     Opening {
         id: caller.id,
         client: caller.address,
         route: route.name.clone(),
-        app: for_log(target.document.as_str()),
+        app: for_log(permit.target().document.as_str()),
+        issuer: for_log(person.issuer().as_str()),
         subject: for_log(person.subject().as_str()),
-        session: person.session().map(session_hash),
-        identity: identity.to_string(),
+        session: person.session().map(|session| keys.name_session(session)),
+        identity: keys.identify(route, person, permit),
     }
 }
 
 /// Text from outside, escaped and cut.
-fn for_log(text: &str) -> String {
+pub(crate) fn for_log(text: &str) -> String {
     text.chars()
         .take(128)
         .flat_map(char::escape_debug)
         .collect()
-}
-
-/// Enough of a hash to tell sessions apart in a log, and too little to be one.
-fn session_hash(session: &SessionId) -> String {
-    let hash = digest(&SHA256, session.expose().as_bytes());
-    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
-    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 /// Why the gate stayed shut: what the client may know, and what the operator should.
@@ -246,6 +312,17 @@ pub struct Refusal {
     pub fault: Fault,
     /// The operator's.
     pub detail: Option<String>,
+    /// When trying again is worth it, where that is known.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Tells the operator what it is about; what comes from outside is escaped and cut.
+    #[must_use]
+    pub fn about(self, what: &str, value: &str) -> Self {
+        let detail = Some(format!("{self} ({what} {})", for_log(value)));
+        Self { detail, ..self }
+    }
 }
 
 impl From<Fault> for Refusal {
@@ -253,6 +330,7 @@ impl From<Fault> for Refusal {
         Self {
             fault,
             detail: None,
+            retry_after: None,
         }
     }
 }
@@ -262,6 +340,7 @@ impl<E: Faulty> From<E> for Refusal {
         Self {
             fault: error.fault(),
             detail: Some(error.to_string()),
+            retry_after: error.retry_after(),
         }
     }
 }

@@ -85,6 +85,15 @@ impl Permit {
         &self.target
     }
 
+    /// The apps that calls may name; none where they may name any.
+    #[must_use]
+    pub fn apps(&self) -> &[AppId] {
+        match &self.rules.apps {
+            Scope::Any => &[],
+            Scope::Only(apps) => apps,
+        }
+    }
+
     /// Whether the messages of this socket are read; `apps = "any"` with `methods = "any"` reads
     /// nothing.
     #[must_use]

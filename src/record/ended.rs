@@ -34,6 +34,8 @@ pub enum Cause {
     Drained,
     /// Nothing was said for too long.
     Idle,
+    /// An operator closed it.
+    Operator,
     /// A leg broke the websocket protocol.
     Protocol(Side),
     /// The app session was ended.
@@ -62,6 +64,7 @@ impl Cause {
             Self::TooBig => Side::Client,
             Self::Drained
             | Self::Idle
+            | Self::Operator
             | Self::SessionEnded
             | Self::SessionExpired
             | Self::Stopped => Side::Proxy,
@@ -75,6 +78,7 @@ impl Cause {
             Self::Closed(_) => "closed",
             Self::Drained => "drained",
             Self::Idle => "idle",
+            Self::Operator => "operator",
             Self::Protocol(_) => "protocol",
             Self::SessionEnded => "session_ended",
             Self::SessionExpired => "session_expired",
@@ -93,7 +97,7 @@ impl Cause {
             Self::Drained | Self::Stopped => CloseCode::TERMINATING,
             Self::Idle => CloseCode::IDLE,
             Self::Protocol(Side::Client) => CloseCode::PROTOCOL,
-            Self::SessionEnded | Self::SessionExpired => CloseCode::SESSION,
+            Self::Operator | Self::SessionEnded | Self::SessionExpired => CloseCode::SESSION,
             Self::TooBig => CloseCode::TOO_BIG,
             Self::Protocol(_) | Self::Stalled(_) | Self::Vanished(_) => CloseCode::NETWORK,
         }

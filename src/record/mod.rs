@@ -3,6 +3,7 @@
 
 mod ended;
 mod meters;
+mod tally;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use tracing::{info, warn};
 
 pub use self::ended::{Cause, Ended, Side};
 pub use self::meters::{Meters, Way};
-use crate::id::{ConnectionId, RouteName};
+pub use self::tally::{Tally, Traffic};
+use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::policy::DenyReason;
 use crate::qix::Greeting;
 
@@ -28,39 +30,39 @@ pub struct Opening {
     pub route: RouteName,
     /// The document the URL named, cut and escaped.
     pub app: String,
+    /// Who vouches for the person, cut and escaped.
+    pub issuer: String,
     /// The person within their issuer, cut and escaped.
     pub subject: String,
     /// A short hash of the app session's id, to tell sessions apart.
     pub session: Option<String>,
     /// The engine-session identity.
-    pub identity: String,
+    pub identity: EngineIdentity,
 }
 
 /// The record of one socket.
 #[derive(Debug)]
 pub struct Record {
-    opening: Opening,
+    opening: Arc<Opening>,
     opened: Instant,
-    up: Count,
-    down: Count,
+    tally: Arc<Tally>,
     denied: u64,
     greeting: Option<Greeting>,
     ended: Option<Ended>,
     meters: Arc<Meters>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    messages: u64,
-    bytes: u64,
-}
-
 impl Record {
     /// Opens the record and says so.
     #[must_use]
-    pub fn open(opening: Opening, setup: Duration, meters: Arc<Meters>) -> Self {
+    pub fn open(
+        opening: Arc<Opening>,
+        tally: Arc<Tally>,
+        setup: Duration,
+        meters: Arc<Meters>,
+    ) -> Self {
         info!(
-            connection = %opening.id,
+            connection = opening.id.0,
             route = %opening.route,
             client.address = %opening.client,
             app = %opening.app,
@@ -72,12 +74,10 @@ impl Record {
         );
         meters.opened(&opening.route);
         let opened = Instant::now();
-        let (up, down) = (Count::default(), Count::default());
         Self {
             opening,
             opened,
-            up,
-            down,
+            tally,
             denied: 0,
             greeting: None,
             ended: None,
@@ -87,12 +87,7 @@ impl Record {
 
     /// Counts what moved one way.
     pub fn moved(&mut self, way: Way, messages: u64, bytes: usize) {
-        let count = match way {
-            Way::Down => &mut self.down,
-            Way::Up => &mut self.up,
-        };
-        count.messages += messages;
-        count.bytes += bytes as u64;
+        self.tally.add(way, messages, bytes as u64);
         self.meters.moved(way, messages, bytes as u64);
     }
 
@@ -106,7 +101,10 @@ impl Record {
     pub fn greeted(&mut self, greeting: Greeting) {
         self.greeting = Some(greeting);
         if let Greeting::Refused(state) = greeting {
-            warn!(connection = %self.opening.id, state, "the engine will not serve this session");
+            warn!(
+                connection = self.opening.id.0,
+                state, "the engine will not serve this session"
+            );
         }
     }
 
@@ -120,8 +118,9 @@ impl Drop for Record {
     fn drop(&mut self) {
         let ended = self.ended.unwrap_or(Ended::STOPPED);
         self.meters.ended(&self.opening.route, ended);
+        let (up, down) = (self.tally.read(Way::Up), self.tally.read(Way::Down));
         info!(
-            connection = %self.opening.id,
+            connection = self.opening.id.0,
             route = %self.opening.route,
             app = %self.opening.app,
             subject = %self.opening.subject,
@@ -131,14 +130,30 @@ impl Drop for Record {
             client.code = ended.client_code.map(|code| code.0),
             engine.code = ended.engine_code.map(|code| code.0),
             open.ms = millis(self.opened.elapsed()),
-            up.messages = self.up.messages,
-            up.bytes = self.up.bytes,
-            down.messages = self.down.messages,
-            down.bytes = self.down.bytes,
+            up.messages = up.messages,
+            up.bytes = up.bytes,
+            down.messages = down.messages,
+            down.bytes = down.bytes,
             denied = self.denied,
             engine.session = self.greeting.map(Greeting::label),
             "socket ended"
         );
+    }
+}
+
+#[cfg(test)]
+impl Opening {
+    pub(crate) fn sample(id: u64, identity: &str) -> Self {
+        Self {
+            id: ConnectionId(id),
+            client: [127, 0, 0, 1].into(),
+            route: RouteName::new("r"),
+            app: "app".to_owned(),
+            issuer: "idp".to_owned(),
+            subject: "ada".to_owned(),
+            session: None,
+            identity: EngineIdentity::new(identity),
+        }
     }
 }
 

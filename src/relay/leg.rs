@@ -76,6 +76,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
         self.is_gone() || self.heard_close.is_some()
     }
 
+    /// Whether its Close waits for one that nobody has begun to send.
+    pub(super) fn is_unanswered(&self) -> bool {
+        let answered = self.said_close || self.farewell.is_some();
+        self.heard_close.is_some() && !answered && !self.is_gone()
+    }
+
     /// Whether the closing handshake is over, or can never be.
     pub(super) fn settled(&self) -> bool {
         self.is_gone() || (self.said_close && self.heard_close.is_some() && self.backlog.is_empty())

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::leg::Leg;
@@ -25,7 +25,7 @@ use self::pump::Pump;
 use crate::config::RelayLimits;
 use crate::live::Seat;
 use crate::policy::Permit;
-use crate::record::{Cause, Ended, Record};
+use crate::record::{Ended, Record};
 use crate::session::Standing;
 
 /// One end of the relay: an upgraded connection and what had been read of it already.
@@ -64,9 +64,7 @@ pub enum Compression {
 pub struct Leash {
     /// The app session behind the socket.
     pub standing: watch::Receiver<Standing>,
-    /// A word from the registry; it comes once at most.
-    pub order: oneshot::Receiver<Cause>,
-    /// The place in the registry, given back when the relay drops.
+    /// The place in the registry: it may order the end, and is given back when the relay drops.
     pub seat: Seat,
 }
 
@@ -97,8 +95,7 @@ where
         let Self { mut pump, leash } = self;
         let Leash {
             mut standing,
-            mut order,
-            seat: _seat,
+            mut seat,
         } = leash;
         pump.stand(*standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
@@ -106,11 +103,14 @@ where
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
             tokio::select! {
+                // The pump comes last: what was ordered during the dial goes before anything that the
+                // client sent meanwhile, and a flood, which spends the task's whole budget at every
+                // poll, would drown it.
                 biased;
-                () = poll_fn(|cx| pump.poll(cx)) => {}
                 now = changed(&mut standing) => pump.stand(now),
-                cause = ordered(&mut order) => pump.end(cause),
+                cause = seat.ordered() => pump.end(cause),
                 () = &mut alarm => {}
+                () = poll_fn(|cx| pump.poll(cx)) => {}
             }
             if pump.finished() {
                 break;
@@ -128,16 +128,6 @@ async fn changed(standing: &mut watch::Receiver<Standing>) -> Standing {
         return pending().await;
     }
     *standing.borrow_and_update()
-}
-
-async fn ordered(order: &mut oneshot::Receiver<Cause>) -> Cause {
-    if order.is_terminated() {
-        return pending().await;
-    }
-    match order.await {
-        Ok(cause) => cause,
-        Err(_) => pending().await,
-    }
 }
 
 #[cfg(test)]

@@ -80,13 +80,27 @@ where
         let ending = self.cause;
         scratch::reading(|scratch| {
             // Each way can give the other something to say, so both are asked until both rest.
-            while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) {}
+            while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) | self.mourn() {}
         });
         if self.cause != ending || self.finished() {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
+    }
+
+    /// Ends the relay whose leg broke under a write: nothing is read of it any more, so no read
+    /// would. True when there is something left to be said to the other.
+    fn mourn(&mut self) -> bool {
+        let begins = self.cause.is_none();
+        if begins && self.client.is_gone() {
+            self.client_vanished();
+        } else if self.engine.is_gone() && (begins || self.client.is_unanswered()) {
+            self.engine_vanished();
+        } else {
+            return false;
+        }
+        true
     }
 
     /// Takes a word about the app session.

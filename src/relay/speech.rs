@@ -81,24 +81,26 @@ where
     }
 
     /// Pings both legs; a leg from which nothing came since its last ping is gone, unless it is
-    /// we who did not read.
+    /// we who did not read. A ping that has to wait, for a frame's end or for a slow reader, asks
+    /// for nothing yet.
     pub(super) fn keep_alive(&mut self, now: Instant) {
         if self.clock.client_ping_due(now) {
             if !self.client.alive && !self.blocked() {
                 return self.client_vanished();
             }
-            self.client.alive = false;
-            self.client
-                .urgent
-                .extend_from_slice(&ping_frame(&self.ping_tag, None));
+            self.client.alive = self.blocked() || !self.down.at_frame_boundary();
+            if self.client.urgent.is_empty() {
+                self.client.urgent = ping_frame(&self.ping_tag, None);
+            }
         }
         if self.clock.engine_ping_due(now) {
             if !self.engine.alive && !self.blocked() {
                 return self.engine_vanished();
             }
-            self.engine.alive = false;
-            let ping = ping_frame(&self.ping_tag, Some(Mask(random())));
-            self.engine.urgent.extend_from_slice(&ping);
+            self.engine.alive = self.blocked() || !self.may_speak_to_engine();
+            if self.engine.urgent.is_empty() {
+                self.engine.urgent = ping_frame(&self.ping_tag, Some(Mask(random())));
+            }
         }
     }
 

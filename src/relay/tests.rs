@@ -1,22 +1,25 @@
 //! The relay between two in-memory legs, under a paused clock.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::*;
 use crate::config::{Access, Apps, Limits, Methods};
 use crate::fault::CloseCode;
-use crate::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
+use crate::id::{AppId, Issuer, Subject};
 use crate::live::Live;
 use crate::person::Person;
 use crate::policy::permit;
 use crate::qix::{Document, Target};
-use crate::record::{Meters, Opening, Side};
+use crate::record::{Cause, Meters, Opening, Side};
 use crate::ws::{
     Close, Cursor, Mask, Opcode, Sender, Step, Stream, Until, close_frame, message_frame,
     ping_frame, pong_frame, unmask_message,
@@ -492,6 +495,115 @@ async fn a_reader_that_takes_nothing_is_cut_and_costs_one_scratch() {
     );
 }
 
+// === what breaks under a write ===
+
+#[tokio::test(start_paused = true)]
+async fn a_leg_that_breaks_under_a_write_ends_the_socket_at_once() {
+    let mut bench = Bench::with(&any(), None, b"", b"");
+    let call = bench.call("GetActiveDoc", &json!([]));
+    bench.client.write_all(&call).await.unwrap();
+    drop(bench.engine);
+    let closed = timeout(
+        Duration::from_secs(1),
+        frame(&mut bench.client, Sender::Server),
+    );
+    let (opcode, payload) = closed.await.unwrap();
+    assert_eq!(opcode, Opcode::Close);
+    assert_eq!(Close::read(&payload), Close::Code(CloseCode::NETWORK));
+
+    let mut bench = Bench::with(&any(), None, b"", b"");
+    bench.engine.write_all(&message_frame(b"{}")).await.unwrap();
+    drop(bench.client);
+    let closed = timeout(
+        Duration::from_secs(1),
+        frame(&mut bench.engine, Sender::Client),
+    );
+    assert_eq!(closed.await.unwrap().0, Opcode::Close);
+
+    let mut bench = Bench::with(&any(), None, b"", b"");
+    let close = close_frame(CloseCode::NORMAL, "", Some(KEY));
+    bench.client.write_all(&close).await.unwrap();
+    drop(bench.engine);
+    let closed = timeout(
+        Duration::from_secs(1),
+        frame(&mut bench.client, Sender::Server),
+    );
+    assert_eq!(closed.await.unwrap().0, Opcode::Close);
+}
+
+// === what never stops ===
+
+/// A leg that always has more to say and always takes what it is told.
+struct Flood {
+    message: Vec<u8>,
+    said: usize,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Takes its share of the task's budget, as a socket does.
+        std::task::ready!(Pin::new(&mut tokio::io::repeat(0)).poll_read(cx, buffer))?;
+        for byte in buffer.filled_mut() {
+            *byte = self.message[self.said];
+            self.said = (self.said + 1) % self.message.len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut tokio::io::sink()).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_under_a_flood_is_heard() {
+    let flood = |message| Flood { message, said: 0 };
+    let end = |io| End {
+        io,
+        early: Bytes::new(),
+    };
+    let (terms, leash, standing, _) = ties(&any(), Some(LIMITS.client_ping));
+    let client = end(flood(masked(0x81, &[b'x'; 1000])));
+    let engine = end(flood(message_frame(&[b'x'; 1000])));
+    let record = record(&leash.seat);
+    let task = tokio::spawn(Relay::new(client, engine, terms, leash, record).run());
+    tokio::task::yield_now().await;
+    standing.send_replace(Standing::Ended);
+    let ended = timeout(Duration::from_secs(20), task).await;
+    assert_eq!(ended.unwrap().unwrap().cause, Cause::SessionEnded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_waits_for_the_end_of_a_long_frame_is_not_held_against_the_client() {
+    let mut bench = Bench::new(&any());
+    let long = message_frame(&[b'x'; 20]);
+    for byte in &long {
+        bench.engine.write_u8(*byte).await.unwrap();
+        sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(bench.client_reads(long.len()).await, long);
+    assert_eq!(bench.client_frame().await.0, Opcode::Ping);
+    assert!(!bench.task.is_finished());
+}
+
 // === the bench ===
 
 struct Bench {
@@ -514,26 +626,7 @@ impl Bench {
         client_early: &[u8],
         engine_early: &[u8],
     ) -> Self {
-        let person = Person::new(Issuer::new("i"), Subject::new("ada"), None, Map::new());
-        let target = Target {
-            document: Document::App(AppId::new("app")),
-            identity: None,
-        };
-        let limits = Limits {
-            sockets: 9,
-            sockets_per_subject: 9,
-            identities_per_subject: 9,
-        };
-        let live = Live::new(limits);
-        let identity = EngineIdentity::new("id");
-        let (seat, order) = live.seat(ConnectionId(1), &person, &identity).unwrap();
-        let (standing, watch) = watch::channel(Standing::Valid { until: None });
-        let terms = Terms {
-            permit: permit(access, &person, &target).unwrap(),
-            limits: LIMITS,
-            engine_ping: ping,
-            compression: Compression::None,
-        };
+        let (terms, leash, standing, live) = ties(access, ping);
         let ((client, client_io), (engine, engine_io)) = (duplex(8 << 10), duplex(8 << 10));
         let client_end = End {
             io: client_io,
@@ -543,12 +636,8 @@ impl Bench {
             io: engine_io,
             early: Bytes::copy_from_slice(engine_early),
         };
-        let leash = Leash {
-            standing: watch,
-            order,
-            seat,
-        };
-        let relay = Relay::new(client_end, engine_end, terms, leash, record());
+        let record = record(&leash.seat);
+        let relay = Relay::new(client_end, engine_end, terms, leash, record);
         let task = tokio::spawn(relay.run());
         Self {
             client,
@@ -606,6 +695,42 @@ impl Bench {
     }
 }
 
+/// What a relay is tied to, and what pulls at it.
+fn ties(
+    access: &Access,
+    ping: Option<Duration>,
+) -> (Terms, Leash, watch::Sender<Standing>, Arc<Live>) {
+    let person = Person::new(Issuer::new("i"), Subject::new("ada"), None, Map::new());
+    let target = Target {
+        document: Document::App(AppId::new("app")),
+        identity: None,
+        ttl: None,
+    };
+    let limits = Limits {
+        sockets: 9,
+        sockets_per_subject: 9,
+        identities_per_subject: 9,
+        opens_per_minute: 9,
+        failures_per_minute: 9,
+    };
+    let live = Live::new(limits);
+    let seat = live
+        .seat(&Arc::new(Opening::sample(1, "id")), &person)
+        .unwrap();
+    let (standing, watch) = watch::channel(Standing::Valid { until: None });
+    let terms = Terms {
+        permit: permit(access, &person, &target).unwrap(),
+        limits: LIMITS,
+        engine_ping: ping,
+        compression: Compression::None,
+    };
+    let leash = Leash {
+        standing: watch,
+        seat,
+    };
+    (terms, leash, standing, live)
+}
+
 fn any() -> Access {
     Access {
         apps: Apps::Any,
@@ -623,21 +748,9 @@ fn consumer() -> Access {
     }
 }
 
-fn record() -> Record {
-    let opening = Opening {
-        id: ConnectionId(1),
-        client: [127, 0, 0, 1].into(),
-        route: RouteName::new("r"),
-        app: "app".to_owned(),
-        subject: "ada".to_owned(),
-        session: None,
-        identity: "id".to_owned(),
-    };
-    Record::open(
-        opening,
-        Duration::ZERO,
-        Arc::new(Meters::new(&mut Registry::default())),
-    )
+fn record(seat: &Seat) -> Record {
+    let meters = Arc::new(Meters::new(&mut Registry::default()));
+    Record::open(seat.opening(), seat.tally(), Duration::ZERO, meters)
 }
 
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {

@@ -1,6 +1,12 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
+mod farewell;
+mod login;
+mod logout;
+mod peers;
 mod reply;
+mod session;
+mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
@@ -10,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,6 +30,7 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+pub use self::peers::Peers;
 use self::reply::Body;
 use crate::config::Listen;
 use crate::fault::Fault;
@@ -43,6 +50,8 @@ pub struct House {
     pub routes: Routes,
     /// The gate.
     pub gate: Gate,
+    /// The peers that requests come through.
+    pub peers: Peers,
     /// The registry.
     pub live: Arc<Live>,
     /// The numbers.
@@ -177,30 +186,50 @@ impl Server {
         connection: Connection,
     ) -> Result<Response<Body>, Infallible> {
         let target = request.uri().to_string();
-        let host = request
-            .headers()
-            .get(HOST)
-            .and_then(|host| host.to_str().ok());
-        let found = match self.house.routes.find(&target, host) {
+        let found =
+            sole_host(request.headers()).and_then(|host| self.house.routes.find(&target, host));
+        let found = match found {
             Ok(found) => found,
             Err(fault) => return Ok(self.refuse(fault)),
         };
         Ok(match found.door {
             Door::Engine(target) => {
+                let peer = connection.peer.ip();
                 let knock = upgrade::Knock {
                     route: found.route,
                     target,
-                    connection,
+                    address: self.house.peers.client(peer, request.headers()),
+                    peer,
+                    _connection: connection,
                 };
                 upgrade::open(&self.house, request, knock).await
             }
-            door => reply::small(&found.route, &door, request.method(), request.headers()),
+            Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
+            Door::Session if request.method() != Method::OPTIONS => {
+                let peer = connection.peer.ip();
+                session::answer(&self.house, &found.route, peer, request).await
+            }
+            Door::Ticket if request.method() != Method::OPTIONS => {
+                let peer = connection.peer.ip();
+                ticket::answer(&self.house, &found.route, peer, request).await
+            }
+            door => reply::small(&found.route, &door, &request),
         })
     }
 
     fn refuse(&self, fault: Fault) -> Response<Body> {
         self.house.meters.refused(fault);
         reply::fault(fault)
+    }
+}
+
+/// The `Host` header; one that stands twice could be another to whoever stands before us.
+fn sole_host(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    match hosts.next() {
+        None => Ok(host),
+        Some(_) => Err(Fault::BadRequest),
     }
 }
 
@@ -212,3 +241,18 @@ fn next_id() -> ConnectionId {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_stands_twice_is_refused() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(sole_host(&headers), Ok(None));
+        headers.append(HOST, http::HeaderValue::from_static("a.example"));
+        assert_eq!(sole_host(&headers), Ok(Some("a.example")));
+        headers.append(HOST, http::HeaderValue::from_static("b.example"));
+        assert_eq!(sole_host(&headers), Err(Fault::BadRequest));
+    }
+}

@@ -15,35 +15,45 @@ mod jwt;
 mod moment;
 mod pseudonym;
 mod redis;
+mod renewal;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod ticket;
 mod trusted_header;
 mod vouching;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use self::error::{Flaw, Outage, SessionError, Twice};
+pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::introspection::IntrospectionCheck;
 use self::jwt::JwtCheck;
+use self::moment::Moment;
 pub use self::pseudonym::Pseudonyms;
 use self::redis::RedisCheck;
+use self::renewal::Renewals;
+pub use self::ticket::Ticket;
+use self::ticket::TicketCheck;
 use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
-use crate::id::RouteName;
+use crate::id::{AppId, RouteName};
 use crate::person::Person;
+use crate::revocation::Revocation;
 
 /// The session checks of one route, in the order of the config.
 #[derive(Debug)]
 pub struct Sessions {
     checks: Vec<Check>,
+    renewals: Renewals,
 }
 
 impl Sessions {
@@ -57,18 +67,90 @@ impl Sessions {
             .into_iter()
             .map(|check| Check::new(route, check, lent))
             .collect::<Result<_, _>>()?;
-        Ok(Self { checks })
+        Ok(Self {
+            checks,
+            renewals: Renewals::default(),
+        })
+    }
+
+    /// Judges a logout token that an issuer has sent: by the first check that takes such tokens and
+    /// finds it good.
+    pub async fn logout(&self, token: &[u8]) -> Result<Logout, SessionError> {
+        let mut flaw = SessionError::Missing;
+        for check in &self.checks {
+            match check.logout(token).await {
+                Ok(Some(logout)) => return Ok(logout),
+                Ok(None) => {}
+                Err(error) => flaw = error,
+            }
+        }
+        Err(flaw)
     }
 
     /// Finds who knocks: the first kind that finds a credential of its sort decides.
     pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
         for check in &self.checks {
             if let Some(session) = check.identify(knock).await? {
-                return Ok(session);
+                return Ok(match check {
+                    // A token says its end once; only another token can say a later one.
+                    Check::Jwt(_) => self.renewals.follow(session),
+                    _ => session,
+                });
             }
         }
         Err(SessionError::Missing)
     }
+
+    /// Moves on the end of the open sockets of the same issuer, subject and session id to the end
+    /// of this session, where it is later; says how many moved.
+    pub fn renew(&self, session: &Session) -> usize {
+        self.renewals.renew(session)
+    }
+}
+
+impl Sessions {
+    /// Makes a ticket for a session, where the route has tickets: for requests of the origin of
+    /// this one and, where it is named, for one app alone.
+    pub async fn ticket(
+        &self,
+        session: Session,
+        headers: &HeaderMap,
+        app: Option<AppId>,
+    ) -> Result<Ticket, SessionError> {
+        match self.tickets() {
+            Some(tickets) => tickets.issue(session, headers, app).await,
+            None => Err(SessionError::Missing),
+        }
+    }
+
+    /// Whether the route has tickets.
+    #[must_use]
+    pub fn has_tickets(&self) -> bool {
+        self.tickets().is_some()
+    }
+
+    /// The subprotocol that a 101 must name: the one that carries a ticket, where the route takes
+    /// tickets so.
+    #[must_use]
+    pub fn subprotocol(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.tickets()?.subprotocol(headers)
+    }
+
+    fn tickets(&self) -> Option<&TicketCheck> {
+        self.checks.iter().find_map(|check| match check {
+            Check::Ticket(tickets) => Some(tickets),
+            _ => None,
+        })
+    }
+}
+
+/// A logout that an issuer has announced.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Logout {
+    /// What it says.
+    pub revocation: Revocation,
+    /// How long it is to be remembered: as long as a session that it hits could live.
+    pub remember: Duration,
 }
 
 /// What the house lends to the checks.
@@ -91,6 +173,23 @@ pub struct Knock<'a> {
     pub client: Client,
     /// The other end of its TCP connection, whatever its headers say.
     pub peer: IpAddr,
+    /// What else a websocket request says; `None` for a plain one, which no ticket opens.
+    pub upgrade: Option<Upgrade<'a>>,
+}
+
+/// What else a websocket request says.
+#[derive(Clone, Copy)]
+pub struct Upgrade<'a> {
+    /// The query of its URL.
+    pub query: Option<&'a str>,
+    /// The document it asks for, as [`Document::as_str`](crate::qix::Document::as_str) says it.
+    pub document: &'a str,
+}
+
+impl fmt::Debug for Upgrade<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upgrade(…)")
+    }
 }
 
 /// Whether a request comes from a browser, by its `Origin`.
@@ -107,6 +206,7 @@ pub enum Client {
 pub struct Session {
     person: Person,
     standing: watch::Receiver<Standing>,
+    app: Option<AppId>,
 }
 
 impl Session {
@@ -116,6 +216,16 @@ impl Session {
         &self.person
     }
 
+    /// The one app that it may open, where it came by a ticket that says so.
+    #[must_use]
+    pub fn app(&self) -> Option<&AppId> {
+        self.app.as_ref()
+    }
+
+    fn only(self, app: Option<AppId>) -> Self {
+        Self { app, ..self }
+    }
+
     /// How the session stands, now and as it changes.
     ///
     /// A kind that cannot change its mind lets go of the sending half at once: then the value
@@ -123,6 +233,24 @@ impl Session {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// Whether it is still good.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        match *self.standing.borrow() {
+            Standing::Ended => false,
+            Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
+        }
+    }
+
+    /// When it expires by what is known now, leeway included, in seconds since 1970.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        match *self.standing.borrow() {
+            Standing::Ended => None,
+            Standing::Valid { until } => until.map(|until| Moment::now().unix_at(until)),
+        }
     }
 }
 
@@ -144,8 +272,9 @@ pub enum Standing {
 enum Check {
     ForwardAuth(ForwardAuthCheck),
     Introspection(IntrospectionCheck),
-    Jwt(JwtCheck),
+    Jwt(Box<JwtCheck>),
     Redis(RedisCheck),
+    Ticket(TicketCheck),
     TrustedHeader(TrustedHeaderCheck),
 }
 
@@ -158,8 +287,11 @@ impl Check {
             SessionCheck::Introspection(config) => Ok(Self::Introspection(
                 IntrospectionCheck::new(route, config, lent.http),
             )),
-            SessionCheck::Jwt(config) => JwtCheck::new(route, config, lent.http).map(Self::Jwt),
+            SessionCheck::Jwt(config) => JwtCheck::new(route, config, lent.http)
+                .map(Box::new)
+                .map(Self::Jwt),
             SessionCheck::Redis(config) => RedisCheck::new(route, config, lent).map(Self::Redis),
+            SessionCheck::Ticket(rules) => Ok(Self::Ticket(TicketCheck::new(route, rules))),
             SessionCheck::TrustedHeader(config) => {
                 Ok(Self::TrustedHeader(TrustedHeaderCheck::new(config)))
             }
@@ -172,7 +304,15 @@ impl Check {
             Self::Introspection(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
             Self::Redis(check) => check.identify(knock).await,
+            Self::Ticket(check) => check.identify(knock).await,
             Self::TrustedHeader(check) => check.identify(knock),
+        }
+    }
+
+    async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {
+        match self {
+            Self::Jwt(check) => check.logout(token).await,
+            _ => Ok(None),
         }
     }
 }

@@ -73,7 +73,11 @@ impl TrustedHeaderCheck {
         let person = Person::new(self.issuer.clone(), subject, session, claims);
         let until = Some(Instant::now() + self.max_age);
         let (_, standing) = watch::channel(Standing::Valid { until });
-        Ok(Some(Session { person, standing }))
+        Ok(Some(Session {
+            person,
+            standing,
+            app: None,
+        }))
     }
 
     /// Whether a peer is the ingress. An IPv4 peer of an IPv6 door is known by its IPv4 address.

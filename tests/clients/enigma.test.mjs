@@ -8,6 +8,7 @@ import { nextEvent, until, within } from './support/waiting.mjs';
 import { startWorld } from './support/world.mjs';
 
 const ACCESS_DENIED = 5;
+const NOT_CONNECTED = -1;
 const SUSPENDED = -11;
 
 for (const library of versions) {
@@ -99,6 +100,19 @@ for (const library of versions) {
       const closed = nextEvent(session, 'closed');
       await world.sim.script({ live: 'drop' });
       assert.equal((await closed).code, 4206);
+    });
+
+    test('fails a call in flight when the socket ends', async () => {
+      const { session, app } = await open();
+      await world.sim.script({ call: 'mute' });
+      const call = app.getAppLayout().then(assert.fail, (error) => error);
+      await until('the call to arrive', async () => (await world.sim.calls()).at(-1) === 'GetAppLayout');
+      const closed = nextEvent(session, 'closed');
+      await world.sim.script({ live: { close: { code: 4003, reason: '' } } });
+      await closed;
+      const { code, original } = await within('the failure', call);
+      assert.equal(code, NOT_CONNECTED);
+      assert.equal(original?.code, library.tellsOriginal ? 4003 : undefined);
     });
 
     test('hears of the end of the app session as 4006', async () => {

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import Qlik, { AuthType } from '@qlik/sdk';
 
 import { FINANCE, SALES, cubeOf, rowsOf, salesByRegion, total } from './support/apps.mjs';
-import { until } from './support/waiting.mjs';
+import { nextEvent, until } from './support/waiting.mjs';
 import { startWorld } from './support/world.mjs';
 
 const ACCESS_DENIED = 5;
@@ -59,6 +59,16 @@ describe('@qlik/sdk', () => {
     await assert.rejects(app.getScript(), { errorCode: ACCESS_DENIED });
     assert.ok((await app.getAppLayout()).qTitle);
     await session.close();
+  });
+
+  test('hears of a restart as 4003, and opens again', async () => {
+    const { session } = await open();
+    const closed = nextEvent(session, 'closed');
+    await world.sim.script({ live: { close: { code: 4003, reason: '' } } });
+    assert.equal((await closed).code, 4003);
+    const { app, session: next } = await open();
+    assert.ok((await app.getAppLayout()).qTitle);
+    await next.close();
   });
 
   test('gets no socket for an app that is not permitted', async () => {

@@ -1,1 +1,27 @@
-fn main() {}
+//! The whole proxy, in one process with a tenant that plays Qlik, seen from outside.
+
+#![cfg(test)]
+
+mod access;
+mod command_line;
+mod crowd;
+mod endings;
+mod floors;
+mod leaks;
+mod login;
+mod logout;
+mod logout_race;
+mod opening;
+mod operators;
+mod operators_sockets;
+mod origins;
+mod people;
+mod quotas;
+mod refusals;
+mod relaying;
+mod session_door;
+mod small_answers;
+mod smuggling;
+mod support;
+mod tickets;
+mod tls;

@@ -22,7 +22,8 @@ pub(super) fn access(t: &mut Table<'_>) -> Result<Access, Noted> {
     let methods = t.or(
         "methods",
         defaults::METHODS,
-        "The calls: \"consumer\" looks and selects and changes nothing; \"any\" is every call.",
+        "The calls: \"consumer\" looks and selects, without script, reload, connection, save, publish, \
+         administration and export; \"any\" is every call.",
     );
     let session_apps = t.or("session_apps", false, "Whether session apps may be made.");
     one?;

@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
+
 use super::route;
 use crate::config::defaults;
 use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log, Outbound};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{
-    Authorities, Certificate, Count, Level, LongSecret, Positive, PrivateKey, Size,
+    Authorities, Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
 };
 
 /// The largest head that fits no connection's buffer is hyper's smallest buffer.
@@ -84,10 +86,16 @@ fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
         defaults::DRAIN,
         "How long sockets get to end after SIGTERM.",
     );
+    let trusted_proxies: Result<Option<Vec<IpNet>>, _> = t.optional(
+        "trusted_proxies",
+        "The networks of your own proxies in front of this one: what they append to \
+         `X-Forwarded-For` is believed.",
+    );
     let tls = t.optional_table("tls", "TLS on the public door.", listen_tls);
     Ok(Listen {
         address: address?,
         tls: tls?,
+        trusted_proxies: trusted_proxies?.unwrap_or_default(),
         head_bytes: large_enough(t, head_bytes?)?,
         head_timeout: head_timeout?.0,
         connections: connections?.0,
@@ -122,8 +130,19 @@ fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> 
     let address = t.or(
         "address",
         defaults::ADMIN,
-        "Where `/livez`, `/readyz` and `/metrics` answer; not for the public.",
-    )?;
+        "Where `/livez`, `/readyz`, `/metrics` and `/sockets` answer; not for the public.",
+    );
+    let token: Result<Option<LongSecret>, _> = t.optional(
+        "token",
+        "Opens `/sockets`, where operators list and close sockets: 32 bytes or more of visible ASCII; without it, \
+         nobody does.",
+    );
+    let hosts: Result<Option<OneOrMany<String>>, _> = t.optional(
+        "hosts",
+        "The names that `/sockets` answers to besides addresses and localhost.",
+    );
+    let tls = t.optional_table("tls", "TLS on the operators' door.", listen_tls);
+    let address = address?;
     if public.is_some_and(|public| collide(public, address)) {
         return Err(t.refuse(
             "address",
@@ -138,7 +157,23 @@ fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> 
             "let only the probes and the metrics scraper reach it",
         );
     }
-    Ok(Admin { address })
+    let secured = (tls?, token?);
+    if let (None, Some(_)) = &secured
+        && !address.ip().is_loopback()
+    {
+        return Err(t.refuse(
+            "token",
+            "this token would cross the network in plain text",
+            "write [admin.tls] with `certificate` and `key`, or let `address` be loopback",
+        ));
+    }
+    let (tls, token) = secured;
+    Ok(Admin {
+        address,
+        tls,
+        token: token.map(|LongSecret(token)| token),
+        hosts: hosts?.map_or(Vec::new(), |OneOrMany(hosts)| hosts),
+    })
 }
 
 /// Port 0 is a free one, a different one each time.
@@ -177,10 +212,22 @@ fn limits(t: &mut Table<'_>) -> Result<Limits, Noted> {
         Count(defaults::IDENTITIES_PER_SUBJECT),
         "Engine-session identities in use at once by one subject.",
     );
+    let opens_per_minute = t.or(
+        "opens_per_minute",
+        Count(defaults::OPENS_PER_MINUTE),
+        "Sockets opened in a minute by one subject.",
+    );
+    let failures_per_minute = t.or(
+        "failures_per_minute",
+        Count(defaults::FAILURES_PER_MINUTE),
+        "Session checks that fail in a minute from one address (of IPv6, one /64).",
+    );
     Ok(Limits {
         sockets: sockets?.0,
         sockets_per_subject: sockets_per_subject?.0,
         identities_per_subject: identities_per_subject?.0,
+        opens_per_minute: opens_per_minute?.0,
+        failures_per_minute: failures_per_minute?.0,
     })
 }
 

@@ -5,13 +5,12 @@ mod introspection;
 mod jwt;
 mod redis;
 mod rhythm;
+mod ticket;
 mod trusted_header;
 
 use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
-
-const LATER: [&str; 1] = ["ticket"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -40,10 +39,15 @@ pub(super) fn check(
             read: &|t| redis::redis(t).map(SessionCheck::Redis),
         },
         Reader {
+            name: "ticket",
+            doc: "A ticket from `{path}/ticket`, given to whom another check of the route knows.",
+            read: &|t| ticket::ticket(t).map(SessionCheck::Ticket),
+        },
+        Reader {
             name: "trusted-header",
             doc: "An authenticating ingress says who it is, in headers.",
             read: &|t| trusted_header::trusted_header(t).map(SessionCheck::TrustedHeader),
         },
     ];
-    t.kind(&readers, &LATER)
+    t.kind(&readers, &[])
 }

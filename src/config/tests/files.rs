@@ -33,7 +33,8 @@ fn the_annotated_file_is_read() {
     assert!(matches!(route.sessions[1], SessionCheck::ForwardAuth(_)));
     assert!(matches!(route.sessions[2], SessionCheck::Introspection(_)));
     assert!(matches!(route.sessions[3], SessionCheck::Redis(_)));
-    assert!(matches!(route.sessions[4], SessionCheck::TrustedHeader(_)));
+    assert!(matches!(route.sessions[4], SessionCheck::Ticket(_)));
+    assert!(matches!(route.sessions[5], SessionCheck::TrustedHeader(_)));
     let Credential::OAuthImpersonation(credential) = &route.credential else {
         panic!("{:?}", route.credential);
     };
@@ -61,6 +62,7 @@ fn the_examples_are_read() {
             "redis-express",
             "redis-spring",
             "sidecar",
+            "ticket",
             "trusted-ingress"
         ]
     );

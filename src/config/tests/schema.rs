@@ -106,6 +106,10 @@ fn it_holds_the_rules_between_keys_and_within_values() {
         ),
         (
             "\"127.0.0.1:8080\"",
+            "\"127.0.0.1:8080\"\ntrusted_proxies = [\"0.0.0.0/0\"]",
+        ),
+        (
+            "\"127.0.0.1:8080\"",
             "\"127.0.0.1:8080\"\nhead_bytes = \"16KB\"",
         ),
         ("\"https://t.example\"", "\"ftp://t.example\""),

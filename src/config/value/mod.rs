@@ -11,7 +11,6 @@ mod text;
 mod web;
 
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
-pub(super) use network::Network;
 pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};
 pub(super) use secret::{

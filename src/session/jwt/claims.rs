@@ -14,7 +14,7 @@ use crate::person::{ClaimPath, Person};
 const NAMELESS: &str = "jwt";
 
 /// What `OpenID` Connect Back-Channel Logout 1.0 puts into `events`.
-const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+pub(super) const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The rules that claims are held to.
 #[derive(Debug)]
@@ -63,20 +63,14 @@ impl Rules {
     }
 
     fn judge_audience(&self, claims: &Map<String, Value>) -> Result<(), Flaw> {
-        let ours = |value: &Value| {
-            let named = value.as_str();
-            named.is_some_and(|name| self.audience.iter().any(|own| own == name))
-        };
-        let good = match claims.get("aud") {
-            _ if self.audience.is_empty() => true,
-            Some(Value::Array(names)) => names.iter().any(ours),
-            Some(name) => ours(name),
-            None => false,
-        };
-        good.then_some(()).ok_or(Flaw::Audience)
+        if self.audience.is_empty() {
+            Ok(())
+        } else {
+            judge_audience(&self.audience, claims)
+        }
     }
 
-    fn judge_issuer(&self, claims: &Map<String, Value>) -> Result<Issuer, Flaw> {
+    pub(super) fn judge_issuer(&self, claims: &Map<String, Value>) -> Result<Issuer, Flaw> {
         let given = match claims.get("iss") {
             None => None,
             Some(Value::String(name)) => Some(name.as_str()),
@@ -89,7 +83,12 @@ impl Rules {
         }
     }
 
+    /// An address that nobody verified is whatever its owner typed in: no subject.
     fn subject(&self, claims: &Map<String, Value>) -> Result<Subject, Flaw> {
+        let beside = self.subject.verification();
+        if beside.is_some_and(|beside| beside.find(claims) != Some(&Value::Bool(true))) {
+            return Err(Flaw::Claim("email_verified"));
+        }
         let text = self.subject.find(claims).and_then(Value::as_str);
         text.and_then(subject::parse).ok_or(Flaw::Subject)
     }
@@ -98,6 +97,21 @@ impl Rules {
         let id = self.session.find(claims)?.as_str()?;
         (!id.is_empty()).then(|| SessionId::new(id))
     }
+}
+
+/// Whether `aud` names one of `own`.
+pub(super) fn judge_audience(own: &[String], claims: &Map<String, Value>) -> Result<(), Flaw> {
+    let ours = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|name| own.iter().any(|own| own == name))
+    };
+    let good = match claims.get("aud") {
+        Some(Value::Array(names)) => names.iter().any(ours),
+        Some(name) => ours(name),
+        None => false,
+    };
+    good.then_some(()).ok_or(Flaw::Audience)
 }
 
 fn refuse_logout(claims: &Map<String, Value>) -> Result<(), Flaw> {
@@ -111,7 +125,7 @@ fn refuse_logout(claims: &Map<String, Value>) -> Result<(), Flaw> {
 }
 
 /// A `NumericDate` (RFC 7519 section 2): seconds since 1970, perhaps with a fraction.
-fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, Flaw> {
+pub(super) fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, Flaw> {
     match claims.get(name) {
         None => Ok(None),
         Some(value) => value.as_f64().map(Some).ok_or(Flaw::Claim(name)),

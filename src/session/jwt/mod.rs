@@ -6,6 +6,7 @@
 mod claims;
 mod jwks;
 mod key;
+mod logout;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -15,10 +16,11 @@ use tokio::sync::watch;
 use self::claims::Rules;
 use self::jwks::KeySet;
 use self::key::VerifyingKey;
-use self::token::Token;
+use self::logout::Logouts;
+use self::token::{Purpose, Token};
 use super::error::{Flaw, SessionError};
 use super::moment::Moment;
-use super::{Knock, Session, bearer};
+use super::{Knock, Logout, Session, bearer};
 use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
 use crate::id::RouteName;
 
@@ -29,6 +31,7 @@ pub(super) struct JwtCheck {
     algorithms: Vec<Algorithm>,
     keys: Keys,
     rules: Rules,
+    logouts: Option<Logouts>,
 }
 
 impl JwtCheck {
@@ -50,6 +53,7 @@ impl JwtCheck {
                 session: jwt.session,
                 leeway: jwt.leeway,
             },
+            logouts: jwt.logout.map(Logouts::new),
         })
     }
 
@@ -58,14 +62,40 @@ impl JwtCheck {
         let Some(text) = bearer::find(knock, self.cookie.as_ref())? else {
             return Ok(None);
         };
-        let token = Token::parse(text)?;
+        let token = self.verified(text, Purpose::Session).await?;
+        let (person, standing) = self.rules.judge(token.claims()?, Moment::now())?;
+        let (_, standing) = watch::channel(standing);
+        Ok(Some(Session {
+            person,
+            standing,
+            app: None,
+        }))
+    }
+
+    /// Judges a logout token; `None` when this check takes none.
+    pub(super) async fn logout(&self, text: &[u8]) -> Result<Option<Logout>, SessionError> {
+        let Some(logouts) = &self.logouts else {
+            return Ok(None);
+        };
+        let token = self.verified(text, Purpose::Logout).await?;
+        Ok(Some(logouts.judge(
+            &self.rules,
+            &token.claims()?,
+            Moment::now(),
+        )?))
+    }
+
+    async fn verified<'a>(
+        &self,
+        text: &'a [u8],
+        purpose: Purpose,
+    ) -> Result<Token<'a>, SessionError> {
+        let token = Token::parse(text, purpose)?;
         if !self.algorithms.contains(&token.algorithm()) {
             return Err(Flaw::Algorithm.into());
         }
         self.keys.verify(&token).await?;
-        let (person, standing) = self.rules.judge(token.claims()?, Moment::now())?;
-        let (_, standing) = watch::channel(standing);
-        Ok(Some(Session { person, standing }))
+        Ok(token)
     }
 }
 

@@ -23,9 +23,18 @@ pub(super) struct Token<'a> {
     kid: Option<String>,
 }
 
+/// What a token is presented as; one kind never passes for the other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// A logout, announced by the issuer.
+    Logout,
+    /// Somebody's session.
+    Session,
+}
+
 impl<'a> Token<'a> {
     /// Takes a token apart.
-    pub(super) fn parse(text: &'a [u8]) -> Result<Self, Flaw> {
+    pub(super) fn parse(text: &'a [u8], purpose: Purpose) -> Result<Self, Flaw> {
         if text.len() > LARGEST {
             return Err(Flaw::Oversized);
         }
@@ -36,7 +45,7 @@ impl<'a> Token<'a> {
             return Err(Flaw::Malformed);
         }
         let header = object(header)?;
-        refuse_strange(&header)?;
+        refuse_strange(&header, purpose)?;
         Ok(Self {
             signed,
             signature,
@@ -77,7 +86,7 @@ fn object(part: &str) -> Result<Map<String, Value>, Flaw> {
     json::object(&bytes).ok_or(Flaw::Malformed)
 }
 
-fn refuse_strange(header: &Map<String, Value>) -> Result<(), Flaw> {
+fn refuse_strange(header: &Map<String, Value>, purpose: Purpose) -> Result<(), Flaw> {
     if let Some(name) = FORBIDDEN
         .into_iter()
         .find(|name| header.contains_key(*name))
@@ -88,9 +97,10 @@ fn refuse_strange(header: &Map<String, Value>) -> Result<(), Flaw> {
         None => return Ok(()),
         Some(kind) => kind.as_str().ok_or(Flaw::Malformed)?.to_ascii_lowercase(),
     };
-    match kind.strip_prefix("application/").unwrap_or(&kind) {
-        "logout+jwt" => Err(Flaw::Logout),
-        _ => Ok(()),
+    match (kind.strip_prefix("application/").unwrap_or(&kind), purpose) {
+        ("logout+jwt", Purpose::Session) => Err(Flaw::Logout),
+        ("logout+jwt" | "jwt", Purpose::Logout) | (_, Purpose::Session) => Ok(()),
+        (_, Purpose::Logout) => Err(Flaw::NoLogout),
     }
 }
 

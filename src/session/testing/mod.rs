@@ -44,6 +44,14 @@ pub(super) fn sessions(checks: Vec<SessionCheck>) -> Sessions {
 
 /// The checks of a route, or why they cannot be.
 pub(super) fn try_sessions(checks: Vec<SessionCheck>) -> Result<Sessions, SessionError> {
+    sessions_of("test", checks)
+}
+
+/// The same for a route of this name.
+pub(super) fn sessions_of(
+    route: &str,
+    checks: Vec<SessionCheck>,
+) -> Result<Sessions, SessionError> {
     let http = http();
     let tls = ClientConfig::builder()
         .with_root_certificates(RootCertStore::empty())
@@ -53,7 +61,7 @@ pub(super) fn try_sessions(checks: Vec<SessionCheck>) -> Result<Sessions, Sessio
         tls: &Arc::new(tls),
         pseudonyms: &Pseudonyms::new(&b"0123456789abcdef".to_vec().into()),
     };
-    Sessions::new(&RouteName::new("test"), checks, lent)
+    Sessions::new(&RouteName::new(route), checks, lent)
 }
 
 /// Knocks as a browser with one `Cookie` header.
@@ -88,6 +96,7 @@ pub(super) async fn knock_from(
         headers,
         client,
         peer,
+        upgrade: None,
     };
     sessions.identify(knock).await
 }

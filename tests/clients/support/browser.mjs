@@ -12,8 +12,8 @@ export function startBrowser() {
 }
 
 /** A page in a context of its own, and what it heard. */
-export async function openPage(browser) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+export async function openPage(browser, settings = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...settings });
   const page = await context.newPage();
   const ear = await listen(page);
   return { context, page, ear };

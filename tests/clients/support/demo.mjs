@@ -10,14 +10,14 @@ import { bin } from './world.mjs';
 
 const READY = /^demo ready: (http:\/\/127\.0\.0\.1:\d+)\/$/;
 
-/** Starts the demo; `log()` is all that the proxy wrote. */
-export async function startDemo() {
+/** Starts the demo, on a free port unless one is named; `log()` is all that the proxy wrote. */
+export async function startDemo({ port = '0' } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-demo-'));
   const program = await startProgram({
     name: 'the demo',
     command: process.execPath,
     args: [fileURLToPath(new URL('../../../demo/start.mjs', import.meta.url))],
-    env: { PATH: process.env.PATH, PORT: '0', QIX_BIN: bin, QIX_DEMO_RUN: folder },
+    env: { PATH: process.env.PATH, PORT: port, QIX_BIN: bin, QIX_DEMO_RUN: folder },
     log: join(folder, 'demo.log'),
     listening: (_, text) => READY.exec(text)?.[1],
   });

@@ -7,9 +7,10 @@ import WebSocket from 'ws';
 
 const require = createRequire(import.meta.url);
 
+/** `tellsOriginal`: whether a call that a closed socket cut off says with what code it was closed. */
 export const versions = [
-  { version: '2.15', create: enigma.create, schema: require('enigma.js/schemas/12.2027.0.json') },
-  { version: '2.7', create: oldEnigma.create, schema: require('enigma.js-2.7/schemas/12.612.0.json') },
+  { version: '2.15', create: enigma.create, schema: require('enigma.js/schemas/12.2027.0.json'), tellsOriginal: true },
+  { version: '2.7', create: oldEnigma.create, schema: require('enigma.js-2.7/schemas/12.612.0.json'), tellsOriginal: false },
 ];
 
 /** A session that is not open yet. `headers` are what tells the proxy (or the engine) who asks. */

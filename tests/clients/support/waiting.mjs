@@ -26,3 +26,16 @@ export async function until(what, probe) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
 }
+
+/** Makes `assertion` again until it holds; when it will not, its last failure is thrown. */
+export async function eventually(assertion) {
+  const end = Date.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}

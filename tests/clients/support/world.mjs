@@ -16,8 +16,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 /** The origin that the routes allow; no server needs to be there. */
 export const ORIGIN = 'http://app.test:1234';
 
-/** Starts a stand-in and a proxy before it. Stop it with `stop()`. */
-export async function startWorld() {
+/** Starts a stand-in and a proxy before it, with routes of one's own if any are given. Stop it with `stop()`. */
+export async function startWorld({ routes = threeRoutes } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-clients-'));
   const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret() };
   const programs = [];
@@ -28,7 +28,7 @@ export async function startWorld() {
   try {
     const sim = await startSim({ folder, secrets });
     programs.push(sim);
-    const proxy = await startProxy({ folder, secrets, engine: sim.address });
+    const proxy = await startProxy({ folder, secrets, toml: routes(sim.address) });
     programs.push(proxy);
     return {
       secrets,
@@ -57,9 +57,9 @@ function startSim({ folder, secrets }) {
   });
 }
 
-async function startProxy({ folder, secrets, engine }) {
+async function startProxy({ folder, secrets, toml }) {
   const config = join(folder, 'qix-proxy.toml');
-  await writeFile(config, proxyConfig(engine));
+  await writeFile(config, proxyConfig(toml));
   return startProgram({
     name: 'qix-proxy',
     command: join(bin, 'qix-proxy'),
@@ -75,10 +75,7 @@ async function startProxy({ folder, secrets, engine }) {
   });
 }
 
-/** Three routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`. */
-function proxyConfig(engine) {
-  const person = { id: 'trusted', kind: 'oauth-impersonation', secret: 'TRUSTED_SECRET', user: 'user = { field = "subject", claim = "sub" }' };
-  const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: '' };
+function proxyConfig(routes) {
   return `identity_key = { env = "IDENTITY_KEY" }
 
 [log]
@@ -89,22 +86,39 @@ address = "127.0.0.1:0"
 
 [admin]
 address = "127.0.0.1:0"
-${route('/qlik', engine, person)}${route('/', engine, person)}${route('/machine', engine, machine)}`;
+${routes}`;
 }
 
-function route(path, engine, { id, kind, secret, user }) {
-  return `
-[[route]]
-path = "${path}"
-origins = ["${ORIGIN}"]
-clients_without_origin = "bearer"
+/** Three routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`. */
+function threeRoutes(engine) {
+  const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: '' };
+  const checked = { origins: [ORIGIN], session: OWN_TOKENS };
+  return [
+    route('/qlik', { engine, credential: PERSON, ...checked }),
+    route('/', { engine, credential: PERSON, ...checked }),
+    route('/machine', { engine, credential: machine, ...checked }),
+  ].join('');
+}
 
-[[route.session]]
-kind = "jwt"
+const PERSON = { id: 'trusted', kind: 'oauth-impersonation', secret: 'TRUSTED_SECRET', user: 'user = { field = "subject", claim = "sub" }' };
+
+const OWN_TOKENS = `kind = "jwt"
 cookie = "app_session"
 secret = { env = "APP_JWT_SECRET" }
 algorithms = ["HS256"]
-leeway = "0s"
+leeway = "0s"`;
+
+/** A route with the engine at `engine`, for the sessions and the pages that are named; `more` are tables of its own. */
+export function route(path, { engine, origins, session, credential = PERSON, clients = 'bearer', more = '' }) {
+  const { id, kind, secret, user } = credential;
+  return `
+[[route]]
+path = "${path}"
+origins = ${JSON.stringify(origins)}
+clients_without_origin = "${clients}"
+
+[[route.session]]
+${session}
 
 [route.access]
 apps_claim = "apps"
@@ -118,5 +132,5 @@ ${user}
 
 [route.engine]
 url = "${engine}"
-`;
+${more}`;
 }

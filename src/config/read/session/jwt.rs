@@ -1,7 +1,7 @@
 //! `kind = "jwt"`: a signed token.
 
 use crate::config::defaults;
-use crate::config::model::{Algorithm, ClientsWithoutOrigin, Jwks, Jwt, JwtKeys};
+use crate::config::model::{Algorithm, ClientsWithoutOrigin, Jwks, Jwt, JwtKeys, JwtLogout};
 use crate::config::notes::Noted;
 use crate::config::read::engine::{allow_http, refuse_plain};
 use crate::config::table::Table;
@@ -30,6 +30,7 @@ pub(super) fn jwt(
         "Where the session's stable id stands, by name or JSON pointer.",
     );
     let leeway = t.or("leeway", defaults::LEEWAY, "How far clocks may be apart.");
+    let logout = logout(t, (subject.as_ref().ok(), session.as_ref().ok()));
     let cookie: Option<CookieName> = cookie?;
     demand_a_carrier(t, cookie.as_ref(), clients)?;
     let (issuer, audience) = vouched?;
@@ -42,6 +43,7 @@ pub(super) fn jwt(
         subject: subject?,
         session: session?,
         leeway: leeway?,
+        logout: logout?,
     })
 }
 
@@ -59,6 +61,50 @@ pub(super) fn demand_a_carrier(
          refused",
         "write `cookie = \"session\"`, or `clients_without_origin = \"bearer\"` in [[route]]",
     ))
+}
+
+/// `OpenID` Connect Back-Channel Logout.
+fn logout(
+    t: &mut Table<'_>,
+    claims: (Option<&ClaimPath>, Option<&ClaimPath>),
+) -> Result<Option<JwtLogout>, Noted> {
+    let audience: Result<Option<OneOrMany<String>>, _> = t.optional(
+        "logout_audience",
+        "The `aud` of the issuer's logout tokens, its client id for the app; with it, they are \
+         taken at {path}/backchannel-logout.",
+    );
+    let memory = t.or(
+        "logout_memory",
+        Positive(defaults::LOGOUT_MEMORY),
+        "How long a logout is remembered: as long as a session could live.",
+    );
+    t.only_with("logout_memory", "logout_audience");
+    let why = "a logout reaches the sessions of one issuer";
+    t.demanded_with(
+        "issuer",
+        "logout_audience",
+        "\"https://idp.example.com\"",
+        why,
+    )?;
+    let Some(OneOrMany(audience)) = audience? else {
+        return Ok(None);
+    };
+    for (key, claim, standard) in [
+        ("subject_claim", claims.0, "sub"),
+        ("session_claim", claims.1, "sid"),
+    ] {
+        if claim.is_some_and(|claim| claim.as_str() != standard) {
+            return Err(t.refuse(
+                key,
+                format!("a logout token says `{standard}`, and this route looks elsewhere"),
+                format!("leave `{key}` out, or `logout_audience`"),
+            ));
+        }
+    }
+    Ok(Some(JwtLogout {
+        audience,
+        memory: memory?.0,
+    }))
 }
 
 fn keys(t: &mut Table<'_>) -> Result<JwtKeys, Noted> {

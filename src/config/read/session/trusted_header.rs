@@ -9,7 +9,7 @@ use crate::config::defaults;
 use crate::config::model::TrustedHeader;
 use crate::config::notes::Noted;
 use crate::config::table::Table;
-use crate::config::value::{HttpHeader, Network, OneOrMore, Positive};
+use crate::config::value::{HttpHeader, OneOrMore, Positive};
 
 /// The ingress's word.
 pub(super) fn trusted_header(t: &mut Table<'_>) -> Result<TrustedHeader, Noted> {
@@ -54,13 +54,12 @@ pub(super) fn trusted_header(t: &mut Table<'_>) -> Result<TrustedHeader, Noted> 
 }
 
 fn peers(t: &mut Table<'_>) -> Result<Vec<IpNet>, Noted> {
-    let peers: Result<OneOrMore<Network>, _> = t.required(
+    let peers: Result<OneOrMore<IpNet>, _> = t.required(
         "peers",
         "[\"10.0.0.0/8\"]",
         "The TCP peers whose headers are believed; from all others they are ignored.",
     );
     let OneOrMore(peers) = peers?;
-    let peers: Vec<IpNet> = peers.into_iter().map(|Network(network)| network).collect();
     if IpNet::aggregate(&peers)
         .iter()
         .any(|network| network.prefix_len() == 0)

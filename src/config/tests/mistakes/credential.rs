@@ -177,7 +177,7 @@ user = { field = "email" }"#,
         name: "none asks for nothing",
         edits: &[(r#"kind = "api-key""#, r#"kind = "none""#)],
         mistakes: &[
-            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [route.credential] of kind "api-key""#,
+            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key""#,
         ],
     },
 ];

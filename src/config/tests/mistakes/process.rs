@@ -200,6 +200,48 @@ connections = -1"#,
         ],
     },
     Case {
+        name: "trusted proxies",
+        edits: &[(
+            r#"address = "127.0.0.1:8080""#,
+            r#"trusted_proxies = [
+"0.0.0.0/0",
+"::/0",
+"10.1.2.3/8",
+"::ffff:10.0.0.0/104",
+"ingress.example.com",
+"10.0.0.0/33",
+"192.0.2.7",
+"fd00::/8",
+]"#,
+        )],
+        mistakes: &[
+            "4:1 this is everybody | name the networks of your own proxies",
+            "5:1 this is everybody | name the networks of your own proxies",
+            r#"6:1 this network begins at 10.0.0.0 | write "10.0.0.0/8""#,
+            r#"7:1 IPv4 addresses are not written as IPv6 here | write them as IPv4, such as "10.0.0.0/8""#,
+            r#"8:1 this is no network | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
+            r#"9:1 this is no network | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
+        ],
+    },
+    Case {
+        name: "one trusted proxy, and quotas of nothing",
+        edits: &[
+            (
+                r#"address = "127.0.0.1:8080""#,
+                r#"trusted_proxies = "10.0.0.0/8""#,
+            ),
+            (
+                "[[route]]",
+                "[limits]\nopens_per_minute = 0\nfailures_per_minute = \"never\"\n[[route]]",
+            ),
+        ],
+        mistakes: &[
+            r#"3:19 `trusted_proxies` is a list | put it into brackets: ["…"]"#,
+            "5:20 `opens_per_minute` cannot be this number | write a whole number, 1 or more",
+            "6:23 `failures_per_minute` cannot be a string | write a whole number, 1 or more",
+        ],
+    },
+    Case {
         name: "certificates",
         edits: &[(
             r#"address = "127.0.0.1:8080""#,

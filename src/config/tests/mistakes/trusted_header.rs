@@ -40,7 +40,7 @@ subject = "x-user"
 "#,
         )],
         mistakes: &[
-            r#"9:9 `peers` is empty | write a network in quotes, such as "10.1.0.0/16", or an address"#,
+            r#"9:9 `peers` is empty | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
         ],
     },
     Case {
@@ -58,12 +58,12 @@ subject = "x-user"
 "#,
         )],
         mistakes: &[
-            "9:10 this network is everybody, who could then say to be anybody | name the ingress's own network",
-            "9:23 this network is everybody, who could then say to be anybody | name the ingress's own network",
-            r#"9:31 this is an address within a network | write "10.0.0.0/8""#,
-            r#"9:45 this is no network | write a network in quotes, such as "10.1.0.0/16", or an address"#,
-            "9:56 an IPv4 peer is known by its IPv4 address | write the IPv4 network",
-            r#"9:79 this is no network | write a network in quotes, such as "10.1.0.0/16", or an address"#,
+            "9:10 this is everybody | name the networks of your own proxies",
+            "9:23 this is everybody | name the networks of your own proxies",
+            r#"9:31 this network begins at 10.0.0.0 | write "10.0.0.0/8""#,
+            r#"9:45 this is no network | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
+            r#"9:56 IPv4 addresses are not written as IPv6 here | write them as IPv4, such as "10.0.0.0/8""#,
+            r#"9:79 this is no network | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
         ],
     },
     Case {

@@ -1,6 +1,7 @@
 //! Tokens good and forged, each at the door of a whole route.
 
 mod jwks;
+mod logout;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ fn jwt(keys: JwtKeys, algorithms: &[Algorithm]) -> Jwt {
         subject: ClaimPath::new("sub"),
         session: ClaimPath::new("sid"),
         leeway: Duration::from_secs(30),
+        logout: None,
     }
 }
 
@@ -143,6 +145,26 @@ async fn forged_claims_are_refused_each_for_its_reason() {
             "{claims}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_address_is_a_subject_only_when_it_is_verified() {
+    let mint = Mint::with_secret(SECRET);
+    let mut jwt = by_secret();
+    jwt.subject = ClaimPath::new("email");
+    let sessions = route(jwt);
+    let mut claims = with("email", json!("ada@example.com"));
+    for unverified in [Value::Null, json!(false), json!("true")] {
+        claims["email_verified"] = unverified;
+        let refused = flaw(&sessions, &mint.sign(&claims)).await;
+        assert_eq!(refused, Flaw::Claim("email_verified"));
+    }
+    claims["email_verified"] = json!(true);
+    let token = mint.sign(&claims);
+    let session = browse(&sessions, &format!("session={token}"))
+        .await
+        .unwrap();
+    assert_eq!(session.person().subject().as_str(), "ada@example.com");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ impl<'a> List<'a> {
         let (table, states) = (&doc.app.table, doc.association());
         let dimension = Dimension::parse(def, table, doc);
         let mut elements = match dimension.field {
-            Some(field) => table.field(field).matching(search.unwrap_or("*")),
+            Some(field) => table.field(field).searched(search.unwrap_or("*")),
             None => Vec::new(),
         };
         if let Some(field) = dimension.field {

@@ -17,6 +17,8 @@ mod list;
 mod listings;
 mod number;
 mod object;
+#[cfg(test)]
+mod recorded;
 mod registry;
 mod rpc;
 mod session;

@@ -1,5 +1,7 @@
 //! The engine as its sockets see it, held against sums made by hand from the same rows.
 
+mod charts;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
@@ -246,10 +248,9 @@ async fn an_engine_session_is_shared_and_outlives_its_sockets_by_its_ttl() {
         "SelectValues",
         json!([[{"qIsNumeric": true, "qNumber": 2024}]]),
     );
-    assert_eq!(
-        changes.next().await,
-        json!({"jsonrpc": "2.0", "change": [object]})
-    );
+    // The clock stands still, so that a push that never comes is a failure at once.
+    let push = tokio::time::timeout(TTL, changes.next()).await.unwrap();
+    assert_eq!(push, json!({"jsonrpc": "2.0", "change": [object]}));
     assert_ne!(layout(&mut two, object), total);
     drop(one);
     drop(two);

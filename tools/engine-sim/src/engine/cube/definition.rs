@@ -74,7 +74,7 @@ impl CubeDefinition {
             sort_order: completed(&def["qInterColumnSortOrder"], width),
             columns: completed(&def["qColumnOrder"], width),
             suppress_zero: def["qSuppressZero"] == Value::Bool(true),
-            mode: text(&def["qMode"]).unwrap_or("S").to_owned(),
+            mode: short_mode(text(&def["qMode"]).unwrap_or("S")).to_owned(),
             initial: list(&def["qInitialDataFetch"]).map(Rect::parse).collect(),
             title: text(&def["qTitle"]).unwrap_or_default().to_owned(),
             column_order: def["qColumnOrder"].clone(),
@@ -85,6 +85,17 @@ impl CubeDefinition {
 
     pub(super) fn width(&self) -> usize {
         self.dimensions.len() + self.measures.len()
+    }
+}
+
+/// A mode's long name, which older libraries send, means what its letter does.
+fn short_mode(name: &str) -> &str {
+    match name {
+        "DATA_MODE_STRAIGHT" => "S",
+        "DATA_MODE_PIVOT" => "P",
+        "DATA_MODE_PIVOT_STACK" => "K",
+        "DATA_MODE_TREE" => "T",
+        other => other,
     }
 }
 

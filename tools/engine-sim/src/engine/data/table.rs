@@ -71,7 +71,21 @@ impl Field {
         found.map(|(element, _)| element).collect()
     }
 
-    /// The elements that a search finds.
+    /// The elements that a search in a list finds: with stars a whole value, else the beginning
+    /// of a word of it.
+    pub(in crate::engine) fn searched(&self, search: &str) -> Vec<u32> {
+        if search.contains('*') {
+            return self.matching(search);
+        }
+        let search = search.to_lowercase();
+        self.elements(|text, _| {
+            text.to_lowercase()
+                .split_whitespace()
+                .any(|word| word.starts_with(&search))
+        })
+    }
+
+    /// The elements that are `search`, or fit it where it has stars.
     pub(in crate::engine) fn matching(&self, search: &str) -> Vec<u32> {
         self.elements(|text, _| matches(text, search))
     }

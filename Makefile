@@ -1,0 +1,102 @@
+# Everything that is done with the sources. `make help` lists it; `make demo` and `make test` are the two to know.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export QIX_BIN ?= $(TARGET)/debug
+export PORT ?= 8080
+
+.PHONY: help
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## To see it and to prove it --------------------------------------------------------------------------
+
+.PHONY: demo
+demo: programs page ## the app, the proxy and a stand-in for Qlik on http://127.0.0.1:8080 (PORT=… for another)
+	@exec node demo/start.mjs
+
+.PHONY: test
+test: test-rust test-clients ## every test: Rust's, then the real client libraries and a browser
+
+.PHONY: test-rust
+test-rust:
+	@.ci/needs cargo cc
+	cargo test --workspace --locked --no-fail-fast
+
+.PHONY: test-clients
+test-clients: programs page tests/clients/node_modules/.package-lock.json
+	@.ci/needs chromium
+	cd tests/clients && CHROMIUM="$${CHROMIUM:-$$(command -v chromium)}" npm test
+
+.PHONY: lint
+lint: lint-rust lint-dependencies lint-deploy ## format, clippy, docs, dependencies, shell, Dockerfile, manifests
+
+.PHONY: lint-rust
+lint-rust:
+	@.ci/needs cargo cc
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+.PHONY: lint-dependencies
+lint-dependencies:
+	@.ci/needs cargo python
+	python3 .ci/dependencies.py
+
+.PHONY: lint-deploy
+lint-deploy: proxy $(TARGET)/tools/.installed
+	@.ci/needs nginx openssl shellcheck
+	shellcheck .ci/run .ci/needs .ci/certs .ci/image .ci/nginx deploy/image/rootfs
+	$(TARGET)/tools/bin/hadolint --failure-threshold info Dockerfile
+	$(TARGET)/tools/bin/python .ci/manifests.py $(TARGET)/debug/qix-proxy deploy/kubernetes/*.yaml
+	.ci/nginx deploy/nginx/app-and-proxy.conf
+
+## To ship it -----------------------------------------------------------------------------------------
+
+.PHONY: image
+image: $(TARGET)/tools/.installed ## the container's image, built by buildah and tried out; as root
+	@.ci/needs cargo cc node buildah openssl
+	$(TARGET)/tools/bin/hadolint --failure-threshold info Dockerfile
+	.ci/image $(TARGET)
+
+.PHONY: certs
+certs: ## a development CA and a certificate for localhost, in certs/
+	@.ci/needs openssl
+	.ci/certs certs
+
+.PHONY: clean
+clean: ## remove all that was built or fetched
+	cargo clean
+	rm -rf demo/dist demo/.run demo/node_modules tests/clients/node_modules
+
+## Parts ----------------------------------------------------------------------------------------------
+
+# Apart, for built together the features that the stand-in and the tests ask for would slip into the proxy.
+.PHONY: programs
+programs: proxy
+	cargo build --locked -p engine-sim
+
+.PHONY: proxy
+proxy:
+	@.ci/needs cargo cc
+	cargo build --locked -p qix-proxy
+
+.PHONY: page
+page: demo/node_modules/.package-lock.json
+	cd demo && npm run --silent build
+
+%/node_modules/.package-lock.json: %/package-lock.json %/package.json
+	@.ci/needs node
+	cd $* && npm ci --no-audit --no-fund
+	@touch $@
+
+$(TARGET)/tools/.installed: .ci/requirements.txt
+	@.ci/needs python
+	rm -rf $(TARGET)/tools
+	python3 -m venv $(TARGET)/tools
+	$(TARGET)/tools/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

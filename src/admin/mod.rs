@@ -1,0 +1,138 @@
+//! The operators' door: is it alive, is it ready, its numbers; and, for whoever has the token, the
+//! open sockets. Loopback unless the config says otherwise. The numbers name no person.
+
+mod sockets;
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use self::sockets::Sockets;
+use crate::config;
+use crate::live::Live;
+use crate::telemetry::Metrics;
+
+/// How long an operator may take for a request head, or for TLS.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The operators' door.
+pub struct Admin {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    metrics: Metrics,
+    live: Arc<Live>,
+    sockets: Sockets,
+}
+
+impl Admin {
+    /// Stands behind a bound listener.
+    #[must_use]
+    pub fn new(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        config: config::Admin,
+        metrics: Metrics,
+        live: Arc<Live>,
+    ) -> Self {
+        let sockets = Sockets::new(config, Arc::clone(&live));
+        Self {
+            listener,
+            tls,
+            metrics,
+            live,
+            sockets,
+        }
+    }
+
+    /// Answers until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let admin = Arc::new(self);
+        while let Some(accepted) = stop.run_until_cancelled(admin.listener.accept()).await {
+            match accepted {
+                Ok((tcp, _)) => drop(tokio::spawn(Arc::clone(&admin).secure(tcp))),
+                Err(error) => {
+                    warn!(%error, "the admin door cannot accept for a moment");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn secure(self: Arc<Self>, tcp: TcpStream) {
+        let Some(acceptor) = &self.tls else {
+            return self.serve(tcp).await;
+        };
+        if let Ok(Ok(tls)) = timeout(PATIENCE, acceptor.accept(tcp)).await {
+            self.serve(tls).await;
+        }
+    }
+
+    async fn serve(&self, io: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(&request))));
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(io), service)
+            .await;
+        if let Err(error) = served {
+            debug!(%error, "admin connection ended badly");
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (method, path) = (request.method(), request.uri().path());
+        if path == "/sockets" {
+            return self.sockets.answer(request);
+        }
+        if method != Method::GET && method != Method::HEAD {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        }
+        match path {
+            "/livez" => text(StatusCode::OK, "alive\n"),
+            "/readyz" if self.live.is_draining() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+            }
+            "/readyz" => text(StatusCode::OK, "ready\n"),
+            "/metrics" => metrics(self.metrics.encode()),
+            _ => text(StatusCode::NOT_FOUND, "livez, readyz, metrics, sockets\n"),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    typed(
+        status,
+        "text/plain; charset=utf-8",
+        Bytes::from_static(body.as_bytes()),
+    )
+}
+
+fn metrics(encoded: String) -> Response<Full<Bytes>> {
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    typed(StatusCode::OK, open_metrics, Bytes::from(encoded))
+}
+
+fn typed(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,159 @@
+//! `/sockets`: who is connected, and the means to end it. Always with the token, and never for a
+//! name that a foreign page could have pointed here.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use secrecy::{ExposeSecret, SecretSlice};
+use serde_json::{Value, json};
+use tracing::info;
+use url::form_urlencoded;
+
+use super::{text, typed};
+use crate::config;
+use crate::live::{Live, Socket};
+use crate::record::{Cause, Traffic, Way};
+
+/// The open sockets, for whoever may see them.
+pub(super) struct Sockets {
+    token: Option<SecretSlice<u8>>,
+    hosts: Vec<String>,
+    live: Arc<Live>,
+}
+
+impl Sockets {
+    pub(super) fn new(config: config::Admin, live: Arc<Live>) -> Self {
+        Self {
+            token: config.token,
+            hosts: config.hosts,
+            live,
+        }
+    }
+
+    pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let headers = request.headers();
+        let Some(token) = &self.token else {
+            return text(
+                StatusCode::NOT_FOUND,
+                "write `token` into [admin] to use this\n",
+            );
+        };
+        if !self.is_for_us(headers) {
+            return text(
+                StatusCode::MISDIRECTED_REQUEST,
+                "unknown Host; see `hosts` in [admin]\n",
+            );
+        }
+        if !carries(headers, token) {
+            return text(
+                StatusCode::UNAUTHORIZED,
+                "send `Authorization: Bearer <[admin] token>`\n",
+            );
+        }
+        match *request.method() {
+            Method::GET => self.list(),
+            Method::DELETE => self.close(request.uri().query().unwrap_or_default()),
+            _ => text(StatusCode::METHOD_NOT_ALLOWED, "GET or DELETE\n"),
+        }
+    }
+
+    /// An address cannot be rebound by a page, and neither can `localhost`; names must be listed.
+    fn is_for_us(&self, headers: &HeaderMap) -> bool {
+        let host = headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+            if port.bytes().all(|byte| byte.is_ascii_digit()) {
+                name
+            } else {
+                host
+            }
+        });
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost")
+            || address.parse::<IpAddr>().is_ok()
+            || self.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    fn list(&self) -> Response<Full<Bytes>> {
+        let mut sockets = self.live.list(describe);
+        sockets.sort_by_key(|socket| socket["id"].as_u64());
+        answer(&json!({ "sockets": sockets }))
+    }
+
+    fn close(&self, query: &str) -> Response<Full<Bytes>> {
+        let wanted: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        let known = wanted.iter().all(|(name, _)| KEYS.contains(&name.as_str()));
+        if wanted.is_empty() || !known {
+            return text(
+                StatusCode::BAD_REQUEST,
+                "say which: ?session=HASH, ?subject=WHO (with &issuer=ISSUER), ?app=ID or ?id=N\n",
+            );
+        }
+        let closed = self.live.end_where(
+            |socket| wanted.iter().all(|(name, value)| is(socket, name, value)),
+            Cause::Operator,
+        );
+        info!(closed, "sockets closed by an operator");
+        answer(&json!({ "closed": closed }))
+    }
+}
+
+const KEYS: [&str; 5] = ["app", "id", "issuer", "session", "subject"];
+
+fn is(socket: &Socket, name: &str, value: &str) -> bool {
+    let opening = socket.opening();
+    match name {
+        "app" => opening.app == value,
+        "id" => opening.id.to_string() == value,
+        "issuer" => socket.person().issuer().as_str() == value,
+        "session" => opening.session.as_deref() == Some(value),
+        "subject" => socket.person().subject().as_str() == value,
+        _ => false,
+    }
+}
+
+fn describe(socket: &Socket) -> Value {
+    let opening = socket.opening();
+    json!({
+        "id": opening.id.0,
+        "route": opening.route.as_str(),
+        "client": opening.client.to_string(),
+        "issuer": socket.person().issuer().as_str(),
+        "subject": socket.person().subject().as_str(),
+        "session": opening.session,
+        "app": opening.app,
+        "age_seconds": socket.age().as_secs(),
+        "up": traffic(socket.tally().read(Way::Up)),
+        "down": traffic(socket.tally().read(Way::Down)),
+    })
+}
+
+fn traffic(traffic: Traffic) -> Value {
+    json!({ "messages": traffic.messages, "bytes": traffic.bytes })
+}
+
+fn carries(headers: &HeaderMap, token: &SecretSlice<u8>) -> bool {
+    let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let given = given
+        .and_then(|value| value.strip_prefix(b"Bearer "))
+        .unwrap_or_default();
+    verify_slices_are_equal(given, token.expose_secret()).is_ok()
+}
+
+fn answer(body: &Value) -> Response<Full<Bytes>> {
+    typed(
+        StatusCode::OK,
+        "application/json",
+        Bytes::from(body.to_string()),
+    )
+}

@@ -1,0 +1,297 @@
+//! The finished config: types the rest of the house can trust.
+
+mod session;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::{SecretSlice, SecretString};
+use url::Url;
+
+use super::values::{Origin, RoutePath};
+use crate::id::{AppId, RouteName};
+use crate::person::ClaimPath;
+
+pub use self::session::{
+    Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
+    Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
+};
+
+/// The whole config.
+#[derive(Debug)]
+pub struct Config {
+    /// Keys the engine-session identities; `None` means a random one for this process.
+    pub identity_key: Option<SecretSlice<u8>>,
+    /// The public door.
+    pub listen: Listen,
+    /// The operators' door.
+    pub admin: Admin,
+    /// How the proxy logs.
+    pub log: Log,
+    /// Caps of the whole process.
+    pub limits: Limits,
+    /// What every outgoing connection shares.
+    pub outbound: Outbound,
+    /// The routes, in the order of the file.
+    pub routes: Vec<Route>,
+}
+
+/// The public door.
+#[derive(Debug)]
+pub struct Listen {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// TLS, when the door has it.
+    pub tls: Option<ListenTls>,
+    /// The peers that are believed when they say whose request it is; none has prefix 0.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The largest request head, in bytes (default 16 KiB).
+    pub head_bytes: usize,
+    /// How long a client may take to send its request head (default 10 s).
+    pub head_timeout: Duration,
+    /// How many TCP connections may be open at once (default 12,000).
+    pub connections: usize,
+    /// How long sockets get to end after SIGTERM (default 25 s).
+    pub drain: Duration,
+}
+
+/// The certificate chain and key of a door, PEM files.
+#[derive(Debug)]
+pub struct ListenTls {
+    /// Certificate chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// The operators' door.
+#[derive(Debug)]
+pub struct Admin {
+    /// Where to listen (default 127.0.0.1:9090).
+    pub address: SocketAddr,
+    /// TLS, when the door has it; always there with a token on an address that is not loopback.
+    pub tls: Option<ListenTls>,
+    /// What opens `/sockets`; `None`: nobody.
+    pub token: Option<SecretSlice<u8>>,
+    /// The names that `/sockets` answers to besides addresses and `localhost`.
+    pub hosts: Vec<String>,
+}
+
+/// How the proxy logs.
+#[derive(Debug)]
+pub struct Log {
+    /// Text for people or JSON for machines.
+    pub format: LogFormat,
+    /// A `tracing` filter directive, `info` by default.
+    pub level: String,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Text.
+    Text,
+}
+
+/// Caps of the whole process.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Sockets open at once (default 10,000).
+    pub sockets: usize,
+    /// Sockets open at once for one subject (default 50).
+    pub sockets_per_subject: usize,
+    /// Engine-session identities in use at once by one subject (default 20).
+    pub identities_per_subject: usize,
+    /// Sockets opened in a minute by one subject (default 120).
+    pub opens_per_minute: usize,
+    /// Session checks that fail in a minute from one address (default 60).
+    pub failures_per_minute: usize,
+}
+
+/// What every outgoing connection shares.
+#[derive(Debug, Default)]
+pub struct Outbound {
+    /// PEM file of further CAs to trust besides the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// One route: the four questions.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name in logs and metrics; the path when the file gives none.
+    pub name: RouteName,
+    /// The path prefix.
+    pub path: RoutePath,
+    /// The host names it answers to, lower case, without port; empty for all.
+    pub hosts: Vec<String>,
+    /// Who may open a websocket here.
+    pub origins: Vec<Origin>,
+    /// What to do with a client that sends no `Origin`.
+    pub clients_without_origin: ClientsWithoutOrigin,
+    /// How a browser of an allowed origin is refused.
+    pub refusal: RefusalStyle,
+    /// The app's login page, where `…/login` leads.
+    pub login: Option<Url>,
+    /// 1: who is this? The first kind that finds a credential of its sort decides.
+    pub sessions: Vec<SessionCheck>,
+    /// 2: what may they open and do?
+    pub access: Access,
+    /// 3: as whom does the engine see them?
+    pub credential: Credential,
+    /// 4: which Qlik?
+    pub engine: Engine,
+    /// Limits of a relayed socket.
+    pub limits: RelayLimits,
+}
+
+/// What to do with a client that sends no `Origin`: it is no browser.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClientsWithoutOrigin {
+    /// Admit it by `Authorization: Bearer`, never by cookie.
+    Bearer,
+    /// Refuse it.
+    Refuse,
+}
+
+/// How a browser of an allowed origin is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RefusalStyle {
+    /// Accept the websocket and close it at once, so that the page can read code and reason.
+    AcceptThenClose,
+    /// Answer with the HTTP status.
+    Status,
+}
+
+/// What a person may open and do.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The apps.
+    pub apps: Apps,
+    /// The calls.
+    pub methods: Methods,
+    /// Whether session apps may be made.
+    pub session_apps: bool,
+}
+
+/// The apps a person may open.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Apps {
+    /// Any app that Qlik lets the credential open.
+    Any,
+    /// The apps that a claim lists (an array of strings, or one string).
+    Claimed(ClaimPath),
+    /// These apps.
+    Listed(Vec<AppId>),
+}
+
+/// The calls a person may make.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Methods {
+    /// Every call.
+    Any,
+    /// Look and select: no script, reload, connection, save, publish, administration or export.
+    Consumer,
+}
+
+/// As whom the engine sees them.
+#[derive(Debug)]
+pub enum Credential {
+    /// One API key.
+    ApiKey(ApiKey),
+    /// The engine asks for nothing.
+    None,
+    /// A machine client's own token (client credentials).
+    OAuthClient(OAuth),
+    /// A token per person (user impersonation).
+    OAuthImpersonation(OAuthImpersonation),
+}
+
+/// `kind = "api-key"`.
+#[derive(Debug)]
+pub struct ApiKey {
+    /// The key.
+    pub key: SecretString,
+}
+
+/// What both OAuth kinds share.
+#[derive(Debug)]
+pub struct OAuth {
+    /// The client's id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// Where the secret goes (default: the body, as Qlik documents).
+    pub client_auth: ClientAuth,
+    /// The token endpoint; by default `/oauth/token` at the engine's origin. https, or http to
+    /// loopback or by setting.
+    pub token_url: Url,
+    /// The scope asked for (default `user_default`).
+    pub scope: String,
+    /// How long one fetch may take (default 10 s).
+    pub timeout: Duration,
+}
+
+/// Where a client secret goes in a token request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClientAuth {
+    /// `Authorization: Basic`.
+    Basic,
+    /// The request body.
+    Body,
+}
+
+/// `kind = "oauth-impersonation"`.
+#[derive(Debug)]
+pub struct OAuthImpersonation {
+    /// The client.
+    pub oauth: OAuth,
+    /// How Qlik looks the person up.
+    pub field: LookupField,
+    /// The claim whose value is looked up.
+    pub claim: ClaimPath,
+}
+
+/// The field of a Qlik user that a lookup compares.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LookupField {
+    /// The identity provider's subject.
+    Subject,
+    /// Qlik's own user id.
+    UserId,
+}
+
+/// Which Qlik.
+#[derive(Debug)]
+pub struct Engine {
+    /// `https://host[:port][/prefix]` (or http); a `wss`/`ws` scheme in the file becomes this.
+    pub url: Url,
+    /// PEM file of the CAs to trust, alone, for this engine and its token endpoint.
+    pub ca: Option<PathBuf>,
+    /// The name the engine's certificate must carry, when it is not the URL's host.
+    pub server_name: Option<String>,
+    /// How often the engine is pinged; `None` for never.
+    pub ping: Option<Duration>,
+    /// How long Qlik keeps an engine session for a reconnect (default 60 s).
+    pub session_ttl: Duration,
+    /// How long a dial may take (default 10 s).
+    pub dial_timeout: Duration,
+}
+
+/// Limits of a relayed socket.
+#[derive(Clone, Copy, Debug)]
+pub struct RelayLimits {
+    /// The largest client message, in bytes (default 1 MiB).
+    pub client_message: usize,
+    /// Without a message either way for this long, the socket ends (default 30 min).
+    pub idle: Duration,
+    /// How often the browser is pinged (default 20 s).
+    pub client_ping: Duration,
+    /// How long a closing handshake or a half-sent frame gets (default 5 s).
+    pub close_grace: Duration,
+    /// How long a reader may take nothing (default 60 s).
+    pub write_stall: Duration,
+}

@@ -1,0 +1,382 @@
+//! How often somebody may knock: opens a minute of a subject, failed session checks a minute of an
+//! address.
+//!
+//! An address over its budget is refused before its credential is looked at, so that guessing, and
+//! what guesses cost the key sets and session endpoints behind us, has a bound. Its neighbours
+//! behind the same NAT are let through by the credential that was good before; whoever is new there
+//! waits until the budget, which comes back evenly, has room. All tables are of a fixed size, and
+//! what strangers do never touches what is kept of people who are signed in.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, COOKIE};
+use tokio::time::Instant;
+
+use crate::budget::{Budgets, Empty, Memory, Share};
+use crate::config::Limits;
+use crate::fault::{Fault, Faulty};
+use crate::person::Person;
+
+/// How many addresses, subjects and credentials are known at once: 1 MiB each.
+const PLACES: usize = 1 << 16;
+
+/// The quotas of the whole process.
+#[derive(Debug)]
+pub struct Quotas {
+    began: Instant,
+    hashing: RandomState,
+    failures: Mutex<Budgets>,
+    opens: Mutex<Budgets>,
+    proven: Mutex<Memory>,
+}
+
+impl Quotas {
+    /// Whole budgets for everybody.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            began: Instant::now(),
+            hashing: RandomState::new(),
+            failures: Mutex::new(Budgets::new(limits.failures_per_minute, PLACES)),
+            opens: Mutex::new(Budgets::new(limits.opens_per_minute, PLACES)),
+            proven: Mutex::new(Memory::new(PLACES)),
+        }
+    }
+
+    /// To be asked before the credential in a request is looked at; what came of it is to be told
+    /// to the attempt.
+    ///
+    /// As long as it is under way it holds an eighth of a failure, so that many at once from one
+    /// office pass, and not without end. One that is dropped unsettled keeps that eighth.
+    pub fn attempt(&self, address: IpAddr, headers: &HeaderMap) -> Result<Attempt<'_>, QuotaError> {
+        let address = self.hashing.hash_one(household(address));
+        let credential = self.print(headers);
+        let proven = credential.is_some_and(|it| lock(&self.proven).knows(it));
+        if !proven {
+            let held = lock(&self.failures).hold(address, Share::PLEDGE, self.now());
+            held.map_err(|Empty { wait }| QuotaError::Failures { wait })?;
+        }
+        Ok(Attempt {
+            quotas: self,
+            address,
+            credential,
+            proven,
+        })
+    }
+
+    /// Counts one more socket that a person wants to open.
+    pub fn open(&self, person: &Person) -> Result<(), QuotaError> {
+        let owner = (person.issuer(), person.subject());
+        let key = self.hashing.hash_one(owner);
+        let taken = lock(&self.opens).take(key, self.now());
+        taken.map_err(|Empty { wait }| QuotaError::Opens { wait })
+    }
+
+    /// Names what a request may be known by; of the credential nothing is kept but this.
+    fn print(&self, headers: &HeaderMap) -> Option<u64> {
+        let values = |name| headers.get_all(name).iter().map(AsRef::as_ref);
+        let found: [Vec<&[u8]>; 2] = [values(AUTHORIZATION).collect(), values(COOKIE).collect()];
+        let any = found.iter().any(|values| !values.is_empty());
+        any.then(|| self.hashing.hash_one(found))
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+/// What one home or office has of addresses: an IPv4 address, or the /64 of an IPv6 one.
+fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            [a, b, c, d, 0, 0, 0, 0].into()
+        }
+    }
+}
+
+fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A credential that is being looked at.
+#[derive(Debug)]
+#[must_use]
+pub struct Attempt<'a> {
+    quotas: &'a Quotas,
+    address: u64,
+    credential: Option<u64>,
+    proven: bool,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// The credential is not good.
+    Bad,
+    /// The credential is good.
+    Good,
+    /// There was none to be looked at.
+    Nothing,
+    /// It could not be looked at.
+    Unknown,
+}
+
+impl Attempt<'_> {
+    /// Says what came of it.
+    pub fn settle(self, verdict: Verdict) {
+        match verdict {
+            Verdict::Bad => self.fail(),
+            Verdict::Good => {
+                self.give_back();
+                if let Some(credential) = self.credential {
+                    lock(&self.quotas.proven).remember(credential, self.quotas.now());
+                }
+            }
+            Verdict::Nothing => self.give_back(),
+            Verdict::Unknown => {}
+        }
+    }
+
+    fn fail(&self) {
+        if let Some(credential) = self.credential {
+            lock(&self.quotas.proven).forget(credential);
+        }
+        let share = if self.proven {
+            Share::WHOLE
+        } else {
+            Share::REST
+        };
+        lock(&self.quotas.failures).charge(self.address, share, self.quotas.now());
+    }
+
+    fn give_back(&self) {
+        if !self.proven {
+            lock(&self.quotas.failures).give_back(self.address, Share::PLEDGE);
+        }
+    }
+}
+
+/// Why somebody has to wait. `Display` is for the operator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum QuotaError {
+    /// Too many session checks have failed from this address.
+    #[error("too many session checks have failed from this address (limits.failures_per_minute)")]
+    Failures {
+        /// Until there is room for one more.
+        wait: Duration,
+    },
+    /// The subject has opened too many sockets.
+    #[error("this subject opens sockets too often (limits.opens_per_minute)")]
+    Opens {
+        /// Until there is room for one more.
+        wait: Duration,
+    },
+}
+
+impl Faulty for QuotaError {
+    fn fault(&self) -> Fault {
+        Fault::TooMany
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        let (Self::Failures { wait } | Self::Opens { wait }) = self;
+        Some(*wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use http::{HeaderName, HeaderValue};
+    use serde_json::Map;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::id::{Issuer, Subject};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn quotas(failures_per_minute: usize, opens_per_minute: usize) -> Quotas {
+        Quotas::new(&Limits {
+            sockets: 9,
+            sockets_per_subject: 9,
+            identities_per_subject: 9,
+            opens_per_minute,
+            failures_per_minute,
+        })
+    }
+
+    fn person(issuer: &str, subject: &str) -> Person {
+        Person::new(Issuer::new(issuer), Subject::new(subject), None, Map::new())
+    }
+
+    fn with(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    fn cookie(value: &'static str) -> HeaderMap {
+        with(COOKIE, value)
+    }
+
+    /// Tries; whether it was let through.
+    fn tries(quotas: &Quotas, address: &str, headers: &HeaderMap, verdict: Verdict) -> bool {
+        let attempt = quotas.attempt(address.parse().unwrap(), headers);
+        attempt.map(|attempt| attempt.settle(verdict)).is_ok()
+    }
+
+    /// How many of a hundred bad ones are looked at.
+    fn guesses(quotas: &Quotas, address: &str) -> usize {
+        let guess = || tries(quotas, address, &cookie("s=guess"), Verdict::Bad);
+        (0..100).filter(|_| guess()).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn guesses_are_bounded_by_address() {
+        let quotas = quotas(60, 1);
+        assert_eq!(guesses(&quotas, "203.0.113.9"), 60);
+        assert_eq!(guesses(&quotas, "203.0.113.9"), 0);
+        assert_eq!(guesses(&quotas, "::ffff:203.0.113.9"), 0, "the same");
+        assert_eq!(guesses(&quotas, "203.0.113.10"), 60, "another");
+        assert_eq!(guesses(&quotas, "2001:db8:0:1::1"), 60);
+        assert_eq!(guesses(&quotas, "2001:db8:0:1:ffff::2"), 0, "the same /64");
+        assert_eq!(guesses(&quotas, "2001:db8:0:2::1"), 60, "another /64");
+        advance(SECOND * 5).await;
+        assert_eq!(guesses(&quotas, "203.0.113.9"), 5, "one a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_is_bad_is_counted() {
+        let quotas = quotas(2, 1);
+        let address = "203.0.113.9";
+        for _ in 0..1000 {
+            assert!(tries(&quotas, address, &cookie("s=1"), Verdict::Good));
+            assert!(tries(&quotas, address, &HeaderMap::new(), Verdict::Nothing));
+        }
+        assert_eq!(guesses(&quotas, address), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_is_bounded_too() {
+        let quotas = quotas(60, 1);
+        let address = "203.0.113.9".parse().unwrap();
+        let begin = || quotas.attempt(address, &HeaderMap::new());
+        let under_way: Vec<_> = (0..1000).map_while(|_| begin().ok()).collect();
+        assert_eq!(under_way.len(), 60 * 8 - 7);
+        assert_eq!(
+            begin().unwrap_err(),
+            QuotaError::Failures { wait: SECOND / 8 }
+        );
+        for attempt in under_way {
+            attempt.settle(Verdict::Good);
+        }
+        assert_eq!(guesses(&quotas, "203.0.113.9"), 60, "all was given back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_or_hits_an_outage_counts_an_eighth() {
+        let quotas = quotas(2, 1);
+        let begin = |address: &str| quotas.attempt(address.parse().unwrap(), &HeaderMap::new());
+        for _ in 0..9 {
+            begin("203.0.113.1").unwrap().settle(Verdict::Unknown);
+            drop(begin("203.0.113.2").unwrap());
+        }
+        for address in ["203.0.113.1", "203.0.113.2"] {
+            assert_eq!(guesses(&quotas, address), 0, "{address}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_neighbour_whose_credential_was_good_is_let_through() {
+        let quotas = quotas(60, 1);
+        let office = "203.0.113.9";
+        let bearer = with(AUTHORIZATION, "Bearer b");
+        assert!(tries(&quotas, office, &cookie("s=ada"), Verdict::Good));
+        assert!(tries(&quotas, office, &bearer, Verdict::Good));
+        assert_eq!(guesses(&quotas, office), 60);
+        for _ in 0..100 {
+            assert!(tries(&quotas, office, &cookie("s=ada"), Verdict::Good));
+            assert!(tries(&quotas, office, &bearer, Verdict::Good));
+        }
+        assert!(!tries(&quotas, office, &cookie("s=new"), Verdict::Good));
+        assert!(!tries(&quotas, office, &HeaderMap::new(), Verdict::Nothing));
+        advance(SECOND).await;
+        assert!(tries(&quotas, office, &cookie("s=new"), Verdict::Good));
+        assert_eq!(guesses(&quotas, office), 1, "which took no budget");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_credential_that_was_good_once_fails_once() {
+        let quotas = quotas(1, 1);
+        let address = "203.0.113.9";
+        assert!(tries(&quotas, address, &cookie("s=ada"), Verdict::Good));
+        assert_eq!(guesses(&quotas, address), 1);
+        assert!(tries(&quotas, address, &cookie("s=ada"), Verdict::Bad));
+        assert!(!tries(&quotas, address, &cookie("s=ada"), Verdict::Bad));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn opens_are_counted_by_issuer_and_subject() {
+        let quotas = quotas(1, 120);
+        let ada = person("idp", "ada");
+        assert_eq!((0..200).filter(|_| quotas.open(&ada).is_ok()).count(), 120);
+        let refused = quotas.open(&ada).unwrap_err();
+        assert_eq!(refused, QuotaError::Opens { wait: SECOND / 2 });
+        assert_eq!(refused.fault(), Fault::TooMany);
+        assert_eq!(refused.retry_after(), Some(SECOND / 2));
+        for other in [
+            person("other", "ada"),
+            person("idp", "eve"),
+            person("id", "pada"),
+        ] {
+            assert!(quotas.open(&other).is_ok());
+        }
+        advance(SECOND * 10).await;
+        assert_eq!((0..200).filter(|_| quotas.open(&ada).is_ok()).count(), 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_million_strangers_cost_nobody_anything() {
+        let quotas = quotas(60, 120);
+        let ada = person("idp", "ada");
+        let worst = "203.0.113.9";
+        assert!(tries(&quotas, worst, &cookie("s=ada"), Verdict::Good));
+        assert_eq!(guesses(&quotas, worst), 60);
+        assert_eq!((0..200).filter(|_| quotas.open(&ada).is_ok()).count(), 120);
+        let before = resident();
+        for stranger in 0..2_000_000_u128 {
+            let address = Ipv6Addr::from((0x2001_0db8 << 96) | (stranger << 64) | 1).into();
+            let attempt = quotas.attempt(address, &HeaderMap::new());
+            attempt.unwrap().settle(Verdict::Bad);
+        }
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 32 << 20, "{grown} bytes more");
+        assert_eq!(guesses(&quotas, worst), 0, "the worst is not forgotten");
+        assert!(quotas.open(&ada).is_err(), "nor is a subject");
+        assert!(
+            tries(&quotas, worst, &cookie("s=ada"), Verdict::Good),
+            "nor is a credential"
+        );
+    }
+
+    /// The bytes of memory that this process uses.
+    fn resident() -> usize {
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
+        pages << 12
+    }
+
+    #[test]
+    fn nothing_of_a_credential_can_be_printed() {
+        let quotas = quotas(1, 1);
+        let attempt = quotas.attempt(IpAddr::from([127, 0, 0, 1]), &cookie("s=canary"));
+        let shown = format!("{:?}", attempt.unwrap().credential);
+        assert!(!shown.contains("canary"));
+    }
+}

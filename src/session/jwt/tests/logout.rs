@@ -1,0 +1,116 @@
+//! Back-channel logout tokens, good and forged.
+
+use serde_json::{Map, Value, json};
+
+use super::{SECRET, by_secret, flaw, route};
+use crate::config::JwtLogout;
+use crate::id::{SessionId, Subject};
+use crate::revocation::Whom;
+use crate::session::error::{Flaw, SessionError};
+use crate::session::testing::Mint;
+use crate::session::{Logout, Sessions};
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+const MEMORY: std::time::Duration = std::time::Duration::from_hours(24);
+
+fn sessions() -> Sessions {
+    let mut jwt = by_secret();
+    jwt.logout = Some(JwtLogout {
+        audience: vec!["the-app".to_owned()],
+        memory: MEMORY,
+    });
+    route(jwt)
+}
+
+/// A good logout token's claims, with some of them replaced; null takes one away.
+fn logout(changes: &Value) -> Value {
+    let now = jsonwebtoken::get_current_timestamp();
+    let mut claims = json!({
+        "iss": "https://idp.example", "aud": "the-app", "iat": now, "exp": now + 120,
+        "jti": "j-1", "sid": "s-1", "sub": "ada", "events": {EVENT: {}},
+    });
+    let members = claims.as_object_mut().unwrap();
+    for (name, value) in changes.as_object().unwrap_or(&Map::new()) {
+        members.insert(name.clone(), value.clone());
+    }
+    members.retain(|_, value| !value.is_null());
+    claims
+}
+
+async fn announce(sessions: &Sessions, claims: &Value) -> Result<Logout, SessionError> {
+    sessions
+        .logout(Mint::with_secret(SECRET).sign(claims).as_bytes())
+        .await
+}
+
+#[tokio::test]
+async fn a_session_is_named_by_sid_and_a_person_by_sub() {
+    let sessions = sessions();
+    let by_sid = announce(&sessions, &logout(&json!({}))).await.unwrap();
+    assert_eq!(by_sid.revocation.whom, Whom::Session(SessionId::new("s-1")));
+    assert_eq!(by_sid.remember, MEMORY);
+    let changes = json!({"sid": null, "jti": "j-2", "iat": 1_000_000_000});
+    let by_sub = announce(&sessions, &logout(&changes)).await.unwrap();
+    let subject = Subject::new("ada");
+    assert_eq!(
+        by_sub.revocation.whom,
+        Whom::Subject {
+            subject,
+            until: 1_000_000_000
+        }
+    );
+}
+
+#[tokio::test]
+async fn forged_logouts_are_refused_each_for_its_reason() {
+    let now = jsonwebtoken::get_current_timestamp();
+    let table = [
+        (json!({"iss": "https://evil.example"}), Flaw::Issuer),
+        (json!({"iss": null}), Flaw::Issuer),
+        (json!({"aud": "analytics"}), Flaw::Audience),
+        (json!({"aud": null}), Flaw::Audience),
+        (json!({"iat": null}), Flaw::Claim("iat")),
+        (json!({"iat": now + 60}), Flaw::Immature),
+        (json!({"exp": now - 31}), Flaw::Expired),
+        (json!({"exp": null, "iat": now - 640}), Flaw::Expired),
+        (json!({"jti": null}), Flaw::Claim("jti")),
+        (json!({"jti": ""}), Flaw::Claim("jti")),
+        (json!({"events": null}), Flaw::NoLogout),
+        (json!({"events": {EVENT: true}}), Flaw::NoLogout),
+        (json!({"events": [EVENT]}), Flaw::NoLogout),
+        (json!({"nonce": "n"}), Flaw::Claim("nonce")),
+        (json!({"sid": null, "sub": null}), Flaw::Subject),
+        (json!({"sid": 7}), Flaw::Claim("sid")),
+        (json!({"sid": ""}), Flaw::Claim("sid")),
+    ];
+    let sessions = sessions();
+    for (changes, expected) in table {
+        let refused = announce(&sessions, &logout(&changes)).await;
+        assert_eq!(refused, Err(SessionError::Token(expected)), "{changes}");
+    }
+    assert!(
+        announce(&sessions, &logout(&json!({}))).await.is_ok(),
+        "none of them used it up"
+    );
+}
+
+#[tokio::test]
+async fn a_logout_is_used_once_and_is_no_session_nor_the_other_way_round() {
+    let (sessions, mint) = (sessions(), Mint::with_secret(SECRET));
+    let claims = logout(&json!({"aud": ["the-app", "analytics"]}));
+    assert!(announce(&sessions, &claims).await.is_ok());
+    let again = announce(&sessions, &claims).await;
+    assert_eq!(again, Err(SessionError::Token(Flaw::Replayed)));
+    assert_eq!(flaw(&sessions, &mint.sign(&claims)).await, Flaw::Logout);
+    let typed = mint.sign_under(&json!({"alg": "HS256", "typ": "at+jwt"}), &claims);
+    let refused = sessions.logout(typed.as_bytes()).await;
+    assert_eq!(refused, Err(SessionError::Token(Flaw::NoLogout)));
+    let unsigned = format!("{}x", mint.sign(&logout(&json!({"jti": "j-3"}))));
+    assert!(sessions.logout(unsigned.as_bytes()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_route_that_takes_no_logouts_says_so() {
+    let refused = announce(&route(by_secret()), &logout(&json!({}))).await;
+    assert_eq!(refused, Err(SessionError::Missing));
+}
