@@ -24,7 +24,7 @@ use crate::record::Meters;
 use crate::revoked::Revoked;
 use crate::route::Routes;
 use crate::server::{House, Peers, Server};
-use crate::session::{Lent, SessionError, Sessions};
+use crate::session::{Lent, Pseudonyms, SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
 
@@ -56,8 +56,13 @@ impl Proxy {
             Some(key) => IdentityKey::new(key),
             None => IdentityKey::random().ok_or(StartError::NoRandomness)?,
         };
+        let pseudonyms = match &config.identity_key {
+            Some(key) => Pseudonyms::new(key),
+            None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
+        };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
-        let lanes = config.routes.into_iter().map(|route| outgoing.lane(route));
+        let routes = config.routes.into_iter();
+        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms));
         let lanes = lanes.collect::<Result<_, _>>()?;
         let books = Books {
             live: Arc::clone(&live),
@@ -167,7 +172,7 @@ impl Outgoing {
     }
 
     /// Gives a route its hands.
-    fn lane(&self, mut route: Route) -> Result<Lane, StartError> {
+    fn lane(&self, mut route: Route, pseudonyms: &Pseudonyms) -> Result<Lane, StartError> {
         let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
@@ -175,6 +180,7 @@ impl Outgoing {
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
+            pseudonyms,
         };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,

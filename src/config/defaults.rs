@@ -53,8 +53,12 @@ pub(super) const LOGOUT_MEMORY: Duration = Duration::from_hours(24);
 pub(super) const CACHE: Duration = Duration::from_secs(1);
 pub(super) const RECHECK: Duration = Duration::from_secs(5);
 pub(super) const GRACE: Duration = Duration::from_secs(30);
+pub(super) const INTROSPECTION_AUTH: ClientAuth = ClientAuth::Basic;
+pub(super) const MAX_AGE: Duration = Duration::from_hours(12);
 pub(super) const EXPRESS_COOKIE: &str = "connect.sid";
 pub(super) const EXPRESS_PREFIX: &str = "sess:";
+pub(super) const SPRING_COOKIE: &str = "SESSION";
+pub(super) const SPRING_PREFIX: &str = "spring:session:sessions:";
 pub(super) const TICKET_LIFE: Duration = Duration::from_secs(30);
 pub(super) const CARRIERS: [Carrier; 2] = [Carrier::Query, Carrier::Subprotocol];
 

@@ -75,6 +75,8 @@ pub struct Caller<'a> {
     pub id: ConnectionId,
     /// The client's address.
     pub address: IpAddr,
+    /// The other end of its TCP connection, which is not the client where a proxy is believed.
+    pub peer: IpAddr,
     /// Browser or program.
     pub client: Client,
     /// The request's headers.
@@ -198,6 +200,7 @@ impl Gate {
         let knock = Knock {
             headers: caller.headers,
             client: caller.client,
+            peer: caller.peer,
             upgrade: Some(Upgrade {
                 query: caller.query,
                 document: target.document.as_str(),

@@ -17,8 +17,10 @@ use crate::session::{Client, Knock, Session, SessionError, Ticket};
 /// A plain request, whose origin is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
-    /// The other end's address.
+    /// The address that its attempts are counted by.
     pub address: IpAddr,
+    /// The other end of its TCP connection.
+    pub peer: IpAddr,
     /// Browser or program.
     pub client: Client,
     /// The request's headers.
@@ -96,6 +98,7 @@ async fn identify(lane: &Lane, asker: Asker<'_>) -> Result<Session, SessionError
     let knock = Knock {
         headers: asker.headers,
         client: asker.client,
+        peer: asker.peer,
         upgrade: None,
     };
     let by_bearer = Knock {

@@ -199,6 +199,7 @@ impl Server {
                     route: found.route,
                     target,
                     address: self.house.peers.client(peer, request.headers()),
+                    peer,
                     _connection: connection,
                 };
                 upgrade::open(&self.house, request, knock).await

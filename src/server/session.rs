@@ -32,6 +32,7 @@ pub(super) async fn answer(
     };
     let asker = admitted.map(|client| Asker {
         address,
+        peer: address,
         client,
         headers,
     });

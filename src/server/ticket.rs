@@ -41,6 +41,7 @@ pub(super) async fn answer(
     };
     let asker = admitted.map(|client| Asker {
         address: peer,
+        peer,
         client,
         headers: &head.headers,
     });

@@ -36,6 +36,8 @@ pub(super) struct Knock {
     pub(super) target: Target,
     /// The client's address.
     pub(super) address: IpAddr,
+    /// The other end of its TCP connection.
+    pub(super) peer: IpAddr,
     /// Counts as long as somebody is being let in or turned away.
     pub(super) _connection: Connection,
 }
@@ -57,6 +59,7 @@ pub(super) async fn open(
     let caller = Caller {
         id: next_id(),
         address: knock.address,
+        peer: knock.peer,
         client,
         headers: &head.headers,
         query: head.uri.query(),

@@ -3,23 +3,28 @@
 //! A request's headers enter; a `Session` leaves, or why not. This room talks to the app's own
 //! identity side alone (key sets, the app's session endpoint) and never to Qlik.
 
+mod bearer;
 mod cookies;
 mod error;
 mod fetch;
 mod flight;
 mod forward_auth;
+mod introspection;
 mod json;
 mod jwt;
 mod moment;
+mod pseudonym;
 mod redis;
 mod renewal;
 mod subject;
 #[cfg(test)]
 mod testing;
 mod ticket;
+mod trusted_header;
 mod vouching;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +35,15 @@ use tokio::time::Instant;
 
 pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::forward_auth::ForwardAuthCheck;
+use self::introspection::IntrospectionCheck;
 use self::jwt::JwtCheck;
 use self::moment::Moment;
+pub use self::pseudonym::Pseudonyms;
 use self::redis::RedisCheck;
 use self::renewal::Renewals;
 pub use self::ticket::Ticket;
 use self::ticket::TicketCheck;
+use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
 use crate::id::{AppId, RouteName};
 use crate::person::Person;
@@ -152,6 +160,8 @@ pub struct Lent<'a> {
     pub http: &'a reqwest::Client,
     /// The TLS of outgoing connections that speak no HTTP.
     pub tls: &'a Arc<ClientConfig>,
+    /// Names for those whom nobody names.
+    pub pseudonyms: &'a Pseudonyms,
 }
 
 /// A request as the session checks see it.
@@ -161,6 +171,8 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// What kind of client sent it.
     pub client: Client,
+    /// The other end of its TCP connection, whatever its headers say.
+    pub peer: IpAddr,
     /// What else a websocket request says; `None` for a plain one, which no ticket opens.
     pub upgrade: Option<Upgrade<'a>>,
 }
@@ -259,9 +271,11 @@ pub enum Standing {
 #[derive(Debug)]
 enum Check {
     ForwardAuth(ForwardAuthCheck),
+    Introspection(IntrospectionCheck),
     Jwt(Box<JwtCheck>),
     Redis(RedisCheck),
     Ticket(TicketCheck),
+    TrustedHeader(TrustedHeaderCheck),
 }
 
 impl Check {
@@ -270,29 +284,35 @@ impl Check {
             SessionCheck::ForwardAuth(config) => {
                 ForwardAuthCheck::new(route, config, lent.http).map(Self::ForwardAuth)
             }
+            SessionCheck::Introspection(config) => Ok(Self::Introspection(
+                IntrospectionCheck::new(route, config, lent.http),
+            )),
             SessionCheck::Jwt(config) => JwtCheck::new(route, config, lent.http)
                 .map(Box::new)
                 .map(Self::Jwt),
-            SessionCheck::Redis(config) => {
-                RedisCheck::new(route, config, lent.tls).map(Self::Redis)
-            }
+            SessionCheck::Redis(config) => RedisCheck::new(route, config, lent).map(Self::Redis),
             SessionCheck::Ticket(rules) => Ok(Self::Ticket(TicketCheck::new(route, rules))),
+            SessionCheck::TrustedHeader(config) => {
+                Ok(Self::TrustedHeader(TrustedHeaderCheck::new(config)))
+            }
         }
     }
 
     async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
         match self {
             Self::ForwardAuth(check) => check.identify(knock).await,
+            Self::Introspection(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
             Self::Redis(check) => check.identify(knock).await,
             Self::Ticket(check) => check.identify(knock).await,
+            Self::TrustedHeader(check) => check.identify(knock),
         }
     }
 
     async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {
         match self {
-            Self::ForwardAuth(_) | Self::Redis(_) | Self::Ticket(_) => Ok(None),
             Self::Jwt(check) => check.logout(token).await,
+            _ => Ok(None),
         }
     }
 }

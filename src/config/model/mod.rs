@@ -15,8 +15,8 @@ use crate::id::{AppId, RouteName};
 use crate::person::ClaimPath;
 
 pub use self::session::{
-    Algorithm, Carrier, Express, ForwardAuth, Jwks, Jwt, JwtKeys, JwtLogout, Place, Redis,
-    RedisFormat, RedisServer, RedisTls, SessionCheck, TicketRules,
+    Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
+    Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
 };
 
 /// The whole config.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::HeaderName;
+use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
+use super::ClientAuth;
 use crate::config::values::CookieName;
 use crate::id::Issuer;
 use crate::person::ClaimPath;
@@ -16,12 +18,16 @@ use crate::person::ClaimPath;
 pub enum SessionCheck {
     /// The app's own endpoint is asked.
     ForwardAuth(ForwardAuth),
+    /// The authorisation server is asked about a token.
+    Introspection(Introspection),
     /// A signed token.
     Jwt(Jwt),
     /// The app's own session store.
     Redis(Redis),
     /// A ticket that the proxy itself gave, to somebody whom another check knew.
     Ticket(TicketRules),
+    /// An authenticating ingress says who it is.
+    TrustedHeader(TrustedHeader),
 }
 
 /// `kind = "ticket"`.
@@ -153,6 +159,37 @@ pub enum Place {
     Json(ClaimPath),
 }
 
+/// `kind = "introspection"` (RFC 7662).
+#[derive(Debug)]
+pub struct Introspection {
+    /// The authorisation server's endpoint; https, or http to loopback or by setting.
+    pub url: Url,
+    /// The cookie that carries the token; `None`: only `Authorization: Bearer`.
+    pub cookie: Option<CookieName>,
+    /// As whom the proxy asks.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// Where that goes (default: `Authorization: Basic`).
+    pub client_auth: ClientAuth,
+    /// The `iss` demanded.
+    pub issuer: Option<Issuer>,
+    /// The `aud` demanded, any of these.
+    pub audience: Vec<String>,
+    /// Where the answer carries the subject (default `sub`).
+    pub subject: ClaimPath,
+    /// Where it carries the stable session id (default `sid`).
+    pub session: ClaimPath,
+    /// How long a yes is kept for further sockets, never beyond its `exp` (default 1 s).
+    pub cache: Duration,
+    /// How often it is asked again while a socket is open (default 5 s).
+    pub recheck: Duration,
+    /// How long open sockets outlive a server that is down (default 30 s).
+    pub grace: Duration,
+    /// How long one asking may take (default 5 s).
+    pub timeout: Duration,
+}
+
 /// `kind = "redis"`.
 #[derive(Debug)]
 pub struct Redis {
@@ -205,6 +242,22 @@ pub enum RedisTls {
 pub enum RedisFormat {
     /// `express-session` with `connect-redis`: a signed cookie, a JSON value.
     Express(Express),
+    /// Any store whose cookie is the session's id as it is: that its key is there is all that is
+    /// known, and the value is never read.
+    Plain,
+    /// Spring Session: a base64 cookie, a hash.
+    Spring(Spring),
+}
+
+/// `format = "spring"`.
+#[derive(Debug)]
+pub struct Spring {
+    /// Where the session's hash carries the subject: a field, or a pointer into a field's JSON.
+    pub subject: ClaimPath,
+    /// Claims to take from it, by the name they get.
+    pub claims: BTreeMap<String, ClaimPath>,
+    /// Whether the app uses the indexed repository, whose hashes outlive their sessions.
+    pub indexed: bool,
 }
 
 /// `format = "express"`.
@@ -216,4 +269,21 @@ pub struct Express {
     pub subject: ClaimPath,
     /// Claims to take from the session, by the name they get.
     pub claims: BTreeMap<String, ClaimPath>,
+}
+
+/// `kind = "trusted-header"`.
+#[derive(Debug)]
+pub struct TrustedHeader {
+    /// The TCP peers that are believed, never empty and never everybody.
+    pub peers: Vec<IpNet>,
+    /// The header that carries the subject.
+    pub subject: HeaderName,
+    /// The header that carries a stable session id, if one does.
+    pub session: Option<HeaderName>,
+    /// Claims that are one text, by the name they get.
+    pub claims: BTreeMap<String, HeaderName>,
+    /// Claims that are lists, with commas between.
+    pub lists: BTreeMap<String, HeaderName>,
+    /// How long a socket lives at the most: nothing else ends such a session (default 12 h).
+    pub max_age: Duration,
 }

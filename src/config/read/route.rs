@@ -194,7 +194,9 @@ fn claim_name(t: &Table<'_>, name: &str, taken: &mut Vec<String>) -> Result<(), 
 }
 
 fn demand_a_bearer_check(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(), Noted> {
-    let takes_bearer = |check: &SessionCheck| matches!(check, SessionCheck::Jwt(_));
+    let takes_bearer = |check: &SessionCheck| {
+        matches!(check, SessionCheck::Introspection(_) | SessionCheck::Jwt(_))
+    };
     if sessions.iter().any(takes_bearer) {
         return Ok(());
     }

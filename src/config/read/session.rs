@@ -1,16 +1,16 @@
 //! `[[route.session]]`: who is this?
 
 mod forward_auth;
+mod introspection;
 mod jwt;
 mod redis;
 mod rhythm;
 mod ticket;
+mod trusted_header;
 
 use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
-
-const LATER: [&str; 2] = ["introspection", "trusted-header"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -29,6 +29,11 @@ pub(super) fn check(
             read: &|t| forward_auth::forward_auth(t).map(SessionCheck::ForwardAuth),
         },
         Reader {
+            name: "introspection",
+            doc: "The authorisation server is asked about a token (RFC 7662).",
+            read: &|t| introspection::introspection(t, clients).map(SessionCheck::Introspection),
+        },
+        Reader {
             name: "redis",
             doc: "The app's own session store is asked.",
             read: &|t| redis::redis(t).map(SessionCheck::Redis),
@@ -38,6 +43,11 @@ pub(super) fn check(
             doc: "A ticket from `{path}/ticket`, given to whom another check of the route knows.",
             read: &|t| ticket::ticket(t).map(SessionCheck::Ticket),
         },
+        Reader {
+            name: "trusted-header",
+            doc: "An authenticating ingress says who it is, in headers.",
+            read: &|t| trusted_header::trusted_header(t).map(SessionCheck::TrustedHeader),
+        },
     ];
-    t.kind(&readers, &LATER)
+    t.kind(&readers, &[])
 }

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use secrecy::ExposeSecret;
+
 use super::stand_in::parse;
-use crate::config::{Apps, Config, Credential, JwtKeys, SessionCheck};
+use crate::config::{Apps, Config, Credential, JwtKeys, RedisTls, SessionCheck};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
@@ -29,7 +31,10 @@ fn the_annotated_file_is_read() {
     assert_eq!(route.name.as_str(), "/qlik");
     assert!(matches!(route.sessions[0], SessionCheck::Jwt(_)));
     assert!(matches!(route.sessions[1], SessionCheck::ForwardAuth(_)));
-    assert!(matches!(route.sessions[2], SessionCheck::Redis(_)));
+    assert!(matches!(route.sessions[2], SessionCheck::Introspection(_)));
+    assert!(matches!(route.sessions[3], SessionCheck::Redis(_)));
+    assert!(matches!(route.sessions[4], SessionCheck::Ticket(_)));
+    assert!(matches!(route.sessions[5], SessionCheck::TrustedHeader(_)));
     let Credential::OAuthImpersonation(credential) = &route.credential else {
         panic!("{:?}", route.credential);
     };
@@ -55,10 +60,29 @@ fn the_examples_are_read() {
             "jwt-api-key",
             "local-core",
             "redis-express",
+            "redis-spring",
             "sidecar",
-            "ticket"
+            "ticket",
+            "trusted-ingress"
         ]
     );
+}
+
+#[test]
+fn a_store_is_read_from_its_url() {
+    let text = fs::read_to_string(folder().join("examples/redis-spring.toml")).unwrap();
+    let config = good(&text);
+    let SessionCheck::Redis(redis) = &config.routes[0].sessions[0] else {
+        panic!("{:?}", config.routes[0].sessions);
+    };
+    let server = &redis.server;
+    assert_eq!(server.host, "redis.example.com");
+    assert_eq!((server.port, server.database), (6379, 3));
+    assert_eq!(server.username.as_deref(), Some("u"));
+    assert_eq!(server.tls, RedisTls::On(None));
+    let password = server.password.as_ref().unwrap();
+    assert_eq!(password.expose_secret(), "canary");
+    assert!(!format!("{redis:?}").contains("canary"));
 }
 
 #[test]

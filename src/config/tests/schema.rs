@@ -36,7 +36,7 @@ fn it_refuses_unknown_keys_as_the_reader_does() {
         // Claims have names of their own.
         for (pointer, changed) in renamed
             .into_iter()
-            .filter(|(at, _)| !at.contains("/claims/"))
+            .filter(|(at, _)| !at.contains("/claims/") && !at.contains("/lists/"))
         {
             assert!(!validator.is_valid(&changed), "{pointer}");
             assert!(parse(&document(&changed)).is_err(), "{pointer}");

@@ -9,7 +9,7 @@ use rcgen::{CertifiedKey, KeyPair};
 
 use crate::config::{Config, Mistakes, Sources, Warning};
 
-/// Every variable is set to 64 characters, but those with `UNSET` or `SHORT` in their name; every
+/// Every variable is set to 64 characters, but `REDIS_URL` and those with `UNSET` or `SHORT` in their name; every
 /// file has what its name promises.
 pub(super) struct StandIn;
 
@@ -44,6 +44,7 @@ static PAIR: LazyLock<CertifiedKey<KeyPair>> =
 impl Sources for StandIn {
     fn variable(&self, name: &str) -> Result<String, VarError> {
         match name {
+            "REDIS_URL" => Ok("rediss://u:can%61ry@redis.example.com/3".to_owned()),
             _ if name.contains("UNSET") => Err(VarError::NotPresent),
             _ if name.contains("SHORT") => Ok("canary-31-bytes-canary-31-bytes".to_owned()),
             _ if name.contains("EMPTY") => Ok("\n".to_owned()),

@@ -18,13 +18,18 @@ pub(in crate::config) struct RedisUrl(pub(in crate::config) RedisServer);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::config) enum Layout {
     Express,
+    Plain,
+    Spring,
 }
 
 const PORT: u16 = 6379;
 
 impl Choice for Layout {
-    const WORDS: &'static [(&'static str, Self)] = &[("express", Self::Express)];
-    const LATER: &'static [&'static str] = &["plain", "spring"];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("express", Self::Express),
+        ("spring", Self::Spring),
+        ("plain", Self::Plain),
+    ];
 }
 
 impl Value for RedisUrl {

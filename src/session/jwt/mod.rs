@@ -11,8 +11,6 @@ mod logout;
 mod tests;
 mod token;
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use tokio::sync::watch;
 
 use self::claims::Rules;
@@ -20,9 +18,9 @@ use self::jwks::KeySet;
 use self::key::VerifyingKey;
 use self::logout::Logouts;
 use self::token::{Purpose, Token};
-use super::error::{Flaw, SessionError, Twice};
+use super::error::{Flaw, SessionError};
 use super::moment::Moment;
-use super::{Client, Knock, Logout, Session, cookies};
+use super::{Knock, Logout, Session, bearer};
 use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
 use crate::id::RouteName;
 
@@ -61,7 +59,7 @@ impl JwtCheck {
 
     /// Finds and judges a token; `None` when there is none.
     pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
-        let Some(text) = self.find(knock)? else {
+        let Some(text) = bearer::find(knock, self.cookie.as_ref())? else {
             return Ok(None);
         };
         let token = self.verified(text, Purpose::Session).await?;
@@ -99,30 +97,6 @@ impl JwtCheck {
         self.keys.verify(&token).await?;
         Ok(token)
     }
-
-    fn find<'a>(&self, knock: Knock<'a>) -> Result<Option<&'a [u8]>, SessionError> {
-        match (knock.client, &self.cookie) {
-            (Client::Browser, Some(name)) => cookies::find(knock.headers, name),
-            (Client::Browser, None) => Ok(None),
-            (Client::Program, _) => bearer(knock.headers),
-        }
-    }
-}
-
-fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(SessionError::Ambiguous(Twice::Authorization));
-    }
-    let Some((scheme, token)) = value.as_bytes().split_at_checked("Bearer ".len()) else {
-        return Ok(None);
-    };
-    let token = token.trim_ascii();
-    let found = scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty();
-    Ok(found.then_some(token))
 }
 
 /// What verifies a signature.

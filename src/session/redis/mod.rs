@@ -1,24 +1,26 @@
 //! Sessions that stand in the app's own store, a Redis: the cookie names one, the store says
 //! whether it is there, whose it is and for how long.
 //!
+//! Of a store that is `plain`, nothing but the presence of the key is known.
+//!
 //! The store is only ever read, with commands that do not prolong what they read, and only at keys
 //! behind the prefix. What the store holds besides the named places never leaves this room.
 
 mod express;
+mod id;
 mod line;
+mod spring;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
-
 use self::line::Line;
 use self::store::Store;
 use super::error::SessionError;
 use super::vouching::{Desk, Fingerprint};
-use super::{Client, Knock, Session, cookies};
+use super::{Client, Knock, Lent, Session, cookies};
 use crate::config::{CookieName, Redis, RedisFormat};
 use crate::id::RouteName;
 
@@ -35,13 +37,13 @@ impl RedisCheck {
     pub(super) fn new(
         route: &RouteName,
         config: Redis,
-        tls: &Arc<ClientConfig>,
+        lent: Lent<'_>,
     ) -> Result<Self, SessionError> {
-        let line = Line::new(&config.server, config.timeout, tls)?;
+        let line = Line::new(&config.server, config.timeout, lent.tls)?;
         Ok(Self {
             route: route.clone(),
             cookie: config.cookie.clone(),
-            desk: Arc::new(Desk::new(Store::new(route, config, line))),
+            desk: Arc::new(Desk::new(Store::new(route, config, line, lent.pseudonyms))),
         })
     }
 

@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 use super::super::error::{Outage, SessionError};
 use super::super::moment::Moment;
 use super::super::vouching::{Answer, Health, LAST_LOOK, Pace, Source};
-use super::super::{json, subject};
+use super::super::{Pseudonyms, json, subject};
 use super::express::{self, Signatures};
 use super::line::Line;
 use super::{Redis, RedisFormat};
+use super::{id, spring};
 use crate::id::{Issuer, RouteName, SessionId};
 use crate::person::{ClaimPath, Person};
 
@@ -43,6 +44,11 @@ pub(super) enum Format {
         signatures: Signatures,
         places: Places,
     },
+    Plain(Pseudonyms),
+    Spring {
+        places: Places,
+        indexed: bool,
+    },
 }
 
 /// What of a session's content is taken.
@@ -53,7 +59,7 @@ pub(super) struct Places {
 }
 
 impl Format {
-    fn new(format: RedisFormat) -> Self {
+    fn new(format: RedisFormat, pseudonyms: &Pseudonyms) -> Self {
         match format {
             RedisFormat::Express(config) => Self::Express {
                 signatures: Signatures::new(&config),
@@ -62,6 +68,14 @@ impl Format {
                     claims: config.claims,
                 },
             },
+            RedisFormat::Plain => Self::Plain(pseudonyms.clone()),
+            RedisFormat::Spring(config) => Self::Spring {
+                places: Places {
+                    subject: config.subject,
+                    claims: config.claims,
+                },
+                indexed: config.indexed,
+            },
         }
     }
 
@@ -69,13 +83,20 @@ impl Format {
     pub(super) fn session(&self, cookie: &[u8]) -> Result<SessionId, SessionError> {
         match self {
             Self::Express { signatures, .. } => signatures.session(cookie),
+            Self::Plain(_) => id::parse(cookie),
+            Self::Spring { .. } => spring::session(cookie),
         }
     }
 }
 
 impl Store {
     /// Prepares the asking.
-    pub(super) fn new(route: &RouteName, config: Redis, line: Line) -> Self {
+    pub(super) fn new(
+        route: &RouteName,
+        config: Redis,
+        line: Line,
+        pseudonyms: &Pseudonyms,
+    ) -> Self {
         let pace = Pace {
             cache: config.cache,
             recheck: config.recheck,
@@ -88,7 +109,7 @@ impl Store {
         Self {
             issuer: Issuer::new(format!("redis:{host}:{port}/{database}/{}", config.prefix)),
             prefix: config.prefix,
-            format: Format::new(config.format),
+            format: Format::new(config.format, pseudonyms),
             pace: pace.within_reach(),
             line: Arc::new(line),
             health: Health::new(route, Self::WHAT),
@@ -103,7 +124,67 @@ impl Store {
     async fn look_up(&self, id: &SessionId) -> Result<Answer, SessionError> {
         match &self.format {
             Format::Express { places, .. } => self.look_up_json(id, places).await,
+            Format::Plain(pseudonyms) => self.look_up_presence(id, pseudonyms).await,
+            Format::Spring { places, indexed } => {
+                let mut answer = self.look_up_hash(id, places).await?;
+                if *indexed {
+                    answer.expires = self.look_up_index(id).await?;
+                }
+                Ok(answer)
+            }
         }
+    }
+
+    /// The key is there: nothing else is asked.
+    async fn look_up_presence(
+        &self,
+        id: &SessionId,
+        pseudonyms: &Pseudonyms,
+    ) -> Result<Answer, SessionError> {
+        let mut asking = Pipeline::with_capacity(1);
+        asking
+            .cmd("PTTL")
+            .arg(format!("{}{}", self.prefix, id.expose()));
+        let (ttl,): (i64,) = self.fetch(&asking).await?;
+        let expires = expiry(ttl)?;
+        let subject = pseudonyms.subject(&self.issuer, id);
+        let (issuer, id) = (self.issuer.clone(), Some(id.clone()));
+        let person = Person::new(issuer, subject, id, Map::new());
+        Ok(Answer { person, expires })
+    }
+
+    async fn look_up_hash(&self, id: &SessionId, places: &Places) -> Result<Answer, SessionError> {
+        let key = format!("{}{}", self.prefix, id.expose());
+        let mut names = vec![spring::field(&places.subject)];
+        names.extend(places.claims.values().map(spring::field));
+        names.extend([spring::LAST_USED, spring::LONGEST_PAUSE].map(str::to_owned));
+        let mut asking = Pipeline::with_capacity(2);
+        asking.cmd("HMGET").arg(&key).arg(&names);
+        asking.cmd("PTTL").arg(&key);
+        let (values, ttl): (Vec<Option<Vec<u8>>>, i64) = self.fetch(&asking).await?;
+        let by_key = expiry(ttl)?;
+        if values.iter().flatten().map(Vec::len).sum::<usize>() > LARGEST {
+            return Err(Self::down(Outage::TooLarge));
+        }
+        spring::refuse_java(values.first())?;
+        let content = spring::content(&names, values);
+        let by_hash = spring::expiry(&content);
+        if by_hash.is_some_and(|end| end <= Moment::now().unix()) {
+            return Err(SessionError::Denied("the session expired"));
+        }
+        let person = places.person(self.issuer.clone(), id, &content)?;
+        let expires = by_key.into_iter().chain(by_hash).reduce(f64::min);
+        Ok(Answer { person, expires })
+    }
+
+    /// Where hashes outlive their sessions, a key beside each lives as long as the session.
+    async fn look_up_index(&self, id: &SessionId) -> Result<Option<f64>, SessionError> {
+        let mut asking = Pipeline::with_capacity(1);
+        asking
+            .cmd("PTTL")
+            .arg(format!("{}expires:{}", self.prefix, id.expose()));
+        let (ttl,): (i64,) = self.fetch(&asking).await?;
+        expiry(ttl)
     }
 
     async fn look_up_json(&self, id: &SessionId, places: &Places) -> Result<Answer, SessionError> {
@@ -112,7 +193,7 @@ impl Store {
         // Not `GET`, which has no limit, nor anything that prolongs the key.
         asking.cmd("GETRANGE").arg(&key).arg(0).arg(LARGEST);
         asking.cmd("PTTL").arg(&key);
-        let (value, ttl): (Vec<u8>, i64) = self.ask(&asking).await?;
+        let (value, ttl): (Vec<u8>, i64) = self.fetch(&asking).await?;
         let expires = expiry(ttl)?;
         if value.len() > LARGEST {
             return Err(Self::down(Outage::TooLarge));
@@ -123,7 +204,7 @@ impl Store {
         Ok(Answer { person, expires })
     }
 
-    async fn ask<T: redis::FromRedisValue>(&self, asking: &Pipeline) -> Result<T, SessionError> {
+    async fn fetch<T: redis::FromRedisValue>(&self, asking: &Pipeline) -> Result<T, SessionError> {
         self.line.ask(asking).await.map_err(Self::down)
     }
 }

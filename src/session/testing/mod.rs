@@ -5,6 +5,7 @@ mod redis;
 mod server;
 mod tokens;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE};
@@ -16,7 +17,7 @@ pub(super) use self::clock::{HeldClock, until};
 pub(super) use self::redis::RealRedis;
 pub(super) use self::server::{Reply, Server};
 pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
-use super::{Client, Knock, Lent, Session, SessionError, Sessions};
+use super::{Client, Knock, Lent, Pseudonyms, Session, SessionError, Sessions};
 use crate::config::{CookieName, SessionCheck};
 use crate::id::RouteName;
 
@@ -58,6 +59,7 @@ pub(super) fn sessions_of(
     let lent = Lent {
         http: &http,
         tls: &Arc::new(tls),
+        pseudonyms: &Pseudonyms::new(&b"0123456789abcdef".to_vec().into()),
     };
     Sessions::new(&RouteName::new(route), checks, lent)
 }
@@ -80,9 +82,20 @@ pub(super) async fn knock(
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Session, SessionError> {
+    knock_from(Ipv4Addr::LOCALHOST.into(), sessions, client, headers).await
+}
+
+/// Knocks from an address.
+pub(super) async fn knock_from(
+    peer: IpAddr,
+    sessions: &Sessions,
+    client: Client,
+    headers: &HeaderMap,
+) -> Result<Session, SessionError> {
     let knock = Knock {
         headers,
         client,
+        peer,
         upgrade: None,
     };
     sessions.identify(knock).await

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -117,7 +117,7 @@ impl Server {
         self.shared.asked.borrow().len()
     }
 
-    /// The heads of the requests.
+    /// The heads of the requests; the bodies are among their extensions, as `Bytes`.
     pub(in crate::session) fn asked(&self) -> Vec<Parts> {
         self.shared.asked.borrow().clone()
     }
@@ -148,7 +148,10 @@ async fn respond(
     request: Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (parts, _) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if let Ok(body) = body.collect().await {
+        parts.extensions.insert(body.to_bytes());
+    }
     shared.asked.send_modify(|asked| asked.push(parts));
     let mut held = shared.held.clone();
     held.wait_for(|held| !held).await.unwrap();

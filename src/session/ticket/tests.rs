@@ -1,5 +1,6 @@
 //! Tickets good and bad, at the door of a whole route.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ async fn knock(
     let knock = Knock {
         headers,
         client: Client::Browser,
+        peer: Ipv4Addr::LOCALHOST.into(),
         upgrade: Some(upgrade),
     };
     sessions.identify(knock).await
@@ -268,6 +270,7 @@ async fn a_plain_request_opens_nothing_by_ticket() {
     let knock = Knock {
         headers: &headers,
         client: Client::Browser,
+        peer: Ipv4Addr::LOCALHOST.into(),
         upgrade: None,
     };
     let outcome = sessions.identify(knock).await;

@@ -32,13 +32,7 @@ pub(super) fn jwt(
     let leeway = t.or("leeway", defaults::LEEWAY, "How far clocks may be apart.");
     let logout = logout(t, (subject.as_ref().ok(), session.as_ref().ok()));
     let cookie: Option<CookieName> = cookie?;
-    if let (None, Ok(ClientsWithoutOrigin::Refuse)) = (&cookie, clients) {
-        return Err(t.absent(
-            "nothing carries this token: browsers send a cookie, and clients without Origin are \
-             refused",
-            "write `cookie = \"session\"`, or `clients_without_origin = \"bearer\"` in [[route]]",
-        ));
-    }
+    demand_a_carrier(t, cookie.as_ref(), clients)?;
     let (issuer, audience) = vouched?;
     Ok(Jwt {
         cookie,
@@ -51,6 +45,22 @@ pub(super) fn jwt(
         leeway: leeway?,
         logout: logout?,
     })
+}
+
+/// Notes that no client can bring a token.
+pub(super) fn demand_a_carrier(
+    t: &Table<'_>,
+    cookie: Option<&CookieName>,
+    clients: Result<ClientsWithoutOrigin, Noted>,
+) -> Result<(), Noted> {
+    let (None, Ok(ClientsWithoutOrigin::Refuse)) = (cookie, clients) else {
+        return Ok(());
+    };
+    Err(t.absent(
+        "nothing carries this token: browsers send a cookie, and clients without Origin are \
+         refused",
+        "write `cookie = \"session\"`, or `clients_without_origin = \"bearer\"` in [[route]]",
+    ))
 }
 
 /// `OpenID` Connect Back-Channel Logout.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use secrecy::SecretSlice;
+
 use super::rhythm::rhythm;
 use crate::config::defaults;
-use crate::config::model::{Express, Redis, RedisFormat, RedisServer, RedisTls};
+use crate::config::model::{Express, Redis, RedisFormat, RedisServer, RedisTls, Spring};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{Bundle, CookieSecret, Layout, OneOrMany, RedisUrl, SecretText};
@@ -96,22 +98,58 @@ fn sessions(t: &mut Table<'_>) -> Result<Sessions, Noted> {
     let layout = t.required(
         "format",
         "\"express\"",
-        "How the app writes its sessions: \"express\" (express-session with connect-redis).",
+        "How the app writes its sessions: \"express\" (express-session with connect-redis), \
+         \"spring\" (Spring Session), or \"plain\" (the cookie is the id; the value is never read).",
     );
     let cookie: Result<Option<CookieName>, _> = t.optional(
         "cookie",
-        "The cookie that names the session; \"connect.sid\" for \"express\".",
+        "The cookie that names the session; \"connect.sid\" for \"express\", \"SESSION\" for \
+         \"spring\".",
     );
     let prefix: Result<Option<String>, _> = t.optional(
         "prefix",
-        "What a session's key begins with; \"sess:\" for \"express\".",
+        "What a session's key begins with; \"sess:\" for \"express\", \"spring:session:sessions:\" \
+         for \"spring\".",
     );
+    let content = content(t);
+    let express = t.with_word("format", "express", &["secrets", "subject"], &["indexed"]);
+    let spring = t.with_word("format", "spring", &["subject"], &["secrets"]);
+    let unread = &["secrets", "subject", "claims", "indexed"];
+    let plain = t.with_word("format", "plain", &["cookie", "prefix"], unread);
+    let layout = layout?;
+    express.and(spring).and(plain)?;
+    let (default_cookie, default_prefix) = match layout {
+        Layout::Express => (defaults::EXPRESS_COOKIE, defaults::EXPRESS_PREFIX),
+        Layout::Spring => (defaults::SPRING_COOKIE, defaults::SPRING_PREFIX),
+        Layout::Plain => ("", ""),
+    };
+    let (cookie, prefix, content) = (cookie?, prefix?, content?);
+    let cookie = match cookie {
+        Some(cookie) => cookie,
+        None => CookieName::parse(default_cookie).map_err(|_| t.lacks(&["cookie"]))?,
+    };
+    Ok(Sessions {
+        cookie,
+        prefix: prefix.unwrap_or_else(|| default_prefix.to_owned()),
+        format: content.format(t, layout)?,
+    })
+}
+
+/// What a session says, and how it is verified.
+struct Content {
+    secrets: Vec<SecretSlice<u8>>,
+    subject: Option<ClaimPath>,
+    claims: BTreeMap<String, ClaimPath>,
+    indexed: bool,
+}
+
+fn content(t: &mut Table<'_>) -> Result<Content, Noted> {
     let secrets: Result<Option<OneOrMany<CookieSecret>>, _> = t.optional(
         "secrets",
-        "The secrets that may have signed the cookie, one or a list: the app's own, and older ones \
-         while they are rotated.",
+        "The secrets that may have signed the cookie of \"express\", one or a list: the app's own, \
+         and older ones while they are rotated.",
     );
-    let subject: Result<Option<ClaimPath>, _> = t.optional(
+    let subject = t.optional(
         "subject",
         "Where a session says who it is, by name or JSON pointer; without it nobody is logged in.",
     );
@@ -119,28 +157,35 @@ fn sessions(t: &mut Table<'_>) -> Result<Sessions, Noted> {
         "claims",
         "Claims to take from the session, each with its name and its place.",
     );
-    let express = t.with_word("format", "express", &["secrets", "subject"], &[]);
-    let (cookie, prefix, secrets, subject) = (cookie?, prefix?, secrets?, subject?);
-    let Layout::Express = layout?;
-    express?;
-    let (Some(OneOrMany(secrets)), Some(subject)) = (secrets, subject) else {
-        return Err(t.lacks(&["secrets", "subject"]));
-    };
-    let cookie = match cookie {
-        Some(cookie) => cookie,
-        None => default_cookie(t, defaults::EXPRESS_COOKIE)?,
-    };
-    Ok(Sessions {
-        cookie,
-        prefix: prefix.unwrap_or_else(|| defaults::EXPRESS_PREFIX.to_owned()),
-        format: RedisFormat::Express(Express {
-            secrets: secrets.into_iter().map(|CookieSecret(it)| it).collect(),
-            subject,
-            claims: claims?.unwrap_or_default(),
-        }),
+    let indexed: Result<Option<bool>, _> = t.optional(
+        "indexed",
+        "Whether a \"spring\" app uses the indexed repository, whose hashes outlive their sessions.",
+    );
+    let secrets = secrets?.map_or(Vec::new(), |OneOrMany(secrets)| secrets);
+    Ok(Content {
+        secrets: secrets.into_iter().map(|CookieSecret(it)| it).collect(),
+        subject: subject?,
+        claims: claims?.unwrap_or_default(),
+        indexed: indexed?.unwrap_or(false),
     })
 }
 
-fn default_cookie(t: &Table<'_>, name: &str) -> Result<CookieName, Noted> {
-    CookieName::parse(name).map_err(|mistake| t.refuse("cookie", mistake.to_string(), ""))
+impl Content {
+    fn format(self, t: &Table<'_>, layout: Layout) -> Result<RedisFormat, Noted> {
+        let subject = self.subject.ok_or(());
+        let subject = || subject.map_err(|()| t.lacks(&["subject"]));
+        Ok(match layout {
+            Layout::Plain => RedisFormat::Plain,
+            Layout::Express => RedisFormat::Express(Express {
+                secrets: self.secrets,
+                subject: subject()?,
+                claims: self.claims,
+            }),
+            Layout::Spring => RedisFormat::Spring(Spring {
+                subject: subject()?,
+                claims: self.claims,
+                indexed: self.indexed,
+            }),
+        })
+    }
 }

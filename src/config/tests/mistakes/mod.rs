@@ -3,12 +3,14 @@
 mod access;
 mod credential;
 mod engine;
+mod introspection;
 mod process;
 mod redis;
 mod route;
 mod session;
 mod shape;
 mod syntax;
+mod trusted_header;
 
 use super::stand_in::{BASE, parse};
 use crate::config::Remark;

@@ -9,6 +9,34 @@ fn every_mistake_is_told() {
 
 const CASES: &[Case] = &[
     Case {
+        name: "a variable that is no URL, and two passwords",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "redis"
+url = { env = "REDIS_URL" }
+password = { env = "PASSWORD" }
+format = "express"
+secrets = { env = "S" }
+subject = "user"
+[[route.session]]
+kind = "redis"
+url = { env = "S" }
+format = "express"
+secrets = { env = "S" }
+subject = "user"
+"#,
+        )],
+        mistakes: &[
+            "10:12 the password stands in `url` already | leave it out of one of the two",
+            r#"16:7 this is no URL | write a URL in quotes, such as "rediss://redis.example.com:6379/0", or { env = "…" }"#,
+        ],
+    },
+    Case {
         name: "a store that is not told",
         edits: &[(
             r#"kind = "jwt"
@@ -109,7 +137,7 @@ subject = "user"
         )],
         mistakes: &[
             "9:7 this is no `redis` or `rediss` URL | begin it with rediss://",
-            r#"10:10 `format` cannot be "sprig" | write "express""#,
+            r#"10:10 `format` cannot be "sprig" | write "spring""#,
             r#"11:11 `secrets` is empty | write { env = "NAME_OF_A_VARIABLE" } or { file = "/path/of/a/file" }"#,
         ],
     },
@@ -130,9 +158,74 @@ subject = ""
 "#,
         )],
         mistakes: &[
+            r#"7:1 `cookie` is missing beside `format = "plain"` | write `cookie`"#,
+            r#"7:1 `prefix` is missing beside `format = "plain"` | write `prefix`"#,
             r#"9:7 a Redis URL is host, port and database | write a URL in quotes, such as "rediss://redis.example.com:6379/0", or { env = "…" }"#,
-            r#"10:10 `format = "plain"` is not built yet | write "express""#,
+            r#"11:11 `secrets` says nothing beside `format = "plain"` | leave `secrets` out"#,
             "12:11 `subject` is empty | write a text in quotes, or leave `subject` out",
+            r#"12:11 `subject` says nothing beside `format = "plain"` | leave `subject` out"#,
+        ],
+    },
+    Case {
+        name: "a plain store with content",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "redis"
+url = "redis://localhost"
+format = "plain"
+subject = "user"
+"#,
+        )],
+        mistakes: &[
+            r#"7:1 `cookie` is missing beside `format = "plain"` | write `cookie`"#,
+            r#"7:1 `prefix` is missing beside `format = "plain"` | write `prefix`"#,
+            r#"11:11 `subject` says nothing beside `format = "plain"` | leave `subject` out"#,
+        ],
+    },
+    Case {
+        name: "a Spring store with secrets and nobody",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "redis"
+url = "redis://localhost"
+format = "spring"
+secrets = { env = "S" }
+"#,
+        )],
+        mistakes: &[
+            r#"7:1 `subject` is missing beside `format = "spring"` | write `subject`"#,
+            r#"11:11 `secrets` says nothing beside `format = "spring"` | leave `secrets` out"#,
+        ],
+    },
+    Case {
+        name: "an indexed store of Express",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "redis"
+url = "redis://localhost"
+format = "express"
+secrets = { env = "S" }
+subject = "user"
+indexed = true
+"#,
+        )],
+        mistakes: &[
+            r#"13:11 `indexed` says nothing beside `format = "express"` | leave `indexed` out"#,
         ],
     },
 ];

@@ -33,7 +33,7 @@ ping = "20s""#,
 recheck = "5s""#,
         )],
         mistakes: &[
-            r#"10:1 [[route.session]] has no key `recheck` | that key belongs in [[route.session]] of kind "forward-auth" or [[route.session]] of kind "redis""#,
+            r#"10:1 [[route.session]] has no key `recheck` | that key belongs in [[route.session]] of kind "forward-auth" or [[route.session]] of kind "introspection" or [[route.session]] of kind "redis""#,
         ],
     },
     Case {
@@ -216,9 +216,9 @@ hosts = [1, "b.example"]"#,
     },
     Case {
         name: "not built yet",
-        edits: &[(r#"kind = "jwt""#, r#"kind = "introspection""#)],
+        edits: &[(r#"kind = "api-key""#, r#"kind = "qseow-jwt""#)],
         mistakes: &[
-            r#"8:8 `kind = "introspection"` is not built yet | write "jwt" or "forward-auth" or "redis" or "ticket""#,
+            r#"16:8 `kind = "qseow-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
         ],
     },
     Case {

@@ -1,5 +1,6 @@
 //! A real Redis is asked, as `express-session` and `connect-redis` fill it.
 
+mod formats;
 mod outage;
 mod watch;
 

@@ -1,0 +1,47 @@
+//! Sessions that are opaque tokens: the authorisation server is asked about them (RFC 7662).
+//!
+//! The token goes to the one configured endpoint and nowhere else. Only `active: true` is a yes, for
+//! an access token that is nobody else's to use, of our issuer and for us where the config says so.
+
+mod answer;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::server::{AuthorisationServer, Token};
+use super::error::SessionError;
+use super::vouching::{Desk, Fingerprint};
+use super::{Knock, Session, bearer};
+use crate::config::{CookieName, Introspection};
+use crate::id::RouteName;
+
+/// The `introspection` check.
+#[derive(Debug)]
+pub(super) struct IntrospectionCheck {
+    route: RouteName,
+    cookie: Option<CookieName>,
+    desk: Arc<Desk<AuthorisationServer>>,
+}
+
+impl IntrospectionCheck {
+    /// Prepares the check.
+    pub(super) fn new(route: &RouteName, config: Introspection, http: &reqwest::Client) -> Self {
+        Self {
+            route: route.clone(),
+            cookie: config.cookie.clone(),
+            desk: Arc::new(Desk::new(AuthorisationServer::new(route, config, http))),
+        }
+    }
+
+    /// Asks about a client's token; `None` when it brings none.
+    pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
+        let Some(text) = bearer::find(knock, self.cookie.as_ref())? else {
+            return Ok(None);
+        };
+        let token = Token::parse(text)?;
+        let print = Fingerprint::of([self.route.as_str().as_bytes(), text]);
+        self.desk.admit(print, token).await.map(Some)
+    }
+}
