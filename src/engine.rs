@@ -65,12 +65,23 @@ pub struct Dial<'a> {
 /// An open websocket to the engine.
 #[derive(Debug)]
 pub struct EngineSocket {
-    /// The connection.
-    pub io: EngineIo,
-    /// Bytes that came with the 101.
-    pub early: Bytes,
+    io: EngineIo,
+    early: Bytes,
+    extension: Option<String>,
+}
+
+impl EngineSocket {
     /// The extension the engine chose among the offers.
-    pub extension: Option<String>,
+    #[must_use]
+    pub fn extension(&self) -> Option<&str> {
+        self.extension.as_deref()
+    }
+
+    /// The connection, and the bytes that came with the 101.
+    #[must_use]
+    pub fn into_parts(self) -> (EngineIo, Bytes) {
+        (self.io, self.early)
+    }
 }
 
 impl Engine {

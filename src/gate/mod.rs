@@ -134,15 +134,16 @@ impl Gate {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
         let session = self.identify(lane, target, caller).await?;
         let person = session.person();
-        self.books.quotas.open(person)?;
-        let permit = lease(&route.access, &session, target)
-            .map_err(|fault| Refusal::from(fault).about("subject", person.subject().as_str()))?;
+        let of_person = |refusal: Refusal| refusal.about("subject", person.subject().as_str());
+        let counted = self.books.quotas.open(person);
+        counted.map_err(|error| of_person(error.into()))?;
+        let permit = lease(&route.access, &session, target);
+        let permit = permit.map_err(|fault| of_person(fault.into()))?;
         let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
-        let seat =
-            self.books.live.seat(&opening, person).map_err(|fault| {
-                Refusal::from(fault).about("subject", person.subject().as_str())
-            })?;
-        self.books.revoked.refuse_ended(person)?;
+        let seat = self.books.live.seat(&opening, person);
+        let seat = seat.map_err(|fault| of_person(fault.into()))?;
+        let ended = self.books.revoked.refuse_ended(person);
+        ended.map_err(|fault| of_person(fault.into()))?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -155,7 +156,7 @@ impl Gate {
             offers,
         };
         let engine = self.dial(call, credential).await?;
-        let compression = match engine.extension {
+        let compression = match engine.extension() {
             Some(_) => Compression::Deflate,
             None => Compression::None,
         };
@@ -290,7 +291,6 @@ fn opening(
         client: caller.address,
         route: route.name.clone(),
         app: for_log(permit.target().document.as_str()),
-        issuer: for_log(person.issuer().as_str()),
         subject: for_log(person.subject().as_str()),
         session: person.session().map(|session| keys.name_session(session)),
         identity: keys.identify(route, person, permit),

@@ -30,8 +30,6 @@ pub struct Opening {
     pub route: RouteName,
     /// The document the URL named, cut and escaped.
     pub app: String,
-    /// Who vouches for the person, cut and escaped.
-    pub issuer: String,
     /// The person within their issuer, cut and escaped.
     pub subject: String,
     /// A short hash of the app session's id, to tell sessions apart.
@@ -149,7 +147,6 @@ impl Opening {
             client: [127, 0, 0, 1].into(),
             route: RouteName::new("r"),
             app: "app".to_owned(),
-            issuer: "idp".to_owned(),
             subject: "ada".to_owned(),
             session: None,
             identity: EngineIdentity::new(identity),

@@ -93,7 +93,7 @@ fn relay(
     opened: Opened,
     started: Instant,
 ) -> Response<Body> {
-    let response = switching(&visitor, opened.engine.extension.as_deref());
+    let response = switching(&visitor, opened.engine.extension());
     let house = Arc::clone(house);
     tokio::spawn(async move {
         let Some(client) = take_over(visitor.upgrade).await else {
@@ -104,10 +104,8 @@ fn relay(
             terms,
             leash,
         } = opened;
-        let engine = End {
-            io: engine.io,
-            early: engine.early,
-        };
+        let (io, early) = engine.into_parts();
+        let engine = End { io, early };
         let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
         let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
         Relay::new(client, engine, terms, leash, record).run().await;
