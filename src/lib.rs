@@ -3,11 +3,11 @@
 //! The map, from the doors down; imports run downward only (a test holds it):
 //!
 //! ```text
-//! 4 doors   server  admin  telemetry         what the world knocks on
-//! 3 flow    gate  relay  live  revoked  quota  record        the story of a connection
-//! 2 hands   tls  session  credential  engine each owns one outside thing, none knows another
-//! 1 pure    config  route  ws  qix  policy  budget  forwarded   no sockets, no clocks: time is a parameter
-//! 0 words   id  fault  person  revocation  injection   the nouns everything else is said in
+//! 4 doors   server  admin  telemetry                           what the world knocks on
+//! 3 flow    gate  relay  live  revoked  quota  record          the story of a connection
+//! 2 hands   tls  session  credential  engine                   each owns one outside thing, none knows another
+//! 1 pure    config  route  ws  qix  policy  budget  forwarded  no sockets, no clocks: time is a parameter
+//! 0 words   id  fault  person  revocation  injection           the nouns everything else is said in
 //! ```
 
 pub mod admin;
