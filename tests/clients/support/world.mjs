@@ -39,6 +39,11 @@ export async function startWorld({ routes = threeRoutes } = {}) {
       token: (claims) => signToken(secrets.jwt, claims),
       proxyLog: () => readFile(proxy.log, 'utf8'),
       terminateProxy: () => stopProgram(proxy),
+      startAnotherProxy: async () => {
+        const other = await startProxy({ folder, secrets, toml: routes(sim.address) });
+        programs.push(other);
+        return other.address;
+      },
     };
   } catch (error) {
     await stop();
@@ -109,13 +114,13 @@ algorithms = ["HS256"]
 leeway = "0s"`;
 
 /** A route with the engine at `engine`, for the sessions and the pages that are named; `more` are tables of its own. */
-export function route(path, { engine, origins, session, credential = PERSON, more = '' }) {
+export function route(path, { engine, origins, session, credential = PERSON, programs = 'bearer', more = '' }) {
   const { id, kind, secret, user } = credential;
   return `
 [[route]]
 path = "${path}"
 origins = ${JSON.stringify(origins)}
-clients_without_origin = "bearer"
+clients_without_origin = "${programs}"
 
 [[route.session]]
 ${session}
