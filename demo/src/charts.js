@@ -16,7 +16,11 @@ export async function drawBoard({ app, face, board, selections }) {
     types: Object.entries(TYPES).map(([name, chart]) => ({ name, load: async () => chart })),
   });
   const bar = await nebula.selections();
-  bar.mount(selections);
+  // nebula takes it out of the page a moment after it is told to: in a place of its own nobody else
+  // has emptied it by then.
+  const place = document.createElement('div');
+  selections.replaceChildren(place);
+  bar.mount(place);
   board.replaceChildren();
   const charts = await Promise.all([
     ...face.kpis.map((spec) => drawKpi(nebula, cell(board, 'kpi', spec.title), spec)),

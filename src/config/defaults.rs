@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::model::{Algorithm, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle};
+use super::model::{
+    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle,
+};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -53,6 +55,8 @@ pub(super) const RECHECK: Duration = Duration::from_secs(5);
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 pub(super) const EXPRESS_COOKIE: &str = "connect.sid";
 pub(super) const EXPRESS_PREFIX: &str = "sess:";
+pub(super) const TICKET_LIFE: Duration = Duration::from_secs(30);
+pub(super) const CARRIERS: [Carrier; 2] = [Carrier::Query, Carrier::Subprotocol];
 
 // [route.access]
 pub(super) const METHODS: Methods = Methods::Consumer;

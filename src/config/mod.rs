@@ -31,10 +31,11 @@ use self::table::Table;
 
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
-    Access, Admin, Algorithm, ApiKey, Apps, ClientAuth, ClientsWithoutOrigin, Config, Credential,
-    Engine, Express, ForwardAuth, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen, ListenTls, Log,
-    LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place, Redis,
-    RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck,
+    Access, Admin, Algorithm, ApiKey, Apps, Carrier, ClientAuth, ClientsWithoutOrigin, Config,
+    Credential, Engine, Express, ForwardAuth, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen,
+    ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound, Place,
+    Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, SessionCheck,
+    TicketRules,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

@@ -187,6 +187,16 @@ impl<'a> Table<'a> {
             .is_some_and(|entries| entries.contains_key(name))
     }
 
+    /// Whether one of the tables at a key is of this kind, rightly written or not.
+    pub(super) fn lists_kind(&self, name: &str, kind: &str) -> bool {
+        let written = |item: &Node<'_>| {
+            let written = item.value.as_table().and_then(|table| table.get("kind"));
+            written.is_some_and(|word| word.get_ref().as_str() == Some(kind))
+        };
+        let items = self.node(name).map(|node| node.items());
+        items.into_iter().flatten().any(|item| written(&item))
+    }
+
     /// Notes a mistake at a key, or at the table when the key is not written.
     pub(super) fn refuse(
         &self,

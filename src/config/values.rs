@@ -20,6 +20,9 @@ pub enum OriginMistake {
     /// It is one, but not as a browser writes it.
     #[error("no browser writes its origin like this, and origins are compared byte for byte")]
     Unlike(String),
+    /// It is the websocket's URL, not the page's.
+    #[error("an origin is the page's, and a page has no websocket URL")]
+    Websocket(String),
     /// It has a wildcard.
     #[error("an origin has no wildcard: each one is named")]
     Wildcard,
@@ -34,7 +37,16 @@ impl Origin {
         if text.contains('*') {
             return Err(OriginMistake::Wildcard);
         }
-        let written = as_a_browser_would(text).ok_or(OriginMistake::Shapeless)?;
+        let url = Url::parse(text).ok();
+        if let Some(url) = url
+            .as_ref()
+            .filter(|url| matches!(url.scheme(), "ws" | "wss"))
+        {
+            let page = url.as_str().trim_end_matches('/').replacen("ws", "http", 1);
+            return Err(OriginMistake::Websocket(page));
+        }
+        let written = url.as_ref().and_then(as_a_browser_would);
+        let written = written.ok_or(OriginMistake::Shapeless)?;
         if written == text {
             Ok(Self(written))
         } else {
@@ -47,11 +59,16 @@ impl Origin {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a page belongs to this origin.
+    #[must_use]
+    pub fn holds(&self, page: &Url) -> bool {
+        as_a_browser_would(page).as_deref() == Some(self.as_str())
+    }
 }
 
 /// App shells have origins of their own schemes (`capacitor://localhost`), so any scheme goes.
-fn as_a_browser_would(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok()?;
+fn as_a_browser_would(url: &Url) -> Option<String> {
     let origin = url.origin();
     if origin.is_tuple() {
         return Some(origin.ascii_serialization());
@@ -67,7 +84,7 @@ impl OriginMistake {
     #[must_use]
     pub fn instead(&self) -> String {
         match self {
-            Self::Unlike(written) => format!("write \"{written}\""),
+            Self::Unlike(written) | Self::Websocket(written) => format!("write \"{written}\""),
             Self::Null | Self::Shapeless | Self::Wildcard => {
                 "write scheme, host and port (if it is not the default), such as \
                  \"https://app.example.com\" or \"http://localhost:5173\""

@@ -6,6 +6,7 @@
 
 mod identity;
 mod origin;
+mod plain;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +18,8 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
-use crate::config::Route;
+pub use self::plain::Asker;
+use crate::config::{Access, Apps, Route};
 use crate::credential::{Credential, Credentials};
 use crate::engine::{Dial, Engine, EngineError, EngineSocket};
 use crate::fault::{Fault, Faulty};
@@ -30,7 +32,7 @@ use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Session, SessionError, Sessions};
+use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub struct Caller<'a> {
     pub client: Client,
     /// The request's headers.
     pub headers: &'a HeaderMap,
+    /// The query of its URL; nothing but a ticket is looked for in it.
+    pub query: Option<&'a str>,
     /// The permessage-deflate offers it made.
     pub offers: Option<&'a str>,
 }
@@ -113,6 +117,11 @@ impl Gate {
         origin::admit(route, headers)
     }
 
+    /// Whether a plain request may read what is its sender's own.
+    pub fn admit_reader(route: &Route, headers: &HeaderMap) -> Result<Client, Fault> {
+        origin::admit_reader(route, headers)
+    }
+
     /// Opens the engine for a caller.
     pub async fn open(
         &self,
@@ -121,12 +130,16 @@ impl Gate {
         caller: Caller<'_>,
     ) -> Result<Opened, Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let session = self.identify(lane, caller).await?;
+        let session = self.identify(lane, target, caller).await?;
         let person = session.person();
         self.books.quotas.open(person)?;
-        let permit = permit(&route.access, person, target)?;
+        let permit = lease(&route.access, &session, target)
+            .map_err(|fault| Refusal::from(fault).about("subject", person.subject().as_str()))?;
         let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
-        let seat = self.books.live.seat(&opening, person)?;
+        let seat =
+            self.books.live.seat(&opening, person).map_err(|fault| {
+                Refusal::from(fault).about("subject", person.subject().as_str())
+            })?;
         self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
@@ -176,10 +189,19 @@ impl Gate {
     }
 
     /// Finds out who a caller is, within what its address may fail.
-    async fn identify(&self, lane: &Lane, caller: Caller<'_>) -> Result<Session, Refusal> {
+    async fn identify(
+        &self,
+        lane: &Lane,
+        target: &Target,
+        caller: Caller<'_>,
+    ) -> Result<Session, Refusal> {
         let knock = Knock {
             headers: caller.headers,
             client: caller.client,
+            upgrade: Some(Upgrade {
+                query: caller.query,
+                document: target.document.as_str(),
+            }),
         };
         let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
         let identified = lane.sessions.identify(knock).await;
@@ -218,6 +240,19 @@ impl Gate {
         self.books.meters.dial_took(started.elapsed());
         dialled
     }
+}
+
+/// Leave to open a target; a session by a ticket for one app is held to that app.
+fn lease(access: &Access, session: &Session, target: &Target) -> Result<Permit, Fault> {
+    let whole = permit(access, session.person(), target)?;
+    let Some(app) = session.app() else {
+        return Ok(whole);
+    };
+    let access = Access {
+        apps: Apps::Listed(vec![app.clone()]),
+        ..access.clone()
+    };
+    permit(&access, session.person(), target)
 }
 
 /// What a session check says of the credential that was shown.
@@ -260,7 +295,7 @@ fn opening(
 }
 
 /// Text from outside, escaped and cut.
-fn for_log(text: &str) -> String {
+pub(crate) fn for_log(text: &str) -> String {
     text.chars()
         .take(128)
         .flat_map(char::escape_debug)
@@ -276,6 +311,15 @@ pub struct Refusal {
     pub detail: Option<String>,
     /// When trying again is worth it, where that is known.
     pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Tells the operator what it is about; what comes from outside is escaped and cut.
+    #[must_use]
+    pub fn about(self, what: &str, value: &str) -> Self {
+        let detail = Some(format!("{self} ({what} {})", for_log(value)));
+        Self { detail, ..self }
+    }
 }
 
 impl From<Fault> for Refusal {

@@ -1,12 +1,15 @@
 //! The `Origin` rule: the only defence a websocket has against foreign pages, because browsers
 //! send cookies with every one (cross-site websocket hijacking).
 
-use http::HeaderMap;
 use http::header::ORIGIN;
+use http::{HeaderMap, HeaderName};
 
 use crate::config::{ClientsWithoutOrigin, Route};
 use crate::fault::Fault;
 use crate::session::Client;
+
+/// Where a request comes from, as its browser says (Fetch Metadata).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Byte-exact comparison; a missing, repeated or `null` origin is foreign.
 pub(super) fn admit(route: &Route, headers: &HeaderMap) -> Result<Client, Fault> {
@@ -18,6 +21,20 @@ pub(super) fn admit(route: &Route, headers: &HeaderMap) -> Result<Client, Fault>
         (Some(origin), None) if allowed(route, origin.as_bytes()) => Ok(Client::Browser),
         _ => Err(Fault::ForeignOrigin),
     }
+}
+
+/// The same for a plain request that only reads. A page of the proxy's own origin sends none with
+/// a GET; its browser then says so in a header that no page can write, and nobody else can read
+/// the answer.
+pub(super) fn admit_reader(route: &Route, headers: &HeaderMap) -> Result<Client, Fault> {
+    let neighbour = !headers.contains_key(ORIGIN)
+        && headers
+            .get(SEC_FETCH_SITE)
+            .is_some_and(|site| site == "same-origin");
+    if neighbour {
+        return Ok(Client::Browser);
+    }
+    admit(route, headers)
 }
 
 fn allowed(route: &Route, origin: &[u8]) -> bool {

@@ -24,6 +24,8 @@ pub struct Target {
     pub document: Document,
     /// The client's own identity, which goes into ours.
     pub identity: Option<String>,
+    /// How long the client wants its engine session kept; it can only shorten what the route says.
+    pub ttl: Option<Duration>,
 }
 
 /// The document segment of a websocket URL.
@@ -39,7 +41,7 @@ pub enum Document {
 
 impl Target {
     /// Reads the decoded segments that follow `/app`, in the order in which enigma.js and
-    /// @qlik/api write them. The client's `ttl` is checked and dropped: ours is used.
+    /// @qlik/api write them.
     ///
     /// Anything else is `Fault::BadRequest`.
     pub fn parse(segments: &[&str]) -> Result<Self, Fault> {
@@ -51,9 +53,9 @@ impl Target {
             ["identity", identity, rest @ ..] => (Some(*identity), rest),
             _ => (None, rest),
         };
-        let rest = match rest {
-            ["ttl", seconds, rest @ ..] if is_ttl(seconds) => rest,
-            _ => rest,
+        let (ttl, rest) = match rest {
+            ["ttl", seconds, rest @ ..] if is_ttl(seconds) => (seconds.parse().ok(), rest),
+            _ => (None, rest),
         };
         if !rest.is_empty() || !identity.is_none_or(is_identity) {
             return Err(Fault::BadRequest);
@@ -61,12 +63,15 @@ impl Target {
         Ok(Self {
             document,
             identity: identity.map(str::to_owned),
+            ttl: ttl.map(Duration::from_secs),
         })
     }
 
-    /// The path to ask the engine for: `/app/<id>/identity/<identity>/ttl/<seconds>`.
+    /// The path to ask the engine for: `/app/<id>/identity/<identity>/ttl/<seconds>`, with the
+    /// client's `ttl` where it is the shorter.
     #[must_use]
     pub fn upstream_path(&self, identity: &str, ttl: Duration) -> String {
+        let ttl = self.ttl.map_or(ttl, |own| own.min(ttl));
         let mut path = String::from("/app/");
         encode(&mut path, self.document.as_str());
         path.push_str("/identity/");

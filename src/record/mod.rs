@@ -62,7 +62,7 @@ impl Record {
         meters: Arc<Meters>,
     ) -> Self {
         info!(
-            connection = %opening.id,
+            connection = opening.id.0,
             route = %opening.route,
             client.address = %opening.client,
             app = %opening.app,
@@ -101,7 +101,10 @@ impl Record {
     pub fn greeted(&mut self, greeting: Greeting) {
         self.greeting = Some(greeting);
         if let Greeting::Refused(state) = greeting {
-            warn!(connection = %self.opening.id, state, "the engine will not serve this session");
+            warn!(
+                connection = self.opening.id.0,
+                state, "the engine will not serve this session"
+            );
         }
     }
 
@@ -117,7 +120,7 @@ impl Drop for Record {
         self.meters.ended(&self.opening.route, ended);
         let (up, down) = (self.tally.read(Way::Up), self.tally.read(Way::Down));
         info!(
-            connection = %self.opening.id,
+            connection = self.opening.id.0,
             route = %self.opening.route,
             app = %self.opening.app,
             subject = %self.opening.subject,

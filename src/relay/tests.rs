@@ -704,6 +704,7 @@ fn ties(
     let target = Target {
         document: Document::App(AppId::new("app")),
         identity: None,
+        ttl: None,
     };
     let limits = Limits {
         sockets: 9,

@@ -1,9 +1,12 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
 mod farewell;
+mod login;
 mod logout;
 mod peers;
 mod reply;
+mod session;
+mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
@@ -13,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -201,7 +204,15 @@ impl Server {
                 upgrade::open(&self.house, request, knock).await
             }
             Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
-            door => reply::small(&found.route, &door, request.method(), request.headers()),
+            Door::Session if request.method() != Method::OPTIONS => {
+                let peer = connection.peer.ip();
+                session::answer(&self.house, &found.route, peer, request).await
+            }
+            Door::Ticket if request.method() != Method::OPTIONS => {
+                let peer = connection.peer.ip();
+                ticket::answer(&self.house, &found.route, peer, request).await
+            }
+            door => reply::small(&found.route, &door, &request),
         })
     }
 

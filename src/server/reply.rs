@@ -8,9 +8,11 @@ use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::Incoming;
 
+use super::login;
 use crate::config::Route;
 use crate::fault::Fault;
 use crate::gate::{Gate, Refusal};
@@ -67,15 +69,11 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
 /// @qlik/api asks for a CSRF token before it opens a socket, decides by `product-info.json` what
 /// kind of Qlik it talks to, and resumes only where `user-locale` answers JSON; HTML or a 401 in
 /// any of these places breaks it.
-pub(super) fn small(
-    route: &Route,
-    door: &Door,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Response<Body> {
-    let mut response = match (method, door) {
+pub(super) fn small(route: &Route, door: &Door, request: &Request<Incoming>) -> Response<Body> {
+    let response = match (request.method(), door) {
         (&Method::OPTIONS, _) => empty(StatusCode::NO_CONTENT),
         (_, Door::BackchannelLogout | Door::Engine(_) | Door::Nothing) => fault(Fault::NotFound),
+        (&Method::GET, Door::Login) => login::redirect(route, request.uri().query()),
         (&Method::GET, Door::CsrfToken) => csrf_token(),
         (&Method::GET, Door::ProductInfo) => json(
             StatusCode::OK,
@@ -84,7 +82,27 @@ pub(super) fn small(
         (&Method::GET, Door::UserLocale) => json(StatusCode::OK, r#"{"locale":"en-US"}"#),
         _ => method_not_allowed("GET, OPTIONS"),
     };
-    share(route, headers, response.headers_mut());
+    shared(response, route, door, request.headers())
+}
+
+/// The answer of a door, with what lets the route's own pages read it.
+pub(super) fn shared(
+    mut response: Response<Body>,
+    route: &Route,
+    door: &Door,
+    asked: &HeaderMap,
+) -> Response<Body> {
+    let methods = HeaderValue::from_static(match door {
+        Door::Session => "GET, POST, OPTIONS",
+        Door::Ticket => "POST, OPTIONS",
+        _ => "GET, OPTIONS",
+    });
+    let headers = response.headers_mut();
+    if headers.contains_key(ALLOW) {
+        headers.insert(ALLOW, methods.clone());
+    }
+    headers.insert(VARY, HeaderValue::from_static("origin"));
+    share(route, methods, asked, headers);
     response
 }
 
@@ -98,8 +116,7 @@ fn csrf_token() -> Response<Body> {
 }
 
 /// Lets the route's own origins read the answer, and no other.
-fn share(route: &Route, asked: &HeaderMap, answer: &mut HeaderMap) {
-    answer.insert(VARY, HeaderValue::from_static("origin"));
+fn share(route: &Route, methods: HeaderValue, asked: &HeaderMap, answer: &mut HeaderMap) {
     let (Ok(Client::Browser), Some(origin)) = (Gate::admit(route, asked), asked.get(ORIGIN)) else {
         return;
     };
@@ -108,10 +125,7 @@ fn share(route: &Route, asked: &HeaderMap, answer: &mut HeaderMap) {
         ACCESS_CONTROL_ALLOW_CREDENTIALS,
         HeaderValue::from_static("true"),
     );
-    answer.insert(
-        ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, OPTIONS"),
-    );
+    answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, ASKED_HEADERS);
     answer.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,

@@ -1,13 +1,15 @@
 //! From a websocket request to a relay that runs by itself, or to a refusal its client can read.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
+    CONNECTION, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -18,7 +20,7 @@ use super::reply::{self, Body};
 use super::{ClientIo, Connection, House, farewell, next_id};
 use crate::config::{RefusalStyle, Route};
 use crate::fault::Fault;
-use crate::gate::{Caller, Gate, Opened, Refusal};
+use crate::gate::{Caller, Gate, Opened, Refusal, for_log};
 use crate::qix::Target;
 use crate::record::Record;
 use crate::relay::{End, Relay};
@@ -50,18 +52,20 @@ pub(super) async fn open(
         .and_then(|client| Ok((client, Handshake::read(&head)?)));
     let (client, handshake) = match admitted {
         Ok(admitted) => admitted,
-        Err(fault) => return refuse(house, &knock, &fault.into()),
+        Err(fault) => return refuse(house, &knock, &ungranted(fault, &head.headers)),
     };
     let caller = Caller {
         id: next_id(),
         address: knock.address,
         client,
         headers: &head.headers,
+        query: head.uri.query(),
         offers: handshake.offers(),
     };
     let opened = house.gate.open(&knock.route, &knock.target, caller).await;
     house.meters.gate_took(started.elapsed());
     let visitor = Visitor {
+        protocol: house.gate.subprotocol(&knock.route, &head.headers),
         upgrade: hyper::upgrade::on(Request::from_parts(head, body)),
         client,
         handshake,
@@ -77,6 +81,8 @@ struct Visitor {
     upgrade: OnUpgrade,
     client: Client,
     handshake: Handshake,
+    /// The subprotocol that carried its ticket: a browser wants to hear it again.
+    protocol: Option<HeaderValue>,
 }
 
 /// Answers 101 and lets the relay run by itself.
@@ -87,7 +93,7 @@ fn relay(
     opened: Opened,
     started: Instant,
 ) -> Response<Body> {
-    let response = switching(&visitor.handshake, opened.engine.extension.as_deref());
+    let response = switching(&visitor, opened.engine.extension.as_deref());
     let house = Arc::clone(house);
     tokio::spawn(async move {
         let Some(client) = take_over(visitor.upgrade).await else {
@@ -123,7 +129,7 @@ fn turn_away(
     if !closes || visitor.client == Client::Program {
         return response;
     }
-    let response = switching(&visitor.handshake, None);
+    let response = switching(&visitor, None);
     let (code, grace) = (refusal.fault.answer().close, knock.route.limits.close_grace);
     tokio::spawn(async move {
         if let Some(client) = take_over(visitor.upgrade).await {
@@ -143,24 +149,45 @@ fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
         refusal.fault,
         Fault::EngineBusy | Fault::EngineDown | Fault::EngineRefused | Fault::EngineTimeout
     );
+    let app = for_log(knock.target.document.as_str());
     // A credential or session check that fails has been warned of once, where it began.
     if engine {
-        warn!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
+        warn!(
+            client.address = %client, %route, app, reason = answer.label, detail = %refusal,
+            "socket refused"
+        );
     } else {
-        info!(%client, %route, reason = answer.label, detail = %refusal, "socket refused");
+        info!(
+            client.address = %client, %route, app, reason = answer.label, detail = %refusal,
+            "socket refused"
+        );
     }
     reply::refusal(refusal)
 }
 
-fn switching(handshake: &Handshake, extension: Option<&str>) -> Response<Body> {
+/// A foreign origin is named to the operator: mostly it is one that was forgotten.
+fn ungranted(fault: Fault, headers: &HeaderMap) -> Refusal {
+    let refusal = Refusal::from(fault);
+    if fault != Fault::ForeignOrigin {
+        return refusal;
+    }
+    let origin = headers.get(ORIGIN).map_or(Cow::Borrowed("none"), |origin| {
+        String::from_utf8_lossy(origin.as_bytes())
+    });
+    refusal.about("origin", &origin)
+}
+
+fn switching(visitor: &Visitor, extension: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     let extension = extension.and_then(|chosen| HeaderValue::from_str(chosen).ok());
-    let accept = HeaderValue::from_str(handshake.accept()).ok();
+    let accept = HeaderValue::from_str(visitor.handshake.accept()).ok();
     headers.extend(accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    let protocol = visitor.protocol.clone();
+    headers.extend(protocol.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
     headers.extend(extension.map(|chosen| (SEC_WEBSOCKET_EXTENSIONS, chosen)));
     response
 }

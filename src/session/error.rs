@@ -13,6 +13,9 @@ pub enum SessionError {
     /// The session cookie is not one that the app can have set.
     #[error("the session cookie is refused: {0}")]
     Cookie(&'static str),
+    /// More tickets are out than there may be.
+    #[error("too many tickets are out, of this person or in all")]
+    Crowded,
     /// Whoever vouches for the session said no.
     #[error("the session is not vouched for: {0}")]
     Denied(&'static str),
@@ -30,6 +33,9 @@ pub enum SessionError {
     /// The check cannot work as it is configured.
     #[error("the session check cannot be set up: {0}")]
     Setup(String),
+    /// The ticket is not good.
+    #[error("the ticket is refused: {0}")]
+    Ticket(Spoilt),
     /// The token is not good.
     #[error("the session token is refused: {0}")]
     Token(Flaw),
@@ -39,11 +45,21 @@ impl Faulty for SessionError {
     fn fault(&self) -> Fault {
         match self {
             Self::Ambiguous(_) => Fault::BadRequest,
-            Self::Cookie(_) | Self::Denied(_) | Self::Missing | Self::Token(_) => {
-                Fault::NotSignedIn
-            }
+            Self::Crowded => Fault::TooMany,
+            Self::Ticket(Spoilt::App) => Fault::NotPermitted,
+            Self::Cookie(_)
+            | Self::Denied(_)
+            | Self::Missing
+            | Self::Ticket(_)
+            | Self::Token(_) => Fault::NotSignedIn,
             Self::Down { .. } | Self::Setup(_) => Fault::SessionCheckDown,
         }
+    }
+}
+
+impl From<Spoilt> for SessionError {
+    fn from(spoilt: Spoilt) -> Self {
+        Self::Ticket(spoilt)
     }
 }
 
@@ -62,6 +78,8 @@ pub enum Twice {
     Cookie,
     /// A header that the session endpoint is asked with.
     Header,
+    /// The ticket.
+    Ticket,
 }
 
 impl fmt::Display for Twice {
@@ -70,6 +88,31 @@ impl fmt::Display for Twice {
             Self::Authorization => "the Authorization header",
             Self::Cookie => "the session cookie",
             Self::Header => "a session header",
+            Self::Ticket => "a ticket",
+        })
+    }
+}
+
+/// What is wrong with a ticket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Spoilt {
+    /// It is for another app.
+    App,
+    /// No ticket of ours looks like it.
+    Malformed,
+    /// It is for another origin.
+    Origin,
+    /// It was used, it expired, or its session ended; or it never was.
+    Unknown,
+}
+
+impl fmt::Display for Spoilt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::App => "it is for another app",
+            Self::Malformed => "it is malformed",
+            Self::Origin => "it is for another origin",
+            Self::Unknown => "it is used, expired or unknown",
         })
     }
 }

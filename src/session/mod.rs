@@ -12,25 +12,32 @@ mod json;
 mod jwt;
 mod moment;
 mod redis;
+mod renewal;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod ticket;
 mod vouching;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use self::error::{Flaw, Outage, SessionError, Twice};
+pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::jwt::JwtCheck;
+use self::moment::Moment;
 use self::redis::RedisCheck;
+use self::renewal::Renewals;
+pub use self::ticket::Ticket;
+use self::ticket::TicketCheck;
 use crate::config::SessionCheck;
-use crate::id::RouteName;
+use crate::id::{AppId, RouteName};
 use crate::person::Person;
 use crate::revocation::Revocation;
 
@@ -38,6 +45,7 @@ use crate::revocation::Revocation;
 #[derive(Debug)]
 pub struct Sessions {
     checks: Vec<Check>,
+    renewals: Renewals,
 }
 
 impl Sessions {
@@ -51,7 +59,10 @@ impl Sessions {
             .into_iter()
             .map(|check| Check::new(route, check, lent))
             .collect::<Result<_, _>>()?;
-        Ok(Self { checks })
+        Ok(Self {
+            checks,
+            renewals: Renewals::default(),
+        })
     }
 
     /// Judges a logout token that an issuer has sent: by the first check that takes such tokens and
@@ -72,10 +83,56 @@ impl Sessions {
     pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
         for check in &self.checks {
             if let Some(session) = check.identify(knock).await? {
-                return Ok(session);
+                return Ok(match check {
+                    // A token says its end once; only another token can say a later one.
+                    Check::Jwt(_) => self.renewals.follow(session),
+                    _ => session,
+                });
             }
         }
         Err(SessionError::Missing)
+    }
+
+    /// Moves on the end of the open sockets of the same issuer, subject and session id to the end
+    /// of this session, where it is later; says how many moved.
+    pub fn renew(&self, session: &Session) -> usize {
+        self.renewals.renew(session)
+    }
+}
+
+impl Sessions {
+    /// Makes a ticket for a session, where the route has tickets: for requests of the origin of
+    /// this one and, where it is named, for one app alone.
+    pub async fn ticket(
+        &self,
+        session: Session,
+        headers: &HeaderMap,
+        app: Option<AppId>,
+    ) -> Result<Ticket, SessionError> {
+        match self.tickets() {
+            Some(tickets) => tickets.issue(session, headers, app).await,
+            None => Err(SessionError::Missing),
+        }
+    }
+
+    /// Whether the route has tickets.
+    #[must_use]
+    pub fn has_tickets(&self) -> bool {
+        self.tickets().is_some()
+    }
+
+    /// The subprotocol that a 101 must name: the one that carries a ticket, where the route takes
+    /// tickets so.
+    #[must_use]
+    pub fn subprotocol(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.tickets()?.subprotocol(headers)
+    }
+
+    fn tickets(&self) -> Option<&TicketCheck> {
+        self.checks.iter().find_map(|check| match check {
+            Check::Ticket(tickets) => Some(tickets),
+            _ => None,
+        })
     }
 }
 
@@ -104,6 +161,23 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// What kind of client sent it.
     pub client: Client,
+    /// What else a websocket request says; `None` for a plain one, which no ticket opens.
+    pub upgrade: Option<Upgrade<'a>>,
+}
+
+/// What else a websocket request says.
+#[derive(Clone, Copy)]
+pub struct Upgrade<'a> {
+    /// The query of its URL.
+    pub query: Option<&'a str>,
+    /// The document it asks for, as [`Document::as_str`](crate::qix::Document::as_str) says it.
+    pub document: &'a str,
+}
+
+impl fmt::Debug for Upgrade<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upgrade(…)")
+    }
 }
 
 /// Whether a request comes from a browser, by its `Origin`.
@@ -120,6 +194,7 @@ pub enum Client {
 pub struct Session {
     person: Person,
     standing: watch::Receiver<Standing>,
+    app: Option<AppId>,
 }
 
 impl Session {
@@ -129,6 +204,16 @@ impl Session {
         &self.person
     }
 
+    /// The one app that it may open, where it came by a ticket that says so.
+    #[must_use]
+    pub fn app(&self) -> Option<&AppId> {
+        self.app.as_ref()
+    }
+
+    fn only(self, app: Option<AppId>) -> Self {
+        Self { app, ..self }
+    }
+
     /// How the session stands, now and as it changes.
     ///
     /// A kind that cannot change its mind lets go of the sending half at once: then the value
@@ -136,6 +221,24 @@ impl Session {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// Whether it is still good.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        match *self.standing.borrow() {
+            Standing::Ended => false,
+            Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
+        }
+    }
+
+    /// When it expires by what is known now, leeway included, in seconds since 1970.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        match *self.standing.borrow() {
+            Standing::Ended => None,
+            Standing::Valid { until } => until.map(|until| Moment::now().unix_at(until)),
+        }
     }
 }
 
@@ -158,6 +261,7 @@ enum Check {
     ForwardAuth(ForwardAuthCheck),
     Jwt(Box<JwtCheck>),
     Redis(RedisCheck),
+    Ticket(TicketCheck),
 }
 
 impl Check {
@@ -172,6 +276,7 @@ impl Check {
             SessionCheck::Redis(config) => {
                 RedisCheck::new(route, config, lent.tls).map(Self::Redis)
             }
+            SessionCheck::Ticket(rules) => Ok(Self::Ticket(TicketCheck::new(route, rules))),
         }
     }
 
@@ -180,12 +285,13 @@ impl Check {
             Self::ForwardAuth(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
             Self::Redis(check) => check.identify(knock).await,
+            Self::Ticket(check) => check.identify(knock).await,
         }
     }
 
     async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {
         match self {
-            Self::ForwardAuth(_) | Self::Redis(_) => Ok(None),
+            Self::ForwardAuth(_) | Self::Redis(_) | Self::Ticket(_) => Ok(None),
             Self::Jwt(check) => check.logout(token).await,
         }
     }

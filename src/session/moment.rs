@@ -36,6 +36,18 @@ impl Moment {
         let ahead = (unix - self.unix).clamp(0.0, HORIZON.as_secs_f64());
         self.instant + Duration::try_from_secs_f64(ahead).unwrap_or(HORIZON)
     }
+
+    /// What the wall clock will show at `instant`, in whole seconds since 1970.
+    pub(super) fn unix_at(self, instant: Instant) -> u64 {
+        let ahead = instant.saturating_duration_since(self.instant);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the wall clock is beyond 1970, and the horizon is near"
+        )]
+        let whole = (self.unix + ahead.as_secs_f64()) as u64;
+        whole
+    }
 }
 
 /// Reads a time, in seconds since 1970: a number, or an RFC 3339 date and time.
@@ -144,5 +156,10 @@ mod tests {
         assert_eq!(now.until(f64::MAX), now.instant + HORIZON);
         assert_eq!(now.until(f64::MIN), now.instant);
         assert_eq!(now.until(0.0), now.instant);
+        let then = now.instant + Duration::from_mins(1);
+        assert!(
+            (59.0..=61.0)
+                .contains(&(f64::from(u32::try_from(now.unix_at(then)).unwrap()) - now.unix()))
+        );
     }
 }

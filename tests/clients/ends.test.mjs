@@ -279,7 +279,7 @@ describe('when sockets end', () => {
 });
 
 function routes(engine, app) {
-  const checked = { engine, origins: [ORIGIN], programs: 'refuse', session: TOKENS };
+  const checked = { engine, origins: [ORIGIN], clients: 'refuse', session: TOKENS };
   const asked = `kind = "forward-auth"
 url = "${app}"
 cookies = ["app_session"]

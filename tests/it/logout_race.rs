@@ -195,7 +195,11 @@ async fn right_after_the_101() {
 async fn at_any_moment_between() {
     const SWEEP: u32 = 100;
     const HOVER: u32 = 300;
-    let scene = Scene::of(Issuer::recipe).await;
+    // More at once than a person opens.
+    let limits = "[limits]
+opens_per_minute = 10000
+";
+    let scene = Scene::of(|issuer| issuer.recipe().process(limits)).await;
     let span = scene.span().await;
     let (mut refused, mut cut) = (0, 0);
     for time in 0..SWEEP {

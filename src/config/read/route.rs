@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
+use url::Url;
+
 use super::{access, credential, engine, session};
 use crate::config::defaults;
 use crate::config::model::{ClientsWithoutOrigin, RefusalStyle, RelayLimits, Route, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
-use crate::config::value::{HostName, OneOrMore, Positive, Size};
+use crate::config::value::{HostName, OneOrMore, Positive, Size, WebUrl};
 use crate::config::values::RoutePath;
 use crate::id::RouteName;
 
@@ -28,15 +30,11 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
     );
     let clients = clients(t);
     let refusal = refusal(t);
-    let sessions = t.required_tables(
-        "session",
-        "kind = \"jwt\"",
-        "1: who is this? The first that finds a credential of its sort decides.",
-        |t| session::check(t, clients),
-    );
+    let login = login(t);
+    let sessions = sessions(t, clients);
     let access = t.required_table(
         "access",
-        "apps = \"any\"",
+        "apps = [\"…\"]",
         "2: what may they open and do?",
         access::access,
     );
@@ -58,9 +56,6 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         |t| credential::credential(t, url),
     );
     let limits = t.table("limits", "Limits of a relayed socket.", limits);
-    if let (Ok(ClientsWithoutOrigin::Bearer), Ok(sessions)) = (clients, &sessions) {
-        demand_a_bearer_check(t, sessions)?;
-    }
     let place = place?;
     let OneOrMore(origins) = origins?;
     Ok(Route {
@@ -70,6 +65,7 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         origins,
         clients_without_origin: clients?,
         refusal: refusal?,
+        login: login?,
         sessions: sessions?,
         access: access?,
         credential: credential?,
@@ -94,6 +90,38 @@ fn refusal(t: &mut Table<'_>) -> Result<RefusalStyle, Noted> {
         "A page cannot read the status of a failed upgrade: \"accept-then-close\" tells it why by \
          close code; \"status\" answers with the status alone.",
     )
+}
+
+fn login(t: &mut Table<'_>) -> Result<Option<Url>, Noted> {
+    let page: Result<Option<WebUrl>, _> = t.optional(
+        "login",
+        "The app's login page, where `{path}/login` leads; `returnto` goes along when it is a page \
+         of `origins`.",
+    );
+    Ok(page?.map(|WebUrl(url)| url))
+}
+
+fn sessions(
+    t: &mut Table<'_>,
+    clients: Result<ClientsWithoutOrigin, Noted>,
+) -> Result<Vec<SessionCheck>, Noted> {
+    // A page takes its bearer to {path}/ticket, whatever clients without Origin may do.
+    let bearers = if t.lists_kind("session", "ticket") {
+        Ok(ClientsWithoutOrigin::Bearer)
+    } else {
+        clients
+    };
+    let sessions = t.required_tables(
+        "session",
+        "kind = \"jwt\"",
+        "1: who is this? The first that finds a credential of its sort decides.",
+        |t| session::check(t, bearers),
+    )?;
+    demand_a_check_for_tickets(t, &sessions)?;
+    if let Ok(ClientsWithoutOrigin::Bearer) = clients {
+        demand_a_bearer_check(t, &sessions)?;
+    }
+    Ok(sessions)
 }
 
 /// Where a route stands.
@@ -175,6 +203,25 @@ fn demand_a_bearer_check(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(),
         "no session of this route knows a client by `Authorization: Bearer`",
         "write \"refuse\", or add a [[route.session]] with `kind = \"jwt\"`",
     ))
+}
+
+fn demand_a_check_for_tickets(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(), Noted> {
+    let is_ticket = |check: &&SessionCheck| matches!(check, SessionCheck::Ticket(_));
+    let tickets = sessions.iter().filter(is_ticket).count();
+    if tickets > 1 {
+        let what = "a route has one sort of tickets";
+        return Err(t.refuse(
+            "session",
+            what,
+            "keep one [[route.session]] of kind \"ticket\"",
+        ));
+    }
+    if tickets == sessions.len() {
+        let what = "nobody can get a ticket: no other session says who somebody is";
+        let instead = "add a [[route.session]] of another kind, such as `kind = \"jwt\"`";
+        return Err(t.refuse("session", what, instead));
+    }
+    Ok(())
 }
 
 fn limits(t: &mut Table<'_>) -> Result<RelayLimits, Noted> {

@@ -4,12 +4,13 @@ mod forward_auth;
 mod jwt;
 mod redis;
 mod rhythm;
+mod ticket;
 
 use crate::config::model::{ClientsWithoutOrigin, SessionCheck};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 
-const LATER: [&str; 3] = ["introspection", "ticket", "trusted-header"];
+const LATER: [&str; 2] = ["introspection", "trusted-header"];
 
 /// One way to know a session.
 pub(super) fn check(
@@ -31,6 +32,11 @@ pub(super) fn check(
             name: "redis",
             doc: "The app's own session store is asked.",
             read: &|t| redis::redis(t).map(SessionCheck::Redis),
+        },
+        Reader {
+            name: "ticket",
+            doc: "A ticket from `{path}/ticket`, given to whom another check of the route knows.",
+            read: &|t| ticket::ticket(t).map(SessionCheck::Ticket),
         },
     ];
     t.kind(&readers, &LATER)

@@ -55,7 +55,8 @@ fn the_examples_are_read() {
             "jwt-api-key",
             "local-core",
             "redis-express",
-            "sidecar"
+            "sidecar",
+            "ticket"
         ]
     );
 }

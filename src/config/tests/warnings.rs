@@ -1,6 +1,9 @@
 //! What is allowed but should be known.
 
+use std::time::Duration;
+
 use super::stand_in::{BASE, parse};
+use crate::config::{Carrier, SessionCheck};
 
 fn warnings(from: &str, to: &str) -> Vec<String> {
     assert!(BASE.contains(from));
@@ -51,4 +54,17 @@ fn sessions_without_an_id_are_told() {
              answer carries a stable session id"
         ]
     );
+}
+
+#[test]
+fn tickets_carry_the_bearer_of_a_route_without_cookies() {
+    let bearer_only = "audience = \"a\"\n[[route.session]]\nkind = \"ticket\"\n";
+    let text = BASE.replace("cookie = \"s\"\n", "");
+    assert!(parse(&text).is_err());
+    let (config, _) = parse(&text.replace("audience = \"a\"\n", bearer_only)).unwrap();
+    let [SessionCheck::Jwt(_), SessionCheck::Ticket(rules)] = &config.routes[0].sessions[..] else {
+        panic!("other sessions");
+    };
+    assert_eq!(rules.life, Duration::from_secs(30));
+    assert_eq!(rules.carriers, [Carrier::Query, Carrier::Subprotocol]);
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use crate::config::model::{
-    Algorithm, ClientAuth, ClientsWithoutOrigin, LogFormat, LookupField, Methods, RefusalStyle,
+    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, LookupField, Methods,
+    RefusalStyle,
 };
 use crate::config::node::{Node, Value, Written};
 use crate::config::notes::Noted;
@@ -63,6 +64,11 @@ impl Choice for RefusalStyle {
         ("accept-then-close", Self::AcceptThenClose),
         ("status", Self::Status),
     ];
+}
+
+impl Choice for Carrier {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("query", Self::Query), ("subprotocol", Self::Subprotocol)];
 }
 
 impl Choice for ClientAuth {

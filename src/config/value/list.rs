@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
 use crate::config::model::Apps;
-use crate::config::node::{Node, Value};
+use crate::config::node::{Node, Value, Written};
 use crate::config::notes::Noted;
 use crate::id::AppId;
 
@@ -55,6 +55,12 @@ impl<T: Value> Value for OneOrMore<T> {
 
     fn schema() -> Json {
         json!({"type": "array", "items": T::schema(), "minItems": 1})
+    }
+}
+
+impl<T: Written> Written for OneOrMore<T> {
+    fn written(&self) -> Json {
+        self.0.iter().map(Written::written).collect()
     }
 }
 

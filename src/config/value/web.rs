@@ -62,7 +62,7 @@ impl Value for EngineUrl {
             let what = "an engine's URL has no query";
             return Err(node.refuse(what, "leave out the `?` and what follows it"));
         }
-        if url.path().contains("/app/") {
+        if format!("{}/", url.path()).contains("/app/") {
             let what = "an engine's URL names no app: each socket names its own";
             return Err(node.refuse(what, "leave out \"/app/\" and what follows it"));
         }

@@ -67,7 +67,11 @@ impl JwtCheck {
         let token = self.verified(text, Purpose::Session).await?;
         let (person, standing) = self.rules.judge(token.claims()?, Moment::now())?;
         let (_, standing) = watch::channel(standing);
-        Ok(Some(Session { person, standing }))
+        Ok(Some(Session {
+            person,
+            standing,
+            app: None,
+        }))
     }
 
     /// Judges a logout token; `None` when this check takes none.

@@ -43,6 +43,14 @@ pub(super) fn sessions(checks: Vec<SessionCheck>) -> Sessions {
 
 /// The checks of a route, or why they cannot be.
 pub(super) fn try_sessions(checks: Vec<SessionCheck>) -> Result<Sessions, SessionError> {
+    sessions_of("test", checks)
+}
+
+/// The same for a route of this name.
+pub(super) fn sessions_of(
+    route: &str,
+    checks: Vec<SessionCheck>,
+) -> Result<Sessions, SessionError> {
     let http = http();
     let tls = ClientConfig::builder()
         .with_root_certificates(RootCertStore::empty())
@@ -51,7 +59,7 @@ pub(super) fn try_sessions(checks: Vec<SessionCheck>) -> Result<Sessions, Sessio
         http: &http,
         tls: &Arc::new(tls),
     };
-    Sessions::new(&RouteName::new("test"), checks, lent)
+    Sessions::new(&RouteName::new(route), checks, lent)
 }
 
 /// Knocks as a browser with one `Cookie` header.
@@ -72,5 +80,10 @@ pub(super) async fn knock(
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Session, SessionError> {
-    sessions.identify(Knock { headers, client }).await
+    let knock = Knock {
+        headers,
+        client,
+        upgrade: None,
+    };
+    sessions.identify(knock).await
 }

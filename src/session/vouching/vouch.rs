@@ -57,6 +57,7 @@ impl Vouch {
         Session {
             person: self.record().person.clone(),
             standing: self.standing.subscribe(),
+            app: None,
         }
     }
 

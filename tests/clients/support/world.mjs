@@ -114,13 +114,13 @@ algorithms = ["HS256"]
 leeway = "0s"`;
 
 /** A route with the engine at `engine`, for the sessions and the pages that are named; `more` are tables of its own. */
-export function route(path, { engine, origins, session, credential = PERSON, programs = 'bearer', more = '' }) {
+export function route(path, { engine, origins, session, credential = PERSON, clients = 'bearer', more = '' }) {
   const { id, kind, secret, user } = credential;
   return `
 [[route]]
 path = "${path}"
 origins = ${JSON.stringify(origins)}
-clients_without_origin = "${programs}"
+clients_without_origin = "${clients}"
 
 [[route.session]]
 ${session}

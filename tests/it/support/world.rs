@@ -35,6 +35,8 @@ pub(crate) struct World {
     eyes: Eyes,
     /// What clients hold themselves: no log may have it.
     private: Mutex<Vec<String>>,
+    /// What the proxy gives to a client, and tells nobody else.
+    unlogged: Mutex<Vec<String>>,
     log_begin: usize,
     tls: Option<TlsConnector>,
     stop: Option<oneshot::Sender<()>>,
@@ -70,6 +72,7 @@ impl World {
             secrets: recipe.secrets,
             eyes: Eyes::default(),
             private: Mutex::default(),
+            unlogged: Mutex::default(),
             log_begin,
             tls: None,
             stop: Some(stop),
@@ -91,6 +94,12 @@ impl World {
     pub(crate) fn keep(&self, private: String) -> String {
         self.private.lock().unwrap().push(private.clone());
         private
+    }
+
+    /// Keeps what a client got and no log may have.
+    pub(crate) fn keep_from_log(&self, given: String) -> String {
+        self.unlogged.lock().unwrap().push(given.clone());
+        given
     }
 
     /// A websocket request of a page of the right origin, without a session.
@@ -209,6 +218,9 @@ impl World {
             // A trace id is what an operator asks Qlik's support with; it is for no browser.
             let public = secret.starts_with("canary-trace-");
             assert!(public || !text.contains(&secret), "the log has {secret}");
+        }
+        for given in self.unlogged.lock().unwrap().iter() {
+            assert!(!text.contains(given), "the log has {given}");
         }
     }
 

@@ -16,7 +16,7 @@ apps = "any"
 "#,
             "",
         )],
-        mistakes: &[r#"4:1 [route.access] is missing | add [route.access] with `apps = "any"`"#],
+        mistakes: &[r#"4:1 [route.access] is missing | add [route.access] with `apps = ["…"]`"#],
     },
     Case {
         name: "neither list nor claim",

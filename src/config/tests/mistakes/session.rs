@@ -430,4 +430,50 @@ recheck = "0s"
             r#"12:11 `recheck` cannot be nothing | write a duration in quotes, such as "500ms", "20s", "10min" or "2h""#,
         ],
     },
+    Case {
+        name: "a ticket that lives long and comes by post",
+        edits: &[(
+            "[route.access]",
+            r#"[[route.session]]
+kind = "ticket"
+life = "31s"
+carriers = ["query", "header"]
+[route.access]"#,
+        )],
+        mistakes: &[
+            r#"15:8 a ticket is good for 1 s to 30 s: a page opens its websocket at once | write "30s" or less"#,
+            r#"16:22 `carriers` cannot be "header" | write "query" or "subprotocol""#,
+        ],
+    },
+    Case {
+        name: "tickets and nobody to get one",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "ticket"
+"#,
+        )],
+        mistakes: &[
+            r#"7:1 nobody can get a ticket: no other session says who somebody is | add a [[route.session]] of another kind, such as `kind = "jwt"`"#,
+        ],
+    },
+    Case {
+        name: "two sorts of tickets",
+        edits: &[(
+            "[route.access]",
+            r#"[[route.session]]
+kind = "ticket"
+[[route.session]]
+kind = "ticket"
+life = "5s"
+[route.access]"#,
+        )],
+        mistakes: &[
+            r#"7:1 a route has one sort of tickets | keep one [[route.session]] of kind "ticket""#,
+        ],
+    },
 ];

@@ -1,0 +1,112 @@
+//! What the gate does for plain requests: it says who sent one, lets their sockets go on, and gives
+//! them tickets. No engine is dialled for any of it.
+
+use std::net::IpAddr;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+use super::{Gate, Lane, Refusal, verdict};
+use crate::config::Route;
+use crate::fault::Fault;
+use crate::id::AppId;
+use crate::policy::permit;
+use crate::qix::{Document, Target};
+use crate::session::{Client, Knock, Session, SessionError, Ticket};
+
+/// A plain request, whose origin is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The other end's address.
+    pub address: IpAddr,
+    /// Browser or program.
+    pub client: Client,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+}
+
+impl Gate {
+    /// Finds who sent a plain request, within what its address may fail.
+    pub async fn recognise(&self, route: &Route, asker: Asker<'_>) -> Result<Session, Refusal> {
+        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
+        let quotas = &self.books.quotas;
+        let attempt = quotas.attempt(asker.address, asker.headers)?;
+        let identified = identify(lane, asker).await;
+        attempt.settle(verdict(&identified));
+        let session = identified?;
+        self.books.revoked.refuse_ended(session.person())?;
+        if session.is_valid() {
+            Ok(session)
+        } else {
+            Err(Fault::NotSignedIn.into())
+        }
+    }
+
+    /// Lets the open sockets of whoever sent a plain request live as long as the session that it
+    /// shows; gives the session, and how many sockets have a later end now.
+    pub async fn renew(
+        &self,
+        route: &Route,
+        asker: Asker<'_>,
+    ) -> Result<(Session, usize), Refusal> {
+        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
+        let session = self.recognise(route, asker).await?;
+        let renewed = lane.sessions.renew(&session);
+        Ok((session, renewed))
+    }
+
+    /// Gives a ticket to whoever sent a plain request, where the route has tickets: for one app
+    /// alone where it is named.
+    pub async fn ticket(
+        &self,
+        route: &Route,
+        asker: Asker<'_>,
+        app: Option<AppId>,
+    ) -> Result<Ticket, Refusal> {
+        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
+        let session = self.recognise(route, asker).await?;
+        if let Some(app) = &app {
+            let target = Target {
+                document: Document::App(app.clone()),
+                identity: None,
+                ttl: None,
+            };
+            permit(&route.access, session.person(), &target)?;
+        }
+        Ok(lane.sessions.ticket(session, asker.headers, app).await?)
+    }
+
+    /// Whether a route has tickets.
+    #[must_use]
+    pub fn has_tickets(&self, route: &Route) -> bool {
+        let lane = self.lanes.get(&route.name);
+        lane.is_some_and(|lane| lane.sessions.has_tickets())
+    }
+
+    /// The subprotocol that a 101 must name, where one carries a ticket.
+    #[must_use]
+    pub fn subprotocol(&self, route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.lanes.get(&route.name)?.sessions.subprotocol(headers)
+    }
+}
+
+/// A page may come by bearer here, which it has to send on purpose, where a cookie goes along by
+/// itself.
+async fn identify(lane: &Lane, asker: Asker<'_>) -> Result<Session, SessionError> {
+    let knock = Knock {
+        headers: asker.headers,
+        client: asker.client,
+        upgrade: None,
+    };
+    let by_bearer = Knock {
+        client: Client::Program,
+        ..knock
+    };
+    if knock.client == Client::Browser && knock.headers.contains_key(AUTHORIZATION) {
+        match lane.sessions.identify(by_bearer).await {
+            Err(SessionError::Missing) => {}
+            identified => return identified,
+        }
+    }
+    lane.sessions.identify(knock).await
+}

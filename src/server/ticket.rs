@@ -1,0 +1,93 @@
+//! `POST {path}/ticket`: a page whose cookie or bearer cannot go with a websocket gets a ticket
+//! that can, in its URL or as its subprotocol.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+use super::House;
+use super::reply::{self, Body};
+use crate::config::Route;
+use crate::fault::Fault;
+use crate::gate::{Asker, Gate, Refusal};
+use crate::id::AppId;
+use crate::qix::{is_app_id, is_session_app};
+use crate::route::Door;
+
+/// The largest request body: an app's name.
+const LARGEST: usize = 1 << 10;
+/// How long a page may take to send it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Gives a ticket, or says why not. The `Origin` is looked at before anything else.
+pub(super) async fn answer(
+    house: &House,
+    route: &Route,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let admitted = match head.method {
+        Method::POST if house.gate.has_tickets(route) => Gate::admit(route, &head.headers),
+        Method::POST => Err(Fault::NotFound),
+        _ => Err(Fault::MethodNotAllowed),
+    };
+    let asker = admitted.map(|client| Asker {
+        address: peer,
+        client,
+        headers: &head.headers,
+    });
+    let given = match asker {
+        Ok(asker) => give(house, route, asker, body).await,
+        Err(fault) => Err(fault.into()),
+    };
+    let response = given.unwrap_or_else(|refusal| {
+        let reason = refusal.fault.answer().label;
+        house.meters.refused(refusal.fault);
+        info!(client = %peer, route = %route.name, reason, detail = %refusal, "ticket refused");
+        reply::fault(refusal.fault)
+    });
+    reply::shared(response, route, &Door::Ticket, &head.headers)
+}
+
+async fn give(
+    house: &House,
+    route: &Route,
+    asker: Asker<'_>,
+    body: Incoming,
+) -> Result<Response<Body>, Refusal> {
+    let app = asked_app(body).await.ok_or(Fault::BadRequest)?;
+    let ticket = house.gate.ticket(route, asker, app).await?;
+    debug!(route = %route.name, "a ticket is given");
+    let given = json!({ "ticket": ticket.expose(), "expires_in": ticket.life().as_secs() });
+    Ok(reply::json(StatusCode::OK, &given.to_string()))
+}
+
+/// What a page asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    app: Option<String>,
+}
+
+/// The app that is asked for, if any; `None` when the request cannot be understood.
+async fn asked_app(body: Incoming) -> Option<Option<AppId>> {
+    let body = timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
+    let body = body.ok()?.ok()?.to_bytes();
+    if body.is_empty() {
+        return Some(None);
+    }
+    let Ask { app } = serde_json::from_slice(&body).ok()?;
+    match app {
+        Some(app) if is_app_id(&app) && !is_session_app(&app) => Some(Some(AppId::new(app))),
+        Some(_) => None,
+        None => Some(None),
+    }
+}
