@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -154,17 +155,17 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    fn new(extra: Option<&std::path::Path>) -> Result<Self, TlsError> {
-        let tls = tls::client_config(tls::system_roots(extra)?);
-        Ok(Self {
-            http: tls::http_client(&tls)?,
-            tls: Arc::new(tls),
-        })
+    fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
+        Self::trusting(tls::system_roots(extra)?)
     }
 
     /// The outgoing side of an engine with CAs of its own.
-    fn of(ca: &std::path::Path) -> Result<Self, TlsError> {
-        let tls = tls::client_config(tls::file_roots(ca)?);
+    fn of(ca: &Path) -> Result<Self, TlsError> {
+        Self::trusting(tls::file_roots(ca)?)
+    }
+
+    fn trusting(roots: RootCertStore) -> Result<Self, TlsError> {
+        let tls = tls::client_config(roots);
         Ok(Self {
             http: tls::http_client(&tls)?,
             tls: Arc::new(tls),

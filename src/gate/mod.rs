@@ -185,7 +185,7 @@ impl Gate {
             .revoke(&logout.revocation, logout.remember))
     }
 
-    /// Every route's credential outcomes, for telemetry.
+    /// Every route with its hands, for telemetry.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
     }

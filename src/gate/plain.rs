@@ -17,9 +17,9 @@ use crate::session::{Client, Knock, Session, SessionError, Ticket};
 /// A plain request, whose origin is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
-    /// The address that its attempts are counted by.
+    /// The client's address.
     pub address: IpAddr,
-    /// The other end of its TCP connection.
+    /// The other end of its TCP connection, which is not the client where a proxy is believed.
     pub peer: IpAddr,
     /// Browser or program.
     pub client: Client,

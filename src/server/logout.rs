@@ -2,26 +2,20 @@
 //! Back-Channel Logout 1.0 section 2.5). No browser comes here, so no `Origin` is asked for; the
 //! token's signature is all that counts.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use tokio::time::timeout;
 use tracing::info;
 use url::form_urlencoded;
 
-use super::House;
 use super::reply::{self, Body};
+use super::{House, body};
 use crate::config::Route;
 use crate::fault::{Fault, Faulty};
 use crate::session::SessionError;
 
-/// A form with one token of at most 8 KiB.
+/// The largest form: one token.
 const LARGEST: usize = 16 << 10;
-/// How long an issuer may take to send it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const INVALID: &str = r#"{"error":"invalid_request","error_description":"The logout token is missing or not valid."}"#;
 
 /// Takes a logout. 200 where it was good, whether or not it hit anybody; 400 where it was not.
 pub(super) async fn take(
@@ -52,14 +46,8 @@ pub(super) async fn take(
     }
 }
 
-const INVALID: &str = r#"{"error":"invalid_request","error_description":"The logout token is missing or not valid."}"#;
-
 async fn token(body: Incoming) -> Option<String> {
-    let collected = timeout(PATIENCE, Limited::new(body, LARGEST).collect())
-        .await
-        .ok()?
-        .ok()?;
-    let form: Bytes = collected.to_bytes();
+    let form = body::read(body, LARGEST).await?;
     let mut tokens = form_urlencoded::parse(&form).filter(|(name, _)| name == "logout_token");
     let (_, token) = tokens.next()?;
     tokens.next().is_none().then(|| token.into_owned())

@@ -1,5 +1,6 @@
 //! The public door: accepts connections, reads requests, and sends each where it belongs.
 
+mod body;
 mod farewell;
 mod login;
 mod logout;
@@ -192,26 +193,26 @@ impl Server {
             Ok(found) => found,
             Err(fault) => return Ok(self.refuse(fault)),
         };
+        let source = || {
+            let peers = &self.house.peers;
+            peers.source(connection.peer.ip(), request.headers())
+        };
         Ok(match found.door {
             Door::Engine(target) => {
-                let peer = connection.peer.ip();
                 let knock = upgrade::Knock {
                     route: found.route,
                     target,
-                    address: self.house.peers.client(peer, request.headers()),
-                    peer,
+                    source: source(),
                     _connection: connection,
                 };
                 upgrade::open(&self.house, request, knock).await
             }
             Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
             Door::Session if request.method() != Method::OPTIONS => {
-                let peer = connection.peer.ip();
-                session::answer(&self.house, &found.route, peer, request).await
+                session::answer(&self.house, &found.route, source(), request).await
             }
             Door::Ticket if request.method() != Method::OPTIONS => {
-                let peer = connection.peer.ip();
-                ticket::answer(&self.house, &found.route, peer, request).await
+                ticket::answer(&self.house, &found.route, source(), request).await
             }
             door => reply::small(&found.route, &door, &request),
         })

@@ -16,6 +16,15 @@ pub struct Peers {
     wondered: AtomicBool,
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    /// The client's address, as far as it is believed.
+    pub(super) address: IpAddr,
+    /// The other end of its TCP connection.
+    pub(super) peer: IpAddr,
+}
+
 impl Peers {
     /// These peers, and no others, are believed.
     #[must_use]
@@ -26,9 +35,8 @@ impl Peers {
         }
     }
 
-    /// The address of the client behind a peer.
-    #[must_use]
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// A peer, and the address of the client behind it.
+    pub(super) fn source(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
         if self.is_suspicious(peer, headers) && !self.wondered.swap(true, Ordering::Relaxed) {
             warn!(
                 %peer,
@@ -36,7 +44,10 @@ impl Peers {
                  clients behind it are one address to the limits and in the log"
             );
         }
-        forwarded::client(peer, headers, &self.trusted)
+        Source {
+            address: forwarded::client(peer, headers, &self.trusted),
+            peer,
+        }
     }
 
     /// Whether an own proxy seems to be forgotten in the config. From outside anybody can send

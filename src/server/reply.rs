@@ -129,7 +129,7 @@ fn share(route: &Route, methods: HeaderValue, asked: &HeaderMap, answer: &mut He
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, ASKED_HEADERS);
     answer.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("qlik-csrf-token"),
+        HeaderValue::from_static("qlik-csrf-token, retry-after"),
     );
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

@@ -1,8 +1,6 @@
 //! `{path}/session`: who am I, and until when; and a POST lets open sockets go on with a token that
-//! was issued anew. What a page learns here it could learn from its app;
-//! nothing of the session's claims or of its id is said.
-
-use std::net::IpAddr;
+//! was issued anew. What a page learns here it could learn from its app; nothing of the session's
+//! claims or of its id is said.
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -10,6 +8,7 @@ use serde_json::{Value, json};
 use tracing::debug;
 
 use super::House;
+use super::peers::Source;
 use super::reply::{self, Body};
 use crate::config::Route;
 use crate::fault::Fault;
@@ -21,7 +20,7 @@ use crate::session::Session;
 pub(super) async fn answer(
     house: &House,
     route: &Route,
-    address: IpAddr,
+    source: Source,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let headers = request.headers();
@@ -31,8 +30,8 @@ pub(super) async fn answer(
         _ => Err(Fault::MethodNotAllowed),
     };
     let asker = admitted.map(|client| Asker {
-        address,
-        peer: address,
+        address: source.address,
+        peer: source.peer,
         client,
         headers,
     });
@@ -45,7 +44,7 @@ pub(super) async fn answer(
         Ok(told) => reply::json(StatusCode::OK, &told.to_string()),
         Err(refusal) => {
             debug!(route = %route.name, detail = %refusal, "no session to tell of");
-            reply::fault(refusal.fault)
+            reply::refusal(&refusal)
         }
     };
     reply::shared(response, route, &Door::Session, headers)

@@ -1,19 +1,15 @@
 //! `POST {path}/ticket`: a page whose cookie or bearer cannot go with a websocket gets a ticket
 //! that can, in its URL or as its subprotocol.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::timeout;
 use tracing::{debug, info};
 
-use super::House;
+use super::peers::Source;
 use super::reply::{self, Body};
+use super::{House, body};
 use crate::config::Route;
 use crate::fault::Fault;
 use crate::gate::{Asker, Gate, Refusal};
@@ -23,14 +19,12 @@ use crate::route::Door;
 
 /// The largest request body: an app's name.
 const LARGEST: usize = 1 << 10;
-/// How long a page may take to send it.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Gives a ticket, or says why not. The `Origin` is looked at before anything else.
 pub(super) async fn answer(
     house: &House,
     route: &Route,
-    peer: IpAddr,
+    source: Source,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
@@ -40,8 +34,8 @@ pub(super) async fn answer(
         _ => Err(Fault::MethodNotAllowed),
     };
     let asker = admitted.map(|client| Asker {
-        address: peer,
-        peer,
+        address: source.address,
+        peer: source.peer,
         client,
         headers: &head.headers,
     });
@@ -52,8 +46,11 @@ pub(super) async fn answer(
     let response = given.unwrap_or_else(|refusal| {
         let reason = refusal.fault.answer().label;
         house.meters.refused(refusal.fault);
-        info!(client = %peer, route = %route.name, reason, detail = %refusal, "ticket refused");
-        reply::fault(refusal.fault)
+        info!(
+            client.address = %source.address, route = %route.name, reason, detail = %refusal,
+            "ticket refused"
+        );
+        reply::refusal(&refusal)
     });
     reply::shared(response, route, &Door::Ticket, &head.headers)
 }
@@ -80,8 +77,7 @@ struct Ask {
 
 /// The app that is asked for, if any; `None` when the request cannot be understood.
 async fn asked_app(body: Incoming) -> Option<Option<AppId>> {
-    let body = timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
-    let body = body.ok()?.ok()?.to_bytes();
+    let body = body::read(body, LARGEST).await?;
     if body.is_empty() {
         return Some(None);
     }

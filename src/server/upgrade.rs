@@ -1,7 +1,6 @@
 //! From a websocket request to a relay that runs by itself, or to a refusal its client can read.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
+use super::peers::Source;
 use super::reply::{self, Body};
 use super::{ClientIo, Connection, House, farewell, next_id};
 use crate::config::{RefusalStyle, Route};
@@ -34,10 +34,7 @@ const HANDOVER: Duration = Duration::from_secs(10);
 pub(super) struct Knock {
     pub(super) route: Arc<Route>,
     pub(super) target: Target,
-    /// The client's address.
-    pub(super) address: IpAddr,
-    /// The other end of its TCP connection.
-    pub(super) peer: IpAddr,
+    pub(super) source: Source,
     /// Counts as long as somebody is being let in or turned away.
     pub(super) _connection: Connection,
 }
@@ -58,8 +55,8 @@ pub(super) async fn open(
     };
     let caller = Caller {
         id: next_id(),
-        address: knock.address,
-        peer: knock.peer,
+        address: knock.source.address,
+        peer: knock.source.peer,
         client,
         headers: &head.headers,
         query: head.uri.query(),
@@ -147,7 +144,7 @@ fn turn_away(
 fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
     let answer = refusal.fault.answer();
     house.meters.refused(refusal.fault);
-    let (client, route) = (knock.address, &knock.route.name);
+    let (client, route) = (knock.source.address, &knock.route.name);
     let engine = matches!(
         refusal.fault,
         Fault::EngineBusy | Fault::EngineDown | Fault::EngineRefused | Fault::EngineTimeout

@@ -179,3 +179,28 @@ async fn somebody_who_opens_too_often_waits() {
     assert_eq!(world.upgrades().len(), 3, "the engine is not asked");
     world.visit("eve", SALES_APP).open().await.is_alive().await;
 }
+
+#[tokio::test]
+async fn plain_requests_count_by_the_clients_address_too_and_hear_when_to_come_again() {
+    let recipe = failures(2).listen(TRUSTED);
+    let tickets = format!("[[route.session]]\nkind = \"ticket\"\n{TOKEN}");
+    let world = recipe.session(&tickets).start().await;
+    for (method, door, client) in [
+        ("GET", "/qlik/session", "203.0.113.1"),
+        ("POST", "/qlik/session", "203.0.113.2"),
+        ("POST", "/qlik/ticket", "203.0.113.3"),
+    ] {
+        let knock = world.http(method, door).bearer("x.y.z");
+        let guess = async || {
+            knock
+                .clone()
+                .with("x-forwarded-for", client)
+                .refused()
+                .await
+        };
+        for _ in 0..2 {
+            assert_eq!(guess().await.status, 401, "{method} {door}");
+        }
+        assert_too_many(&guess().await, 30);
+    }
+}
