@@ -135,13 +135,10 @@ impl Gate {
         let session = self.identify(lane, target, caller).await?;
         let person = session.person();
         self.books.quotas.open(person)?;
-        let permit = lease(&route.access, &session, target)
-            .map_err(|fault| Refusal::from(fault).about("subject", person.subject().as_str()))?;
+        let refused = |fault| Refusal::from(fault).about("subject", person.subject().as_str());
+        let permit = lease(&route.access, &session, target).map_err(refused)?;
         let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
-        let seat =
-            self.books.live.seat(&opening, person).map_err(|fault| {
-                Refusal::from(fault).about("subject", person.subject().as_str())
-            })?;
+        let seat = self.books.live.seat(&opening, person).map_err(refused)?;
         self.books.revoked.refuse_ended(person)?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
@@ -155,10 +152,7 @@ impl Gate {
             offers,
         };
         let engine = self.dial(call, credential).await?;
-        let compression = match engine.extension {
-            Some(_) => Compression::Deflate,
-            None => Compression::None,
-        };
+        let compression = Compression::of(engine.extension.as_deref());
         Ok(Opened {
             terms: Terms {
                 permit,
