@@ -1,13 +1,14 @@
 //! qix-proxy: the reverse proxy for the Qlik engine websocket.
 //!
-//! The map, from the doors down; imports run downward only (a test holds it):
+//! The map, from the doors down; imports run downward only (a test holds it). `main` and `proxy`
+//! stand above: they put the house together.
 //!
 //! ```text
-//! 4 doors   server  admin  telemetry                           what the world knocks on
-//! 3 flow    gate  relay  live  revoked  quota  record          the story of a connection
-//! 2 hands   tls  session  credential  engine                   each owns one outside thing, none knows another
-//! 1 pure    config  route  ws  qix  policy  budget  forwarded  no sockets, no clocks: time is a parameter
-//! 0 words   id  fault  person  revocation  injection           the nouns everything else is said in
+//! 4 doors   server  admin  telemetry                                    what the world knocks on
+//! 3 flow    gate  relay  live  revoked  quota  record                   the story of a connection
+//! 2 hands   tls  session  credential  engine                            each owns one outside thing, none knows another
+//! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  no sockets, no clocks: time is a parameter
+//! 0 words   id  fault  person  revocation  injection                    the nouns everything else is said in
 //! ```
 
 pub mod admin;
@@ -30,6 +31,7 @@ pub mod record;
 pub mod relay;
 pub mod revocation;
 pub mod revoked;
+pub mod rfc3339;
 pub mod route;
 pub mod server;
 pub mod session;

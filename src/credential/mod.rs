@@ -22,7 +22,6 @@ mod lookup;
 mod oauth;
 mod outcome;
 mod place;
-mod rfc3339;
 mod shelf;
 #[cfg(test)]
 mod tests;

@@ -17,8 +17,8 @@ use super::error::{CredentialError, Trouble};
 use super::explain::{Refusal, Said};
 use super::keeper::Minted;
 use super::lookup::Identity;
-use super::rfc3339;
 use crate::config::{ClientAuth, OAuth};
+use crate::rfc3339;
 
 /// The largest answer that is read, in bytes.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024;
@@ -202,10 +202,11 @@ fn seconds(value: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(number).ok()
 }
 
-fn seconds_from(clock: SystemTime, end: i64) -> Option<Duration> {
-    let now = clock.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    let left = u64::try_from(end).ok()?.checked_sub(now)?;
-    (left > 0).then(|| Duration::from_secs(left))
+fn seconds_from(clock: SystemTime, end: f64) -> Option<Duration> {
+    let left = end - clock.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+    Duration::try_from_secs_f64(left)
+        .ok()
+        .filter(|left| !left.is_zero())
 }
 
 /// An error body, as Qlik writes it or as RFC 6749 does.

@@ -107,12 +107,29 @@ fn floors() -> BTreeMap<String, usize> {
     floors
 }
 
+#[test]
+fn the_page_draws_the_same_house() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let map = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let floors = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! "))
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let mut drawn = 0;
+    for floor in floors {
+        assert!(page.lines().any(|line| line == floor), "{floor}");
+        drawn += 1;
+    }
+    assert_eq!(drawn, 5);
+}
+
 /// The rooms that a text speaks of as `crate::room`.
 fn imports(text: &str) -> Vec<&str> {
     let mentions = text.split("crate::").skip(1);
     mentions
         .map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_');
+            let end = rest.find(|c: char| !matches!(c, 'a'..='z' | '0'..='9' | '_'));
             &rest[..end.unwrap_or(rest.len())]
         })
         .collect()

@@ -100,7 +100,7 @@ async fn a_preflight_lets_the_libraries_headers_through() {
             assert!(headers.contains(name), "{path}: {headers}");
         }
         let exposed = answer.header("access-control-expose-headers");
-        assert_eq!(exposed, Some("qlik-csrf-token"), "{path}");
+        assert_eq!(exposed, Some("qlik-csrf-token, retry-after"), "{path}");
     }
 }
 
