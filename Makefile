@@ -24,12 +24,12 @@ test: test-rust test-clients ## every test: Rust's, then the real client librari
 
 .PHONY: test-rust
 test-rust:
-	@.ci/needs cargo cc
+	@.ci/needs cargo cc redis-server
 	cargo test --workspace --locked --no-fail-fast
 
 .PHONY: test-clients
 test-clients: programs page tests/clients/node_modules/.package-lock.json
-	@.ci/needs chromium
+	@.ci/needs chromium redis-server
 	cd tests/clients && CHROMIUM="$${CHROMIUM:-$$(command -v chromium)}" npm test
 
 .PHONY: lint

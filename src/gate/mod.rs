@@ -134,16 +134,14 @@ impl Gate {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
         let session = self.identify(lane, target, caller).await?;
         let person = session.person();
-        let of_person = |refusal: Refusal| refusal.about("subject", person.subject().as_str());
-        let counted = self.books.quotas.open(person);
-        counted.map_err(|error| of_person(error.into()))?;
-        let permit = lease(&route.access, &session, target);
-        let permit = permit.map_err(|fault| of_person(fault.into()))?;
+        let quotas = &self.books.quotas;
+        quotas.open(person).map_err(naming(person))?;
+        let permit = lease(&route.access, &session, target).map_err(naming(person))?;
         let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
         let seat = self.books.live.seat(&opening, person);
-        let seat = seat.map_err(|fault| of_person(fault.into()))?;
+        let seat = seat.map_err(naming(person))?;
         let ended = self.books.revoked.refuse_ended(person);
-        ended.map_err(|fault| of_person(fault.into()))?;
+        ended.map_err(naming(person))?;
         let credential = lane.credentials.obtain(person).await?;
         let offers = caller
             .offers
@@ -156,10 +154,7 @@ impl Gate {
             offers,
         };
         let engine = self.dial(call, credential).await?;
-        let compression = match engine.extension() {
-            Some(_) => Compression::Deflate,
-            None => Compression::None,
-        };
+        let compression = Compression::of(engine.extension());
         Ok(Opened {
             terms: Terms {
                 permit,
@@ -267,6 +262,11 @@ fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
         Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
         Err(_) => Verdict::Bad,
     }
+}
+
+/// A refusal that names the person to the operator.
+fn naming<E: Into<Refusal>>(person: &Person) -> impl Fn(E) -> Refusal + '_ {
+    |why| why.into().about("subject", person.subject().as_str())
 }
 
 /// What one dial is about.

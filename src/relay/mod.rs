@@ -59,6 +59,17 @@ pub enum Compression {
     None,
 }
 
+impl Compression {
+    /// What the engine chose of the client's offers; all they can be is permessage-deflate.
+    #[must_use]
+    pub const fn of(extension: Option<&str>) -> Self {
+        match extension {
+            Some(_) => Self::Deflate,
+            None => Self::None,
+        }
+    }
+}
+
 /// What can end a relay from outside.
 #[derive(Debug)]
 pub struct Leash {

@@ -233,7 +233,8 @@ impl Scene {
     /// A session knocks after `span`, and is logged out after `moment`: it must be over then.
     async fn meet(&self, span: Duration, moment: Duration) -> Met {
         let sid = unique("moment");
-        let session = self.issuer.session(&json!({"sub": "ada", "sid": sid}));
+        // A person of its own, for nobody may open that many sockets in a minute.
+        let session = self.issuer.session(&json!({"sub": sid, "sid": sid}));
         let knock = self.world.connect(&format!("/qlik/app/{SALES_APP}"));
         let knock = knock.cookie(&session);
         let token = self.issuer.logout(&json!({"sid": sid}));

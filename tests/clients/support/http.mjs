@@ -10,10 +10,16 @@ export async function listen(handler) {
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const upgraded = new Set();
   return {
+    onUpgrade: (take) => server.on('upgrade', (request, socket, head) => {
+      upgraded.add(socket);
+      take(request, socket, head);
+    }),
     url: `http://127.0.0.1:${server.address().port}`,
     stop: () => {
       server.closeAllConnections();
+      upgraded.forEach((socket) => socket.destroy());
       return new Promise((resolve) => server.close(resolve));
     },
   };

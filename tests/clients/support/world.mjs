@@ -39,6 +39,11 @@ export async function startWorld({ routes = threeRoutes } = {}) {
       token: (claims) => signToken(secrets.jwt, claims),
       proxyLog: () => readFile(proxy.log, 'utf8'),
       terminateProxy: () => stopProgram(proxy),
+      startAnotherProxy: async () => {
+        const other = await startProxy({ folder, secrets, toml: routes(sim.address) });
+        programs.push(other);
+        return other.address;
+      },
     };
   } catch (error) {
     await stop();
