@@ -356,7 +356,8 @@ mod tests {
             attempt.unwrap().settle(Verdict::Bad);
         }
         let grown = resident().saturating_sub(before);
-        assert!(grown < 32 << 20, "{grown} bytes more");
+        // Other tests run beside; an entry for each stranger would be twice as much at the least.
+        assert!(grown < 64 << 20, "{grown} bytes more");
         assert_eq!(guesses(&quotas, worst), 0, "the worst is not forgotten");
         assert!(quotas.open(&ada).is_err(), "nor is a subject");
         assert!(

@@ -30,7 +30,7 @@ async fn a_session_outlives_a_restart_and_nobody_gets_in_meanwhile() {
         let begun = Instant::now();
         let error = browse(&sessions, &cookie("abc")).await.unwrap_err();
         assert!(matches!(down(&error), Outage::Transport(_)), "{error}");
-        assert!(begun.elapsed() < Duration::from_millis(500));
+        assert!(begun.elapsed() < Duration::from_secs(2));
         tokio::time::sleep(RECHECK).await;
     }
     assert!(until(&session).is_some());
@@ -81,12 +81,12 @@ async fn a_redis_that_hangs_is_not_waited_for() {
     config.timeout = Duration::from_millis(300);
     let sessions = route(config);
     let session = browse(&sessions, &cookie("abc")).await.unwrap();
-    let () = redis.run(&["CLIENT", "PAUSE", "1200", "ALL"]).await;
+    let () = redis.run(&["CLIENT", "PAUSE", "4000", "ALL"]).await;
     let begun = Instant::now();
     let error = browse(&sessions, &cookie("abc")).await.unwrap_err();
     assert_eq!(down(&error), &Outage::Timeout);
     assert!(
-        begun.elapsed() < Duration::from_millis(900),
+        begun.elapsed() < Duration::from_secs(3),
         "{:?}",
         begun.elapsed()
     );

@@ -58,7 +58,7 @@ async fn it_ends_with_its_time_to_live_whatever_the_recheck() {
 #[tokio::test]
 async fn a_session_that_slides_goes_on_even_at_the_last_moment() {
     let redis = RealRedis::start(&[]).await;
-    let () = redis.run(&["SET", "sess:abc", ADA, "PX", "600"]).await;
+    let () = redis.run(&["SET", "sess:abc", ADA, "PX", "3000"]).await;
     let mut config = config(redis.server());
     config.recheck = Duration::from_mins(1);
     let session = browse(&route(config), &cookie("abc")).await.unwrap();
