@@ -25,3 +25,4 @@ mod smuggling;
 mod support;
 mod tickets;
 mod tls;
+mod trusted_header;
