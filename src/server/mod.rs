@@ -130,7 +130,8 @@ impl Server {
         let seat = Arc::clone(&self.seats).acquire_owned().await;
         let seat = seat.map_err(std::io::Error::other)?;
         let (tcp, peer) = self.listener.accept().await?;
-        tcp.set_nodelay(true)?;
+        // A client that is gone already must not look like a listener that fails: that would pause it.
+        let _ = tcp.set_nodelay(true);
         Ok((
             tcp,
             Connection {
