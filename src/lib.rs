@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 4 doors   server  admin  telemetry                                    what the world knocks on
-//! 3 flow    gate  relay  live  revoked  quota  record                   the story of a connection
+//! 3 flow    gate  relay  live  revoked  quota  record  probe            the story of a connection
 //! 2 hands   tls  session  credential  engine                            each owns one outside thing, none knows another
 //! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  template  no sockets, no clocks: time is a parameter
 //! 0 words   id  fault  person  revocation  injection                    the nouns everything else is said in
@@ -24,6 +24,7 @@ pub mod injection;
 pub mod live;
 pub mod person;
 pub mod policy;
+pub mod probe;
 pub mod proxy;
 pub mod qix;
 pub mod quota;

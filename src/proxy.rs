@@ -20,6 +20,7 @@ use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::live::Live;
+use crate::probe::Probe;
 use crate::quota::Quotas;
 use crate::record::Meters;
 use crate::revoked::Revoked;
@@ -97,6 +98,15 @@ impl Proxy {
             drain: config.listen.drain,
             stop: CancellationToken::new(),
         })
+    }
+
+    /// Every route's way to Qlik, for a rehearsal that opens no door.
+    pub fn rehearse(config: Config) -> Result<Vec<Probe>, StartError> {
+        let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
+        let keepers = Keepers::default();
+        let routes = config.routes.into_iter();
+        let probes = routes.map(|route| outgoing.probe(route, &keepers));
+        probes.collect()
     }
 
     /// Where the doors are.
@@ -180,26 +190,49 @@ impl Outgoing {
         pseudonyms: &Pseudonyms,
         keepers: &Keepers,
     ) -> Result<Lane, StartError> {
-        let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
-        let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
-        let wanted = std::mem::replace(&mut route.credential, Credential::None);
+        let (credentials, engine) = self.qlik(&mut route, keepers)?;
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
         };
+        Ok(Lane {
+            sessions: Sessions::new(&route.name, checks, lent)?,
+            credentials,
+            engine,
+            route: Arc::new(route),
+        })
+    }
+
+    /// A route's hands without its sessions.
+    fn probe(&self, mut route: Route, keepers: &Keepers) -> Result<Probe, StartError> {
+        let (credentials, engine) = self.qlik(&mut route, keepers)?;
+        Ok(Probe {
+            route,
+            credentials,
+            engine,
+            identities: IdentityKey::random().ok_or(StartError::NoRandomness)?,
+        })
+    }
+
+    /// The two hands that reach out to Qlik.
+    fn qlik(
+        &self,
+        route: &mut Route,
+        keepers: &Keepers,
+    ) -> Result<(Credentials, Engine), StartError> {
+        let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
+        let qlik = own.as_ref().unwrap_or(self);
+        let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let borrowed = credential::Lent {
             http: &qlik.http,
             trust: route.engine.ca.as_deref(),
             keepers,
         };
-        Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, lent)?,
-            credentials: Credentials::new(wanted, borrowed)?,
-            engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
-            route: Arc::new(route),
-        })
+        let credentials = Credentials::new(wanted, borrowed)?;
+        let engine = Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?;
+        Ok((credentials, engine))
     }
 }
 
