@@ -69,6 +69,8 @@ pub(super) const METHODS: Methods = Methods::Consumer;
 pub(super) const CLIENT_AUTH: ClientAuth = ClientAuth::Body;
 pub(super) const SCOPE: &str = "user_default";
 pub(super) const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const FETCHES_PER_MINUTE: usize = 80;
+pub(super) const FETCH_QUEUE: Duration = Duration::from_mins(1);
 pub(super) const TOKEN_PATH: &str = "/oauth/token";
 
 // [route.engine]

@@ -34,6 +34,15 @@ pub enum CredentialError {
         /// What is wrong with its value.
         flaw: Flaw,
     },
+    /// So many are being fetched that no turn comes soon.
+    #[error(
+        "too many credentials are wanted at once for fetches_per_minute; the next free turn is in \
+         {} s", .wait.as_millis().div_ceil(1000)
+    )]
+    Queued {
+        /// When to come again, counted from this error.
+        wait: Duration,
+    },
     /// The token endpoint refused for good.
     #[error("the token endpoint refused: {0}")]
     Refused(Arc<Refusal>),
@@ -65,11 +74,20 @@ impl From<Unfilled> for CredentialError {
 impl Faulty for CredentialError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Crowded | Self::Down(_) | Self::Throttled { .. } => Fault::CredentialDown,
+            Self::Crowded | Self::Down(_) | Self::Queued { .. } | Self::Throttled { .. } => {
+                Fault::CredentialDown
+            }
             Self::Nobody { .. } => Fault::NotPermitted,
             Self::BadKey | Self::FixedRefused | Self::Refused(_) | Self::RefusedAgain => {
                 Fault::CredentialRefused
             }
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Queued { wait } | Self::Throttled { wait, .. } => Some(*wait),
+            _ => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::injection::Injection;
 use crate::person::Person;
 
 mod alarm;
+mod breaker;
 mod error;
 mod explain;
 mod identity;
@@ -22,6 +23,7 @@ mod keepers;
 mod kinds;
 mod mint;
 mod outcome;
+mod pace;
 mod place;
 mod shelf;
 #[cfg(test)]

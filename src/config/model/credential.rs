@@ -43,6 +43,18 @@ pub struct OAuth {
     pub scope: String,
     /// How long one fetch may take (default 10 s).
     pub timeout: Duration,
+    /// How often it is asked.
+    pub pace: Pace,
+}
+
+/// How often a mint is asked for credentials.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Pace {
+    /// How many fetches may start in any minute (default 80; Qlik's limit is 100).
+    pub per_minute: usize,
+    /// The longest that one waits for its turn (default 1 min); who would wait longer is told when
+    /// to come again.
+    pub queue: Duration,
 }
 
 /// Where a client secret goes in a token request.

@@ -16,7 +16,7 @@ use crate::id::{AppId, RouteName};
 use crate::person::ClaimPath;
 
 pub use self::credential::{
-    ApiKey, ClientAuth, Credential, LookupField, OAuth, OAuthImpersonation,
+    ApiKey, ClientAuth, Credential, LookupField, OAuth, OAuthImpersonation, Pace,
 };
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,

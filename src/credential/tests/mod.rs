@@ -3,4 +3,5 @@
 mod canary;
 mod endpoint;
 mod keeper;
+mod pacing;
 mod support;

@@ -20,13 +20,19 @@ use url::Url;
 
 use super::super::{Credential, CredentialError, Credentials, Keepers, Lent};
 use crate::config;
-use crate::config::{ClientAuth, LookupField, OAuth, OAuthImpersonation};
+use crate::config::{ClientAuth, LookupField, OAuth, OAuthImpersonation, Pace};
 use crate::id::{Issuer, Subject};
 use crate::person::{ClaimPath, Person};
 use crate::template::Template;
 
 pub(super) const SECRET: &str = "canary-secret-4711";
 pub(super) const TIMEOUT: Duration = Duration::from_millis(400);
+
+/// The default.
+pub(super) const PACE: Pace = Pace {
+    per_minute: 80,
+    queue: Duration::from_mins(1),
+};
 
 /// What the endpoint answers.
 #[derive(Clone)]
@@ -178,6 +184,7 @@ pub(super) fn oauth(address: SocketAddr) -> OAuth {
         token_url: Url::parse(&format!("http://{address}/oauth/token")).unwrap(),
         scope: "user_default".to_owned(),
         timeout: TIMEOUT,
+        pace: PACE,
     }
 }
 

@@ -152,6 +152,7 @@ impl Recipe {
             kind = "oauth-impersonation"
             client_id = "trusted"
             client_secret = { env = "QLIK_CLIENT_SECRET" }
+            fetches_per_minute = 10000
             user = { field = "subject", claim = "sub" }"#,
         )
     }

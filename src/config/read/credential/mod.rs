@@ -2,6 +2,7 @@
 
 mod api_key;
 mod oauth;
+mod pace;
 
 use url::Url;
 

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::pace::pace;
 use crate::config::defaults;
 use crate::config::model::{Credential, LookupField, OAuth, OAuthImpersonation};
 use crate::config::notes::Noted;
@@ -75,6 +76,7 @@ pub(super) fn client(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<O
         Positive(defaults::TOKEN_TIMEOUT),
         "How long fetching a token may take.",
     );
+    let pace = pace(t);
     let SecretText(client_secret) = client_secret?;
     Ok(OAuth {
         client_id: client_id?,
@@ -83,6 +85,7 @@ pub(super) fn client(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<O
         token_url: token_url?,
         scope: scope?,
         timeout: timeout?.0,
+        pace: pace?,
     })
 }
 

@@ -45,6 +45,8 @@ impl Endpoint {
             auth.as_bytes(),
             oauth.scope.as_bytes(),
             &oauth.timeout.as_nanos().to_be_bytes(),
+            &oauth.pace.per_minute.to_be_bytes(),
+            &oauth.pace.queue.as_nanos().to_be_bytes(),
             trust,
         ])
     }

@@ -29,7 +29,9 @@ pub(super) fn impersonation(config: OAuthImpersonation, lent: Lent<'_>) -> Sourc
 }
 
 fn kept(oauth: OAuth, who: Who, lent: Lent<'_>) -> Source {
+    let pace = oauth.pace;
     let endpoint = Endpoint::new(oauth, lent.http.clone());
-    let keeper = lent.keepers.keeper(endpoint.name(lent.trust), endpoint);
+    let name = endpoint.name(lent.trust);
+    let keeper = lent.keepers.keeper(name, endpoint, pace);
     Source::Kept { keeper, who }
 }
