@@ -194,8 +194,12 @@ impl Outgoing {
             trust: route.engine.ca.as_deref(),
             keepers,
         };
+        let mut sessions = Sessions::new(&route.name, checks, lent)?;
+        if wanted.wants_session_token() {
+            sessions = sessions.keeping_tokens();
+        }
         Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, lent)?,
+            sessions,
             credentials: Credentials::new(wanted, borrowed)?,
             engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
             route: Arc::new(route),

@@ -31,11 +31,12 @@ use self::table::Table;
 
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
-    Access, Admin, Algorithm, ApiKey, Apps, Carrier, ClientAuth, ClientsWithoutOrigin, Config,
-    Credential, Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Limits,
-    Listen, ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound,
-    Pace, Place, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route,
-    SessionCheck, Spring, TicketRules, TrustedHeader,
+    Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, Carrier, ClientAuth,
+    ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, Engine, Express, ForwardAuth,
+    Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen, ListenTls, Log, LogFormat,
+    LookupField, Methods, OAuth, OAuthClient, OAuthImpersonation, Outbound, Pace, Place, Provision,
+    Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, Secret,
+    SessionCheck, Shown, SigningKey, Spring, TicketRules, TokenExchange, TrustedHeader,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

@@ -105,6 +105,16 @@ impl<'a> Table<'a> {
     /// the reader to find that there is none (see `lacks`).
     pub(super) fn exactly_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
         self.shape.rules.push(Rule::ExactlyOne(names));
+        self.refuse_all_but_the_first(names)
+    }
+
+    /// Demands that at most one of these keys is there, and refuses all but the first.
+    pub(super) fn at_most_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
+        self.shape.rules.push(Rule::AtMostOne(names));
+        self.refuse_all_but_the_first(names)
+    }
+
+    fn refuse_all_but_the_first(&self, names: &[&str]) -> Result<(), Noted> {
         let mut there = names.iter().filter(|name| self.has(name));
         let first = there.next();
         let refused = there.next_back().zip(first).map(|(last, first)| {

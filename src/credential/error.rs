@@ -14,6 +14,11 @@ pub enum CredentialError {
     /// The configured API key cannot stand in a header.
     #[error("the API key is empty or holds characters that no header can carry")]
     BadKey,
+    /// The configured key cannot sign with the configured algorithm.
+    #[error(
+        "private_key cannot sign with `algorithm`: RS… and PS… take an RSA key, ES… a PKCS #8 EC key of that curve"
+    )]
+    BadSigningKey,
     /// More identities are being fetched at once than are kept.
     #[error("too many identities are being fetched at once")]
     Crowded,
@@ -34,6 +39,15 @@ pub enum CredentialError {
         /// What is wrong with its value.
         flaw: Flaw,
     },
+    /// No random bytes.
+    #[error("the system gives no random bytes")]
+    NoRandomness,
+    /// The app's session is no token that could be exchanged.
+    #[error(
+        "the app's session came without a token to exchange: it takes a session of kind jwt or \
+         introspection"
+    )]
+    NoToken,
     /// So many are being fetched that no turn comes soon.
     #[error(
         "too many credentials are wanted at once for fetches_per_minute; the next free turn is in \
@@ -52,6 +66,9 @@ pub enum CredentialError {
          token_url and engine.url are the same tenant, and the scope"
     )]
     RefusedAgain,
+    /// There is no one user to impersonate.
+    #[error("no user to impersonate: {0}")]
+    Unfit(Misfit),
     /// The token endpoint asked to be left alone (429).
     #[error(
         "the token endpoint asked to be left alone for {} s: {refusal}",
@@ -77,10 +94,13 @@ impl Faulty for CredentialError {
             Self::Crowded | Self::Down(_) | Self::Queued { .. } | Self::Throttled { .. } => {
                 Fault::CredentialDown
             }
-            Self::Nobody { .. } => Fault::NotPermitted,
-            Self::BadKey | Self::FixedRefused | Self::Refused(_) | Self::RefusedAgain => {
-                Fault::CredentialRefused
-            }
+            Self::Nobody { .. } | Self::NoToken | Self::Unfit(_) => Fault::NotPermitted,
+            Self::BadKey
+            | Self::BadSigningKey
+            | Self::FixedRefused
+            | Self::NoRandomness
+            | Self::Refused(_)
+            | Self::RefusedAgain => Fault::CredentialRefused,
         }
     }
 
@@ -90,6 +110,28 @@ impl Faulty for CredentialError {
             _ => None,
         }
     }
+}
+
+/// Why a user of the tenant is not impersonated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Misfit {
+    /// An administrator's role.
+    #[error(
+        "the user holds an administrator's role; such users are impersonated only with \
+         `admins = \"impersonate\"`"
+    )]
+    Admin,
+    /// There are two or more, or one that differs in its spelling.
+    #[error("the tenant has no user whose subject is exactly this, or more than one")]
+    Ambiguous,
+    /// The user is not active.
+    #[error("the user is not active in the tenant")]
+    Inactive,
+    /// The tenant does not say which roles the user has.
+    #[error(
+        "the tenant does not say which roles the user has: check the scope of the admin client"
+    )]
+    RolesUnknown,
 }
 
 /// What went wrong in a way that may pass.

@@ -14,9 +14,12 @@ use crate::injection::Injection;
 use crate::person::Person;
 
 mod alarm;
+mod asking;
 mod breaker;
+mod client;
 mod error;
 mod explain;
+mod grant;
 mod identity;
 mod keeper;
 mod keepers;
@@ -25,11 +28,13 @@ mod mint;
 mod outcome;
 mod pace;
 mod place;
+mod secret;
 mod shelf;
+mod signer;
 #[cfg(test)]
 mod tests;
 
-pub use error::{CredentialError, Trouble};
+pub use error::{CredentialError, Misfit, Trouble};
 pub use explain::Refusal;
 pub use keepers::Keepers;
 use kinds::Source;
@@ -52,6 +57,14 @@ pub struct Lent<'a> {
     pub trust: Option<&'a Path>,
     /// The keepers of the whole process.
     pub keepers: &'a Keepers,
+}
+
+impl Lent<'_> {
+    /// Whom the client trusts, to tell keepers apart.
+    fn trust(&self) -> Vec<u8> {
+        let path = self.trust.map(Path::as_os_str);
+        path.map_or(Vec::new(), |path| path.as_encoded_bytes().to_vec())
+    }
 }
 
 impl Credentials {

@@ -167,13 +167,11 @@ impl Shelf {
 
     /// The turn of a fetch has come: leave to start it, or why not any more.
     pub(super) fn clear(&mut self, now: Instant) -> Result<(), CredentialError> {
-        match self.grounded(now) {
-            Some(error) => Err(error),
-            None => {
-                self.breaker.attempt(now);
-                Ok(())
-            }
+        if let Some(error) = self.grounded(now) {
+            return Err(error);
         }
+        self.breaker.attempt(now);
+        Ok(())
     }
 
     /// Why nobody may ask the mint now, if so.

@@ -146,6 +146,7 @@ fn by_the_credential() -> Vec<Case> {
     let hasty = Recipe::default().credential(
         r#"
         kind = "oauth-client"
+        shared = true
         client_id = "machine"
         client_secret = { env = "QLIK_CLIENT_SECRET" }
         timeout = "300ms""#,

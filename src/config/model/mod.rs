@@ -16,7 +16,9 @@ use crate::id::{AppId, RouteName};
 use crate::person::ClaimPath;
 
 pub use self::credential::{
-    ApiKey, ClientAuth, Credential, LookupField, OAuth, OAuthImpersonation, Pace,
+    Admins, AnonymousEmbed, ApiKey, ClientAuth, ClientProof, CloudJwt, Credential, LookupField,
+    OAuth, OAuthClient, OAuthImpersonation, Pace, Provision, Secret, Shown, SigningKey,
+    TokenExchange,
 };
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,

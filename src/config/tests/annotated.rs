@@ -52,7 +52,14 @@ fn a_commented_default_is_the_real_one() {
 fn every_key_is_told() {
     let entries = entries(&text());
     let told: Vec<&String> = entries.iter().map(|entry| &entry.name).collect();
-    let elsewhere = ["] oauth-client ", "] api-key ", "] none "];
+    let elsewhere = [
+        "] anonymous-embed ",
+        "] api-key ",
+        "] cloud-jwt ",
+        "] none ",
+        "] oauth-client ",
+        "] token-exchange ",
+    ];
     let all = all_known();
     let here = |name: &&String| !elsewhere.iter().any(|kind| name.contains(kind));
     for name in all.keys().filter(here) {

@@ -38,7 +38,7 @@ fn the_annotated_file_is_read() {
     let Credential::OAuthImpersonation(credential) = &route.credential else {
         panic!("{:?}", route.credential);
     };
-    let token_url = credential.oauth.token_url.as_str();
+    let token_url = credential.oauth.client.token_url.as_str();
     assert_eq!(token_url, "https://tenant.eu.qlikcloud.com/oauth/token");
 }
 

@@ -32,8 +32,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#;

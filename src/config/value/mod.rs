@@ -2,6 +2,7 @@
 
 mod choice;
 mod list;
+mod lively;
 mod network;
 mod number;
 mod place;
@@ -12,6 +13,7 @@ mod text;
 mod web;
 
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
+pub(super) use lively::{LiveKey, LiveSecret};
 pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};
 pub(super) use secret::{

@@ -128,7 +128,7 @@ impl Value for Bundle {
 }
 
 /// The secret itself, without the line end that editors put behind it.
-fn secret(node: &Node<'_>) -> Result<Vec<u8>, Noted> {
+pub(super) fn secret(node: &Node<'_>) -> Result<Vec<u8>, Noted> {
     let DeValue::Table(entries) = node.value else {
         node.hide();
         let what = format!("`{}` is a secret: it never stands in the config", node.key);
@@ -214,12 +214,12 @@ impl Value for Content {
     }
 }
 
-fn path_schema() -> Json {
+pub(super) fn path_schema() -> Json {
     json!({"type": "string", "minLength": 1})
 }
 
 /// A file's path, and what is in it.
-fn file<T: Value>(node: &Node<'_>) -> Result<(PathBuf, Vec<u8>), Noted> {
+pub(super) fn file<T: Value>(node: &Node<'_>) -> Result<(PathBuf, Vec<u8>), Noted> {
     node.text::<T>()?;
     let path = node.notes.path(&String::read(node)?);
     let content = node.notes.sources().file(&path).map_err(|error| {

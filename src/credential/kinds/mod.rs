@@ -1,8 +1,13 @@
 //! The kinds of credentials, each in a file of its own: what it is set up from, what goes into it,
 //! how it is made.
 
+mod anonymous_embed;
 mod api_key;
+mod cloud_jwt;
+mod cookie_jar;
 mod oauth;
+mod token_exchange;
+mod users;
 
 use std::sync::Arc;
 
@@ -34,12 +39,13 @@ impl Source {
         lent: Lent<'_>,
     ) -> Result<Self, CredentialError> {
         match credential {
-            config::Credential::ApiKey(config) => api_key::source(&config),
+            config::Credential::AnonymousEmbed(config) => Ok(anonymous_embed::source(config, lent)),
+            config::Credential::ApiKey(config) => api_key::source(config, lent),
+            config::Credential::CloudJwt(config) => cloud_jwt::source(*config, lent),
             config::Credential::None => Ok(Self::fixed(Injection::nothing())),
-            config::Credential::OAuthClient(config) => Ok(oauth::client(config, lent)),
-            config::Credential::OAuthImpersonation(config) => {
-                Ok(oauth::impersonation(config, lent))
-            }
+            config::Credential::OAuthClient(config) => oauth::client(config, lent),
+            config::Credential::OAuthImpersonation(config) => oauth::impersonation(*config, lent),
+            config::Credential::TokenExchange(config) => token_exchange::source(config, lent),
         }
     }
 

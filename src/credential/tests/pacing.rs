@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -50,7 +50,7 @@ impl Mint for Tier2 {
 
 impl Tier2 {
     fn answer(&self) -> Result<Minted, CredentialError> {
-        let mut ledger = self.0.lock().unwrap();
+        let mut ledger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         ledger.asked.push(now);
         if ledger.down {

@@ -96,7 +96,7 @@ ${routes}`;
 
 /** Three routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`. */
 function threeRoutes(engine) {
-  const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: '' };
+  const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: 'shared = true' };
   const checked = { origins: [ORIGIN], session: OWN_TOKENS };
   return [
     route('/qlik', { engine, credential: PERSON, ...checked }),

@@ -95,7 +95,8 @@ impl Default for Recipe {
             route: String::new(),
             session: COOKIE.to_owned(),
             access: "apps = \"any\"".to_owned(),
-            credential: "kind = \"api-key\"\nkey = { env = \"QLIK_API_KEY\" }".to_owned(),
+            credential: "kind = \"api-key\"\nshared = true\nkey = { env = \"QLIK_API_KEY\" }"
+                .to_owned(),
             engine: String::new(),
             limits: String::new(),
         }
@@ -162,6 +163,7 @@ impl Recipe {
         self.credential(
             r#"
             kind = "oauth-client"
+            shared = true
             client_id = "machine"
             client_secret = { env = "QLIK_CLIENT_SECRET" }"#,
         )

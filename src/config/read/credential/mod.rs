@@ -1,8 +1,15 @@
 //! `[route.credential]`: as whom does the engine see them?
 
+mod anonymous_embed;
 mod api_key;
+mod client;
+mod cloud_jwt;
+mod endpoint;
 mod oauth;
 mod pace;
+mod provision;
+mod shared;
+mod token_exchange;
 
 use url::Url;
 
@@ -10,18 +17,16 @@ use crate::config::model::Credential;
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 
-const LATER: [&str; 8] = [
+const LATER: [&str; 6] = [
     "bearer-jwt",
-    "cloud-jwt",
     "engine-certificate",
     "qseow-header",
     "qseow-jwt",
     "qseow-session",
     "qseow-ticket",
-    "token-exchange",
 ];
 
-/// The credential; the token endpoint is by default at the engine's own origin.
+/// The credential; its endpoints are by default at the engine's own origin.
 pub(super) fn credential(
     t: &mut Table<'_>,
     engine: Result<&Url, Noted>,
@@ -35,12 +40,27 @@ pub(super) fn credential(
         Reader {
             name: "oauth-client",
             doc: "The machine client's own token, by OAuth client credentials: one identity for all.",
-            read: &|t| oauth::client(t, engine).map(Credential::OAuthClient),
+            read: &|t| oauth::machine(t, engine),
         },
         Reader {
             name: "api-key",
             doc: "One API key: one identity for all.",
             read: &api_key::api_key,
+        },
+        Reader {
+            name: "cloud-jwt",
+            doc: "A session of Qlik Cloud per person, opened with a JWT that the proxy signs.",
+            read: &|t| cloud_jwt::cloud_jwt(t, engine),
+        },
+        Reader {
+            name: "token-exchange",
+            doc: "A token per app session: the app's own token, exchanged (RFC 8693).",
+            read: &|t| token_exchange::token_exchange(t, engine),
+        },
+        Reader {
+            name: "anonymous-embed",
+            doc: "An anonymous user of the tenant a person.",
+            read: &|t| anonymous_embed::anonymous_embed(t, engine),
         },
         Reader {
             name: "none",

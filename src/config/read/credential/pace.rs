@@ -1,10 +1,22 @@
-//! How often a mint is asked, for every kind that has one.
+//! How long a mint may take and how often it is asked, for every kind that has one.
+
+use std::time::Duration;
 
 use crate::config::defaults;
 use crate::config::model::Pace;
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{Count, Positive};
+
+/// How long one fetch may take.
+pub(super) fn timeout(t: &mut Table<'_>) -> Result<Duration, Noted> {
+    let timeout = t.or(
+        "timeout",
+        Positive(defaults::TOKEN_TIMEOUT),
+        "How long fetching a token may take.",
+    );
+    timeout.map(|Positive(timeout)| timeout)
+}
 
 /// The rate and the queue.
 pub(super) fn pace(t: &mut Table<'_>) -> Result<Pace, Noted> {

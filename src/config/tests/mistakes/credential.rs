@@ -12,8 +12,8 @@ const CASES: &[Case] = &[
         name: "no credential",
         edits: &[(
             r#"[route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 "#,
             "",
         )],
@@ -23,14 +23,26 @@ key = { env = "KEY" }
     },
     Case {
         name: "an inline key",
-        edits: &[(r#"key = { env = "KEY" }"#, r#"key = "canary""#)],
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+key = "canary"
+shared = true"#,
+        )],
         mistakes: &[
             r#"17:7 `key` is a secret: it never stands in the config | write { env = "NAME_OF_A_VARIABLE" } or { file = "/path/of/a/file" }"#,
         ],
     },
     Case {
         name: "a key with spaces",
-        edits: &[(r#"key = { env = "KEY" }"#, r#"key = { env = "SPACED" }"#)],
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+key = { env = "SPACED" }
+shared = true"#,
+        )],
         mistakes: &[
             "17:7 this secret has spaces, line ends or characters beyond ASCII | name a variable or file that holds the secret and nothing else",
         ],
@@ -38,13 +50,13 @@ key = { env = "KEY" }
     Case {
         name: "not built yet",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
-            r#"kind = "cloud-jwt"
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "qseow-session"
 key = "canary""#,
         )],
         mistakes: &[
-            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            r#"16:8 `kind = "qseow-session"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "cloud-jwt" or "token-exchange" or "anonymous-embed" or "none""#,
         ],
     },
     Case {
@@ -52,8 +64,8 @@ key = "canary""#,
         edits: &[
             (
                 r#"[route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 "#,
                 "",
             ),
@@ -64,39 +76,46 @@ credential = { kind = "bearer", token = "canary" }"#,
             ),
         ],
         mistakes: &[
-            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "cloud-jwt" or "token-exchange" or "anonymous-embed" or "none""#,
         ],
     },
     Case {
         name: "a key with a wrong name",
-        edits: &[(r#"key = { env = "KEY" }"#, r#"api_key = "canary""#)],
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+api_key = "canary"
+shared = true"#,
+        )],
         mistakes: &[
             r#"15:1 `key` is missing in [route.credential] | write `key = { env = "QLIK_API_KEY" }`"#,
-            "17:1 [route.credential] has no key `api_key` | known here: `kind`, `key`",
+            "17:1 [route.credential] has no key `api_key` | known here: `kind`, `key`, `shared`",
         ],
     },
     Case {
         name: "a client of nothing",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-impersonation""#,
         )],
         mistakes: &[
             r#"15:1 `client_id` is missing in [route.credential] | write `client_id = "…"`"#,
-            r#"15:1 `client_secret` is missing in [route.credential] | write `client_secret = { env = "QLIK_CLIENT_SECRET" }`"#,
+            "15:1 [route.credential] needs `client_secret` or `private_key` | write `client_secret` or `private_key`",
             r#"15:1 [route.credential.user] is missing | add [route.credential.user] with `field = "subject"`"#,
         ],
     },
     Case {
         name: "a client's endpoint over plain http",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
-token_url = "http://t.example/oauth/token""#,
+token_url = "http://t.example/oauth/token"
+shared = true"#,
         )],
         mistakes: &[
             "19:13 plain http to another machine can be read and changed on the way | write https://, or `allow_http = true` in this table if that way is trusted",
@@ -106,11 +125,12 @@ token_url = "http://t.example/oauth/token""#,
         name: "a client's endpoint at a plain engine",
         edits: &[
             (
-                r#"kind = "api-key"
-key = { env = "KEY" }"#,
+                r#"kind = "none"
+# it asks for nothing"#,
                 r#"kind = "oauth-client"
 client_id = "c"
-client_secret = { env = "S" }"#,
+client_secret = { env = "S" }
+shared = true"#,
             ),
             (
                 r#"url = "https://t.example""#,
@@ -126,30 +146,32 @@ allow_http = true"#,
         name: "one mistake for one engine without URL",
         edits: &[
             (
-                r#"kind = "api-key"
-key = { env = "KEY" }"#,
+                r#"kind = "none"
+# it asks for nothing"#,
                 r#"kind = "oauth-client"
 client_id = "c"
-client_secret = { env = "S" }"#,
+client_secret = { env = "S" }
+shared = true"#,
             ),
             (r#"url = "https://t.example""#, r#"url = "t.example""#),
         ],
         mistakes: &[
-            r#"20:7 this is no URL | write a URL in quotes, such as "https://tenant.eu.qlikcloud.com""#,
+            r#"21:7 this is no URL | write a URL in quotes, such as "https://tenant.eu.qlikcloud.com""#,
         ],
     },
     Case {
         name: "a client's settings",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
 client_auth = "header"
 scope = ""
 timeout = "0ms"
-user = { field = "subject", claim = "sub" }"#,
+user = { field = "subject", claim = "sub" }
+shared = true"#,
         )],
         mistakes: &[
             r#"19:15 `client_auth` cannot be "header" | write "body" or "basic""#,
@@ -161,8 +183,8 @@ user = { field = "subject", claim = "sub" }"#,
     Case {
         name: "a user",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -176,8 +198,8 @@ user = { field = "email" }"#,
     Case {
         name: "a user by template",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -190,8 +212,8 @@ user = { field = "subject", value = "{a}{b}" }"#,
     Case {
         name: "a user by claim and template",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -201,7 +223,7 @@ user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
     },
     Case {
         name: "none asks for nothing",
-        edits: &[(r#"kind = "api-key""#, r#"kind = "none""#)],
+        edits: &[("# it asks for nothing", r#"key = { env = "KEY" }"#)],
         mistakes: &[
             r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key""#,
         ],
