@@ -21,7 +21,7 @@ leeway = "0s"
 /// How a world is to be.
 pub(crate) struct Recipe {
     pub(super) tenant: Box<dyn FnOnce(tenant::Builder) -> tenant::Builder>,
-    pub(super) secrets: Secrets,
+    pub(crate) secrets: Secrets,
     process: String,
     admin: String,
     listen: String,
@@ -67,7 +67,8 @@ impl Secrets {
             "SESSION_SECRET" => Some(&self.session),
             "QLIK_CLIENT_SECRET" => Some(&self.client),
             "QIX_ADMIN_TOKEN" => Some(&self.admin),
-            "QLIK_API_KEY" => Some(&self.api_key),
+            "QLIK_ADMIN_SECRET" => Some(&self.client),
+            "QLIK_ACCESS_CODE" | "QLIK_API_KEY" => Some(&self.api_key),
             _ => None,
         }
     }
