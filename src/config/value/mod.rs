@@ -1,6 +1,7 @@
 //! How each sort of value is written, read and described.
 
 mod choice;
+mod egress;
 mod list;
 mod network;
 mod number;
@@ -10,6 +11,7 @@ mod secret;
 mod text;
 mod web;
 
+pub(super) use egress::ProxyUrl;
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
 pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};
