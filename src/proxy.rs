@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, ListenTls, Route};
-use crate::credential::{CredentialError, Credentials};
+use crate::config::{Config, Credential, EgressProxy, ListenTls, Outbound, Route};
+use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::live::Live;
@@ -61,9 +61,10 @@ impl Proxy {
             Some(key) => Pseudonyms::new(key),
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
-        let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
+        let outgoing = Outgoing::new(config.outbound)?;
+        let keepers = Keepers::default();
         let routes = config.routes.into_iter();
-        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms));
+        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers));
         let lanes = lanes.collect::<Result<_, _>>()?;
         let books = Books {
             live: Arc::clone(&live),
@@ -152,41 +153,59 @@ fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> 
 struct Outgoing {
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
+    egress: Option<EgressProxy>,
 }
 
 impl Outgoing {
-    fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
-        Self::trusting(tls::system_roots(extra)?)
+    fn new(outbound: Outbound) -> Result<Self, TlsError> {
+        let roots = tls::system_roots(outbound.ca.as_deref())?;
+        Self::trusting(roots, outbound.proxy)
     }
 
     /// The outgoing side of an engine with CAs of its own.
-    fn of(ca: &Path) -> Result<Self, TlsError> {
-        Self::trusting(tls::file_roots(ca)?)
+    fn of(&self, ca: &Path) -> Result<Self, TlsError> {
+        Self::trusting(tls::file_roots(ca)?, self.egress.clone())
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, TlsError> {
+    fn trusting(roots: RootCertStore, egress: Option<EgressProxy>) -> Result<Self, TlsError> {
         let tls = tls::client_config(roots);
         Ok(Self {
-            http: tls::http_client(&tls)?,
+            http: tls::http_client(&tls, egress.as_ref())?,
             tls: Arc::new(tls),
+            egress,
         })
     }
 
     /// Gives a route its hands.
-    fn lane(&self, mut route: Route, pseudonyms: &Pseudonyms) -> Result<Lane, StartError> {
-        let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
+    fn lane(
+        &self,
+        mut route: Route,
+        pseudonyms: &Pseudonyms,
+        keepers: &Keepers,
+    ) -> Result<Lane, StartError> {
+        let own = route.engine.ca.as_deref();
+        let own = own.map(|ca| self.of(ca)).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
-        let credential = std::mem::replace(&mut route.credential, Credential::None);
+        let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
         };
+        let borrowed = credential::Lent {
+            http: &qlik.http,
+            trust: route.engine.ca.as_deref(),
+            keepers,
+        };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,
-            credentials: Credentials::new(credential, &qlik.http)?,
-            engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
+            credentials: Credentials::new(wanted, borrowed)?,
+            engine: Engine::new(
+                &route.engine,
+                &tls::engine_config(&qlik.tls),
+                qlik.egress.as_ref(),
+            )?,
             route: Arc::new(route),
         })
     }

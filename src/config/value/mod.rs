@@ -8,6 +8,7 @@ mod number;
 mod place;
 mod redis;
 mod secret;
+mod template;
 mod text;
 mod web;
 
