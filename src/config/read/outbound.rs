@@ -34,18 +34,19 @@ fn proxy(t: &mut Table<'_>) -> Result<EgressProxy, Noted> {
     let password: Result<Option<SecretText>, _> =
         t.optional("password", "The password (`Proxy-Authorization: Basic`).");
     t.only_with("password", "user");
-    t.demanded_with(
+    let demanded = t.demanded_with(
         "password",
         "user",
         "{ env = \"EGRESS_PASSWORD\" }",
         "a user logs in by it",
-    )?;
+    );
     let except: Result<Option<Vec<DirectHost>>, _> = t.optional(
         "except",
         "Hosts that are reached directly: by name or address, or by a domain that begins with a \
          dot. This very machine always is.",
     );
     let ProxyUrl(url) = url?;
+    demanded?;
     let login = user?.zip(password?);
     let login = login.map(|(user, SecretText(password))| EgressLogin { user, password });
     if login.as_ref().is_some_and(|login| login.user.contains(':')) {

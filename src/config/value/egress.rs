@@ -39,7 +39,7 @@ impl Value for DirectHost {
         let text = node.text::<Self>()?;
         let name = text.strip_prefix('.').unwrap_or(text);
         match Host::parse(name) {
-            Ok(host) if host.to_string() == name => Ok(if name == text {
+            Ok(host) if host.to_string() == name && !name.contains('*') => Ok(if name == text {
                 Self::Is(text.to_owned())
             } else {
                 Self::EndsWith(text.to_owned())
