@@ -32,11 +32,12 @@ use self::table::Table;
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, Carrier, ClientAuth,
-    ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, Engine, Express, ForwardAuth,
-    Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Limits, Listen, ListenTls, Log, LogFormat,
-    LookupField, Methods, OAuth, OAuthClient, OAuthImpersonation, Outbound, Pace, Place, Provision,
-    Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route, Secret,
-    SessionCheck, Shown, SigningKey, Spring, TicketRules, TokenExchange, TrustedHeader,
+    ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, DirectHost, EgressLogin,
+    EgressProxy, Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout,
+    Limits, Listen, ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthClient,
+    OAuthImpersonation, Outbound, Pace, Place, Provision, Redis, RedisFormat, RedisServer,
+    RedisTls, RefusalStyle, RelayLimits, Route, Secret, SessionCheck, Shown, SigningKey, Spring,
+    TicketRules, TokenExchange, TrustedHeader,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

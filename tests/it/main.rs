@@ -6,6 +6,7 @@ mod access;
 mod cloud;
 mod command_line;
 mod crowd;
+mod egress;
 mod endings;
 mod floors;
 mod leaks;

@@ -65,9 +65,8 @@ impl Secrets {
         match name {
             "QIX_IDENTITY_KEY" => Some(&self.identity_key),
             "SESSION_SECRET" => Some(&self.session),
-            "QLIK_CLIENT_SECRET" => Some(&self.client),
+            "QLIK_ADMIN_SECRET" | "QLIK_CLIENT_SECRET" => Some(&self.client),
             "QIX_ADMIN_TOKEN" => Some(&self.admin),
-            "QLIK_ADMIN_SECRET" => Some(&self.client),
             "QLIK_ACCESS_CODE" | "QLIK_API_KEY" => Some(&self.api_key),
             _ => None,
         }
