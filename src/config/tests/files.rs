@@ -55,6 +55,10 @@ fn the_examples_are_read() {
     assert_eq!(
         names,
         [
+            "anonymous-embed",
+            "cloud-jwt",
+            "cloud-private-key",
+            "cloud-provision",
             "forward-auth-impersonation",
             "gateway",
             "jwt-api-key",
@@ -63,6 +67,7 @@ fn the_examples_are_read() {
             "redis-spring",
             "sidecar",
             "ticket",
+            "token-exchange",
             "trusted-ingress"
         ]
     );

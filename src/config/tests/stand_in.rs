@@ -59,6 +59,9 @@ impl Sources for StandIn {
             "missing" | "missing.pem" => return Err(io::ErrorKind::NotFound.into()),
             "empty" => String::new(),
             "server-key.pem" | "tls.key" => PAIR.signing_key.serialize_pem(),
+            _ if name.starts_with("qlik-") && name.ends_with("-key.pem") => {
+                PAIR.signing_key.serialize_pem()
+            }
             "portal-key.pem" | "idp.pem" => PAIR.signing_key.public_key_pem(),
             _ if name.ends_with(".pem") || name.ends_with(".crt") => PAIR.cert.pem(),
             _ => format!("{SECRET}\r\n"),
