@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{CredentialError, Trouble};
-use super::explain::{Refusal, Said, sentence};
+use super::explain::{At, Refusal, Said, sentence};
 
 /// The largest answer that is read, in bytes.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024;
@@ -53,6 +53,7 @@ async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
         status,
         headers,
         body,
+        at: At::default(),
     })
 }
 
@@ -83,9 +84,16 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     /// `None`: it is larger than is read.
     pub(super) body: Option<Vec<u8>>,
+    /// Whose it is.
+    pub(super) at: At,
 }
 
 impl Answer {
+    /// The same answer of somebody else than a token endpoint.
+    pub(super) fn of(self, at: At) -> Self {
+        Self { at, ..self }
+    }
+
     /// The answer, if it is a yes. None of `secrets` gets into an error.
     pub(super) fn accept(self, secrets: &[String]) -> Result<Self, CredentialError> {
         if self.status.is_success() {
@@ -94,7 +102,8 @@ impl Answer {
         if self.status.is_redirection() {
             return Err(CredentialError::Down(Trouble::Redirected));
         }
-        let refusal = Arc::new(Refusal::new(self.status, &self.complaint(), secrets));
+        let refusal = Refusal::new(self.status, &self.complaint(), secrets);
+        let refusal = Arc::new(refusal.at(self.at));
         Err(match (self.status, self.retry_after()) {
             (StatusCode::TOO_MANY_REQUESTS, wait) => CredentialError::Throttled {
                 refusal,
@@ -188,6 +197,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers.collect(),
             body: Some(body.as_bytes().to_vec()),
+            at: At::Token,
         }
     }
 

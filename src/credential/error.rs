@@ -58,7 +58,7 @@ pub enum CredentialError {
         wait: Duration,
     },
     /// The token endpoint refused for good.
-    #[error("the token endpoint refused: {0}")]
+    #[error("{who} refused: {0}", who = .0.who())]
     Refused(Arc<Refusal>),
     /// The engine refused a token that was fetched afresh a moment ago.
     #[error(
@@ -71,7 +71,8 @@ pub enum CredentialError {
     Unfit(Misfit),
     /// The token endpoint asked to be left alone (429).
     #[error(
-        "the token endpoint asked to be left alone for {} s: {refusal}",
+        "{} asked to be left alone for {} s: {refusal}",
+        refusal.who(),
         .wait.as_millis().div_ceil(1000)
     )]
     Throttled {

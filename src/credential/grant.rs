@@ -121,6 +121,8 @@ mod tests {
     use http::StatusCode;
     use serde_json::json;
 
+    use super::super::explain::At;
+
     use super::*;
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
@@ -132,6 +134,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers.collect(),
             body: Some(body.as_bytes().to_vec()),
+            at: At::Token,
         }
     }
 

@@ -35,7 +35,7 @@ mod signer;
 mod tests;
 
 pub use error::{CredentialError, Misfit, Trouble};
-pub use explain::Refusal;
+pub use explain::{At, Refusal};
 pub use keepers::Keepers;
 use kinds::Source;
 pub use outcome::{Outcome, Outcomes};

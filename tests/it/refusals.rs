@@ -205,7 +205,7 @@ async fn assert_statuses(guest: Guest) {
         assert_eq!(answer.json()["error"], label, "{name} {status}");
         let mut headers = answer.header_names();
         // Who is told to wait is told how long.
-        headers.retain(|header| name != "a limit" || header != "retry-after");
+        headers.retain(|&header| name != "a limit" || header != "retry-after");
         assert_eq!(headers, HEADERS, "{name} {status}");
     }
 }

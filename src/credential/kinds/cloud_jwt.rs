@@ -14,6 +14,7 @@ use crate::config::CloudJwt;
 use crate::credential::Lent;
 use crate::credential::asking::{Answer, send};
 use crate::credential::error::{CredentialError, Trouble};
+use crate::credential::explain::At;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minted, Minting};
@@ -91,7 +92,7 @@ impl Logins {
             request = request.header(WEB_INTEGRATION, id);
         }
         let answer = send(request, self.timeout, &secrets).await?;
-        self.session(&answer.accept(&secrets)?)
+        self.session(&answer.of(At::Login).accept(&secrets)?)
             .map_err(CredentialError::Down)
     }
 

@@ -15,6 +15,7 @@ use super::oauth::Tokens;
 use crate::config::{Admins, Provision};
 use crate::credential::asking::{Answer, send};
 use crate::credential::error::{CredentialError, Misfit, Trouble};
+use crate::credential::explain::At;
 use crate::credential::identity::Identity;
 use crate::credential::keeper::Keeper;
 use crate::credential::outcome::Outcomes;
@@ -83,7 +84,7 @@ impl Users {
         let mut url = self.url.clone();
         let filter = format!("subject eq \"{}\"", escape(subject));
         url.query_pairs_mut().append_pair("filter", &filter);
-        let answer = self.ask(&self.http.get(url)).await?.accept(&[])?;
+        let answer = self.ask(&self.http.get(url)).await?.accept()?;
         let page: Page = answer
             .json("is not a page of users")
             .map_err(CredentialError::Down)?;
@@ -105,23 +106,23 @@ impl Users {
         if !email.is_empty() {
             user["email"] = json!(email);
         }
-        let answer = self
+        let asked = self
             .ask(&self.http.post(self.url.clone()).json(&user))
             .await?;
-        if answer.status == StatusCode::CONFLICT {
+        if asked.answer.status == StatusCode::CONFLICT {
             return Ok(None);
         }
-        let user = answer.accept(&[])?.json("is not a user");
+        let user = asked.accept()?.json("is not a user");
         user.map(Some).map_err(CredentialError::Down)
     }
 
     /// Asks in the admin client's name, and once more when its token is not taken.
-    async fn ask(&self, request: &reqwest::RequestBuilder) -> Result<Answer, CredentialError> {
+    async fn ask(&self, request: &reqwest::RequestBuilder) -> Result<Asked, CredentialError> {
         let everybody = Identity::default;
         let token = self.admin.obtain(everybody(), &self.outcomes).await?;
-        let answer = ask_with(request, &token).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return Ok(answer);
+        let asked = ask_with(request, &token).await?;
+        if asked.answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(asked);
         }
         let renewed = self
             .admin
@@ -145,10 +146,22 @@ impl Users {
     }
 }
 
+/// An answer, and what of the request nobody may see.
+struct Asked {
+    answer: Answer,
+    secrets: Vec<String>,
+}
+
+impl Asked {
+    fn accept(self) -> Result<Answer, CredentialError> {
+        self.answer.of(At::Users).accept(&self.secrets)
+    }
+}
+
 async fn ask_with(
     request: &reqwest::RequestBuilder,
     token: &Credential,
-) -> Result<Answer, CredentialError> {
+) -> Result<Asked, CredentialError> {
     let unclonable = || CredentialError::Down(Trouble::BrokenOff);
     let mut request = request.try_clone().ok_or_else(unclonable)?;
     let mut secrets = Vec::new();
@@ -156,7 +169,8 @@ async fn ask_with(
         request = request.header(name, value);
         secrets.extend(word(value).filter(|_| name == AUTHORIZATION));
     }
-    send(request, TIMEOUT, &secrets).await
+    let answer = send(request, TIMEOUT, &secrets).await?;
+    Ok(Asked { answer, secrets })
 }
 
 /// The token of an `Authorization`.

@@ -1,6 +1,7 @@
 //! The room as a whole: the keeper under a paused clock, the endpoint over real sockets.
 
 mod canary;
+mod canary_kinds;
 mod endpoint;
 mod keeper;
 mod pacing;

@@ -121,6 +121,10 @@ impl TokenServer {
         self.seen.lock().unwrap().clone()
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(super) fn oauth(&self) -> OAuth {
         oauth(self.address)
     }
