@@ -31,6 +31,9 @@ pub(super) const IDENTITIES_PER_SUBJECT: usize = 20;
 pub(super) const OPENS_PER_MINUTE: usize = 120;
 pub(super) const FAILURES_PER_MINUTE: usize = 60;
 
+// [replicas]
+pub(super) const REPLICAS_PREFIX: &str = "qix-proxy:";
+
 // [[route]]
 pub(super) const CLIENTS: ClientsWithoutOrigin = ClientsWithoutOrigin::Refuse;
 pub(super) const REFUSAL: RefusalStyle = RefusalStyle::AcceptThenClose;

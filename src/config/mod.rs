@@ -34,7 +34,7 @@ pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, Carrier, ClientAuth, ClientsWithoutOrigin, Config,
     Credential, Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Limits,
     Listen, ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound,
-    Place, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route,
+    Place, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Replicas, Route,
     SessionCheck, Spring, TicketRules, TrustedHeader,
 };
 pub use schema::schema;

@@ -7,7 +7,6 @@ mod bearer;
 mod cookies;
 mod error;
 mod fetch;
-mod flight;
 mod forward_auth;
 mod introspection;
 mod json;

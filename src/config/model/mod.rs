@@ -34,6 +34,8 @@ pub struct Config {
     pub limits: Limits,
     /// What every outgoing connection shares.
     pub outbound: Outbound,
+    /// The Redis that several proxies share; never without an `identity_key`.
+    pub replicas: Option<Replicas>,
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
 }
@@ -117,6 +119,15 @@ pub struct Limits {
 pub struct Outbound {
     /// PEM file of further CAs to trust besides the system's.
     pub ca: Option<PathBuf>,
+}
+
+/// The Redis that several proxies share.
+#[derive(Debug)]
+pub struct Replicas {
+    /// Where it is.
+    pub server: RedisServer,
+    /// What every key begins with, never empty (default `qix-proxy:`).
+    pub prefix: String,
 }
 
 /// One route: the four questions.

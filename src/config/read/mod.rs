@@ -4,6 +4,8 @@ mod access;
 mod credential;
 mod engine;
 mod process;
+mod redis_server;
+mod replicas;
 mod route;
 mod session;
 

@@ -61,6 +61,7 @@ fn the_examples_are_read() {
             "local-core",
             "redis-express",
             "redis-spring",
+            "replicas",
             "sidecar",
             "ticket",
             "trusted-ingress"

@@ -6,6 +6,7 @@ mod engine;
 mod introspection;
 mod process;
 mod redis;
+mod replicas;
 mod route;
 mod session;
 mod shape;
