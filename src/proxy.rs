@@ -12,16 +12,20 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, ListenTls, Route};
+use crate::config::{Config, Credential, ListenTls, Route, SessionCheck};
 use crate::credential::{CredentialError, Credentials};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
+use crate::line::{Line, LineError};
 use crate::live::Live;
 use crate::quota::Quotas;
 use crate::record::Meters;
+use crate::replicas::Replicas;
+use crate::revocation::Revocation;
 use crate::revoked::Revoked;
 use crate::route::Routes;
 use crate::server::{House, Peers, Server};
@@ -29,12 +33,21 @@ use crate::session::{Lent, Pseudonyms, SessionError, Sessions};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
 
+/// How long the public door waits for the logouts that were told before this start.
+const CATCH_UP: Duration = Duration::from_secs(5);
+/// How long a stop waits for logouts that the other replicas are not told yet.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the replicas' Redis may take for an answer.
+const REPLICAS_LIMIT: Duration = Duration::from_secs(2);
+
 /// A proxy whose doors are bound.
 pub struct Proxy {
     server: Server,
     admin: Admin,
     addresses: Addresses,
     live: Arc<Live>,
+    revoked: Arc<Revoked>,
+    replicas: Option<Arc<Replicas>>,
     drain: Duration,
     stop: CancellationToken,
 }
@@ -62,14 +75,17 @@ impl Proxy {
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
+        let replicas = outgoing.replicas(&config, &mut registry)?;
         let routes = config.routes.into_iter();
         let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms));
         let lanes = lanes.collect::<Result<_, _>>()?;
+        let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
         let books = Books {
             live: Arc::clone(&live),
             meters: Arc::new(Meters::new(&mut registry)),
             quotas: Arc::new(Quotas::new(&config.limits)),
-            revoked: Arc::new(Revoked::new(Arc::clone(&live))),
+            revoked: Arc::clone(&revoked),
+            replicas: replicas.clone(),
         };
         let peers = Peers::new(config.listen.trusted_proxies.clone());
         let house = Arc::new(house(lanes, identities, books, peers));
@@ -93,6 +109,8 @@ impl Proxy {
             ),
             addresses,
             live,
+            revoked,
+            replicas,
             drain: config.listen.drain,
             stop: CancellationToken::new(),
         })
@@ -108,8 +126,12 @@ impl Proxy {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         info!(door = "public", address = %self.addresses.public, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
+        let talk = self
+            .replicas
+            .clone()
+            .map(|replicas| talk(replicas, self.revoked));
         let doors = self.stop.child_token();
-        let server = tokio::spawn(self.server.run(doors));
+        let server = tokio::spawn(open(self.server, self.replicas.clone(), doors));
         let admin = tokio::spawn(self.admin.run(self.stop.clone()));
         shutdown.await;
         info!(open = self.live.open(), "draining");
@@ -125,8 +147,33 @@ impl Proxy {
             // A door that panicked has said so already.
             let _ = door.await;
         }
+        if let Some(replicas) = self.replicas {
+            replicas.finish(FAREWELL).await;
+        }
+        drop(talk);
         info!("stopped");
     }
+}
+
+/// Begins to tell and to hear logouts; ends when it is dropped.
+fn talk(replicas: Arc<Replicas>, revoked: Arc<Revoked>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let hear = |revocation: &Revocation, remember| {
+            let sockets = revoked.revoke(revocation, remember);
+            if sockets > 0 {
+                info!(sockets, "logged out by the issuer, as another replica says");
+            }
+        };
+        replicas.converse(hear).await;
+    }))
+}
+
+/// Opens the public door, once the logouts of the other replicas are known.
+async fn open(server: Server, replicas: Option<Arc<Replicas>>, doors: CancellationToken) {
+    if let Some(replicas) = replicas {
+        doors.run_until_cancelled(replicas.catch_up(CATCH_UP)).await;
+    }
+    server.run(doors).await;
 }
 
 /// Puts the rooms together that every connection shares.
@@ -172,6 +219,21 @@ impl Outgoing {
         })
     }
 
+    /// The talk with other replicas, where there are any.
+    fn replicas(
+        &self,
+        config: &Config,
+        registry: &mut Registry,
+    ) -> Result<Option<Arc<Replicas>>, StartError> {
+        let (Some(replicas), Some(key)) = (&config.replicas, &config.identity_key) else {
+            return Ok(None);
+        };
+        let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
+        let memory = longest_memory(&config.routes);
+        let replicas = Replicas::new(replicas, key, line, memory, registry);
+        Ok(Some(Arc::new(replicas)))
+    }
+
     /// Gives a route its hands.
     fn lane(&self, mut route: Route, pseudonyms: &Pseudonyms) -> Result<Lane, StartError> {
         let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
@@ -190,6 +252,19 @@ impl Outgoing {
             route: Arc::new(route),
         })
     }
+}
+
+/// How long the longest of all logouts counts.
+fn longest_memory(routes: &[Route]) -> Duration {
+    let checks = routes.iter().flat_map(|route| &route.sessions);
+    let logouts = checks.filter_map(|check| match check {
+        SessionCheck::Jwt(jwt) => jwt.logout.as_ref(),
+        _ => None,
+    });
+    logouts
+        .map(|logout| logout.memory)
+        .max()
+        .unwrap_or_default()
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -213,6 +288,9 @@ pub enum StartError {
     /// A bound door does not know its address.
     #[error("a door cannot be opened: {0}")]
     Io(#[from] io::Error),
+    /// The line to the replicas' Redis could not be set up.
+    #[error("[replicas]: {0}")]
+    Line(#[from] LineError),
     /// No random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,

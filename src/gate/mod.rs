@@ -31,8 +31,9 @@ use crate::qix::Target;
 use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
 use crate::relay::{Compression, Leash, Terms};
+use crate::replicas::Replicas;
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
+use crate::session::{Client, Knock, Logout, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub struct Books {
     pub quotas: Arc<Quotas>,
     /// The remembered logouts.
     pub revoked: Arc<Revoked>,
+    /// Who else is to hear of a logout.
+    pub replicas: Option<Arc<Replicas>>,
 }
 
 /// One route, with the hands that answer its questions.
@@ -170,15 +173,19 @@ impl Gate {
         })
     }
 
-    /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
-    /// sockets it hits on every route; says how many.
+    /// Takes a logout token that a route's issuer has sent: remembers the logout, ends the sockets
+    /// it hits on every route, and tells the other replicas; says how many it ended here.
     pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
         let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
-        let logout = lane.sessions.logout(token).await?;
-        Ok(self
-            .books
-            .revoked
-            .revoke(&logout.revocation, logout.remember))
+        let Logout {
+            revocation,
+            remember,
+        } = lane.sessions.logout(token).await?;
+        let ended = self.books.revoked.revoke(&revocation, remember);
+        if let Some(replicas) = &self.books.replicas {
+            replicas.announce(&revocation, remember);
+        }
+        Ok(ended)
     }
 
     /// Every route with its hands, for telemetry.

@@ -19,6 +19,7 @@ mod people;
 mod quotas;
 mod refusals;
 mod relaying;
+mod replicas;
 mod session_door;
 mod small_answers;
 mod smuggling;
