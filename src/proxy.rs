@@ -29,7 +29,7 @@ use crate::revocation::Revocation;
 use crate::revoked::Revoked;
 use crate::route::Routes;
 use crate::server::{House, Peers, Server};
-use crate::session::{Lent, Pseudonyms, SessionError, Sessions};
+use crate::session::{Lent, Pseudonyms, SessionError, Sessions, TicketStore};
 use crate::telemetry::Metrics;
 use crate::tls::{self, TlsError};
 
@@ -75,9 +75,10 @@ impl Proxy {
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
-        let replicas = outgoing.replicas(&config, &mut registry)?;
+        let kin = outgoing.kin(&config, &mut registry)?;
+        let (replicas, tickets) = kin.map(|kin| (kin.replicas, kin.tickets)).unzip();
         let routes = config.routes.into_iter();
-        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms));
+        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms, tickets.as_ref()));
         let lanes = lanes.collect::<Result<_, _>>()?;
         let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
         let books = Books {
@@ -219,23 +220,26 @@ impl Outgoing {
         })
     }
 
-    /// The talk with other replicas, where there are any.
-    fn replicas(
-        &self,
-        config: &Config,
-        registry: &mut Registry,
-    ) -> Result<Option<Arc<Replicas>>, StartError> {
+    /// What is shared with other replicas, where there are any.
+    fn kin(&self, config: &Config, registry: &mut Registry) -> Result<Option<Kin>, StartError> {
         let (Some(replicas), Some(key)) = (&config.replicas, &config.identity_key) else {
             return Ok(None);
         };
         let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
         let memory = longest_memory(&config.routes);
-        let replicas = Replicas::new(replicas, key, line, memory, registry);
-        Ok(Some(Arc::new(replicas)))
+        Ok(Some(Kin {
+            tickets: TicketStore::new(Arc::clone(&line), &replicas.prefix, key),
+            replicas: Arc::new(Replicas::new(replicas, key, line, memory, registry)),
+        }))
     }
 
     /// Gives a route its hands.
-    fn lane(&self, mut route: Route, pseudonyms: &Pseudonyms) -> Result<Lane, StartError> {
+    fn lane(
+        &self,
+        mut route: Route,
+        pseudonyms: &Pseudonyms,
+        tickets: Option<&TicketStore>,
+    ) -> Result<Lane, StartError> {
         let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
@@ -244,6 +248,7 @@ impl Outgoing {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
+            tickets,
         };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,
@@ -252,6 +257,12 @@ impl Outgoing {
             route: Arc::new(route),
         })
     }
+}
+
+/// What a proxy shares with its replicas.
+struct Kin {
+    replicas: Arc<Replicas>,
+    tickets: TicketStore,
 }
 
 /// How long the longest of all logouts counts.
