@@ -20,6 +20,8 @@ mod quotas;
 mod refusals;
 mod relaying;
 mod replicas;
+mod replicas_load;
+mod replicas_tickets;
 mod session_door;
 mod small_answers;
 mod smuggling;
