@@ -30,6 +30,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 
     /// Whether there is nothing left to wait for.
+    #[must_use]
     pub fn is_over(&self) -> bool {
         self.0.has_changed().is_err() || self.0.borrow().is_some()
     }

@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError};
+use redis::{
+    AsyncConnectionConfig, ErrorKind, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError,
+    ServerErrorKind,
+};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -109,7 +112,7 @@ impl Line {
         let mut connection = wire.connection.clone();
         match timeout_at(end, asking.query_async(&mut connection)).await {
             Ok(Ok(answer)) => Ok(Ok(answer)),
-            Ok(Err(error)) if error.is_unrecoverable_error() => {
+            Ok(Err(error)) if is_over(&error) => {
                 self.hang_up(&wire);
                 Ok(Err(error))
             }
@@ -253,6 +256,13 @@ impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tls")
     }
+}
+
+/// Whether a connection is of no more use. One that leads to a copy that may only be read is: after a
+/// failover, the name leads elsewhere.
+fn is_over(error: &RedisError) -> bool {
+    let read_only = ErrorKind::Server(ServerErrorKind::ReadOnly);
+    error.is_unrecoverable_error() || error.kind() == read_only
 }
 
 fn roots(pem: &[u8]) -> Result<RootCertStore, LineError> {

@@ -172,7 +172,9 @@ impl Replicas {
             Look::More
         };
         let last = entries.last().map(|(id, _)| id.clone());
-        entries.iter().for_each(|entry| self.hear(entry, hear));
+        for entry in &entries {
+            self.hear(entry, hear);
+        }
         *mark = Some(last.map_or(from, Mark::entry));
         Ok(look)
     }

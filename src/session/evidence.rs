@@ -22,7 +22,9 @@ impl Wanted {
     /// What these checks look at.
     pub(super) fn of(checks: &[SessionCheck]) -> Self {
         let mut wanted = Self::default();
-        checks.iter().for_each(|check| wanted.add(check));
+        for check in checks {
+            wanted.add(check);
+        }
         wanted
     }
 

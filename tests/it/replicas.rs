@@ -6,7 +6,7 @@ use engine_sim::engine::SALES_APP;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Browser, Issuer, Knock, RealRedis, Sibling, World, soon};
+use crate::support::{Browser, Issuer, Knock, RealRedis, Sibling, World, attempt, soon};
 
 const ENDED: (u16, &str) = (4006, "App session ended or not valid");
 /// How soon a logout counts on every replica.
@@ -61,12 +61,7 @@ impl Scene {
     /// Waits until the session is refused at a proxy.
     async fn until_refused(&self, proxy: &Sibling, session: &str) {
         let refused = async {
-            loop {
-                let mut browser = proxy.asked(self.visit(session)).upgraded().await.browser;
-                let first = browser.next().await;
-                if matches!(first, Some(Ok(message)) if message.is_close()) {
-                    return;
-                }
+            while attempt(proxy.asked(self.visit(session))).await.is_ok() {
                 sleep(Duration::from_millis(20)).await;
             }
         };

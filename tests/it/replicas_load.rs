@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use engine_sim::engine::SALES_APP;
 use futures_util::future::{join, join_all};
 use tokio::time::sleep;
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Knock, ORIGIN, RealRedis, Recipe, Sibling, World, soon};
+use crate::support::{Knock, ORIGIN, RealRedis, Recipe, Sibling, World, attempt, soon};
 
 const SIGNED_IN: usize = 12;
 const STRANGERS: usize = 12;
@@ -83,16 +82,13 @@ fn at<'a>(second: &Sibling, turn: usize, knock: Knock<'a>) -> Knock<'a> {
 }
 
 async fn open(knock: Knock<'_>) -> Outcome {
-    let mut browser = knock.upgraded().await.browser;
-    let outcome = match browser.next().await {
-        Some(Ok(Message::Text(_))) => Outcome::Open,
-        Some(Ok(Message::Close(Some(frame)))) => Outcome::Closed(frame.code.into()),
-        other => panic!("{other:?}"),
-    };
-    if outcome == Outcome::Open {
-        browser.close(1000).await;
+    match attempt(knock).await {
+        Ok(mut browser) => {
+            browser.close(1000).await;
+            Outcome::Open
+        }
+        Err(code) => Outcome::Closed(code),
     }
-    outcome
 }
 
 /// Opens sockets until it is over, by cookie and by ticket, at both proxies.

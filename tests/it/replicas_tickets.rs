@@ -3,9 +3,8 @@
 use engine_sim::engine::{FINANCE_APP, SALES_APP};
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Answer, Issuer, Knock, ORIGIN, RealRedis, Recipe, Sibling, World};
+use crate::support::{Answer, Issuer, Knock, ORIGIN, RealRedis, Recipe, Sibling, World, attempt};
 
 const SESSIONS: &str = r#"
 [[route.session]]
@@ -89,29 +88,47 @@ async fn a_ticket_of_one_opens_at_the_other_once() {
 }
 
 #[tokio::test]
+async fn the_rights_that_the_documents_name_are_enough() {
+    let (issuer, redis) = (Issuer::start().await, RealRedis::start().await);
+    let table = redis.table_for_user().await;
+    let sessions = format!(
+        "[[route.session]]\nkind = \"ticket\"\n{}",
+        issuer.check("/keys")
+    );
+    let recipe = Recipe::default().process(&table).session(&sessions);
+    let first = recipe.start().await;
+    let recipe = Recipe::default().process(&table).session(&sessions);
+    let second = Sibling::start(&first, &recipe).await;
+    let scene = Scene {
+        redis,
+        first,
+        second,
+    };
+    let token = issuer.session(&json!({"sub": "ada", "sid": "s-1"}));
+    let token = scene.first.keep(token);
+    let ticket = scene.ticket_of(&scene.ask("").bearer(&token).refused().await);
+    let mut ada = scene.second.asked(scene.by_url(&ticket)).open().await;
+    let logout = issuer.logout(&json!({"sub": "ada", "sid": "s-1"}));
+    assert_eq!(scene.first.announce("/qlik", &logout).await.status, 200);
+    assert_eq!(ada.closed().await.0, 4006);
+    assert!(!scene.first.log_text().contains("canary-of-redis"));
+}
+
+#[tokio::test]
 async fn of_twenty_sockets_with_one_ticket_one_opens() {
     let scene = Scene::start().await;
     for _ in 0..5 {
         let ticket = scene.ticket("").await;
-        let go = async |number: usize| {
-            let knock = scene.by_url(&ticket);
-            let knock = if number % 2 == 0 {
-                knock
-            } else {
-                scene.second.asked(knock)
-            };
-            let mut browser = knock.upgraded().await.browser;
-            match browser.next().await {
-                Some(Ok(Message::Text(_))) => true,
-                Some(Ok(Message::Close(Some(frame)))) => {
-                    assert_eq!(u16::from(frame.code), 4006);
-                    false
-                }
-                other => panic!("{other:?}"),
-            }
+        let knock = |number| match number % 2 {
+            0 => scene.by_url(&ticket),
+            _ => scene.second.asked(scene.by_url(&ticket)),
         };
-        let opened = join_all((0..20).map(go)).await;
-        assert_eq!(opened.iter().filter(|opened| **opened).count(), 1);
+        let outcomes = join_all((0..20).map(|number| attempt(knock(number)))).await;
+        assert_eq!(outcomes.iter().filter(|it| it.is_ok()).count(), 1);
+        assert_eq!(
+            outcomes.iter().filter(|it| matches!(it, Err(4006))).count(),
+            19
+        );
     }
 }
 

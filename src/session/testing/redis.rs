@@ -108,7 +108,7 @@ impl RealRedis {
         let mut connection = self.connection().await;
         let mut command = cmd(std::str::from_utf8(words[0]).unwrap());
         command.arg(&words[1..]);
-        command.query_async(&mut connection).await.unwrap()
+        let () = command.query_async(&mut connection).await.unwrap();
     }
 
     /// How often a command was used.

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep_until};
 use super::super::Session;
 use super::super::error::SessionError;
 use super::super::evidence::Shown;
-use super::number::{Number, Print};
+use super::number::{Number, Print, hash};
 use super::places::{Place, Places};
-use crate::id::AppId;
+use crate::id::{AppId, SessionId};
 use crate::person::Person;
 
 /// What a shelf will say: one that is shared lies behind a network.
@@ -76,14 +76,14 @@ pub(super) struct Who(pub(super) [u8; 32]);
 impl Who {
     /// Names a person's session.
     pub(super) fn of(person: &Person) -> Self {
-        let session = person.session().map(|session| session.expose());
+        let session = person.session().map(SessionId::expose);
         let parts = [
             person.issuer().as_str(),
             person.subject().as_str(),
             if session.is_some() { "by id" } else { "" },
             session.unwrap_or_default(),
         ];
-        Self(super::number::hash(parts.map(str::as_bytes)))
+        Self(hash(parts.map(str::as_bytes)))
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::{Pipeline, pipe};
 use secrecy::{ExposeSecret, SecretSlice};
 use tokio::time::{Instant, sleep_until};
@@ -50,8 +52,8 @@ impl TicketStore {
     }
 
     fn place(&self, print: &Print) -> String {
-        let hex: String = print.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}{hex}", self.prefix)
+        let hash = URL_SAFE_NO_PAD.encode(print.0);
+        format!("{}{hash}", self.prefix)
     }
 
     /// `SET`, only where there is nothing, and not for ever.

@@ -149,6 +149,10 @@ async fn open(sessions: &Sessions, ticket: &str) -> Result<Session, SessionError
     sessions.identify(knock).await
 }
 
+async fn opens(sessions: Arc<Sessions>, ticket: String) -> bool {
+    open(&sessions, &ticket).await.is_ok()
+}
+
 fn unknown<T>(outcome: Result<T, SessionError>) -> bool {
     outcome.is_err_and(|error| error == Spoilt::Unknown.into())
 }
@@ -224,7 +228,7 @@ async fn of_many_that_come_at_once_one_gets_it() {
         let mut racing = JoinSet::new();
         for number in 0..20 {
             let (sessions, ticket) = (Arc::clone(&replicas[number % 4]), ticket.clone());
-            racing.spawn(async move { open(&sessions, &ticket).await.is_ok() });
+            racing.spawn(opens(sessions, ticket));
         }
         let opened = racing.join_all().await;
         assert_eq!(opened.iter().filter(|opened| **opened).count(), 1);
@@ -344,6 +348,22 @@ async fn without_the_redis_there_are_no_tickets_and_no_way_in() {
     assert!(unknown(open(&one, &drawn).await), "Redis forgot it");
     let drawn = draw(&one, &[(AUTHORIZATION, &bearer)]).await.unwrap();
     assert!(open(&one, &drawn).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_redis_that_may_only_be_read_is_left_for_the_one_that_its_name_leads_to() {
+    let redis = RealRedis::start(&[]).await;
+    let one = replica(&redis, KEY);
+    draw(&one, &[(USER, "ada")]).await.unwrap();
+    let () = redis.run(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let clients: String = redis.run(&["CLIENT", "LIST"]).await;
+    let error = draw(&one, &[(USER, "ada")]).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::SessionCheckDown);
+    let left: String = redis.run(&["CLIENT", "LIST"]).await;
+    let first = |list: &str| list.split(' ').next().unwrap().to_owned();
+    assert_ne!(first(&clients), first(&left), "it dialled again");
+    let () = redis.run(&["REPLICAOF", "NO", "ONE"]).await;
+    draw(&one, &[(USER, "ada")]).await.unwrap();
 }
 
 #[tokio::test]

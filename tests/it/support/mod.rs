@@ -31,7 +31,7 @@ pub(crate) use self::log::Line;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
 pub(crate) use self::redis::RealRedis;
-pub(crate) use self::sibling::Sibling;
+pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
 pub(crate) use self::world::{World, unique};
 

@@ -66,6 +66,25 @@ impl RealRedis {
         format!("[replicas]\nurl = \"{}\"\n", self.url())
     }
 
+    /// The same for a user who may do what the documents say and nothing else.
+    pub(crate) async fn table_for_user(&self) -> String {
+        let may = ["+xadd", "+xrange", "+time", "+set", "+getdel"];
+        let user = [
+            "ACL",
+            "SETUSER",
+            "proxy",
+            "on",
+            ">canary-of-redis",
+            "~qix-proxy:*",
+        ];
+        let _: String = self.run(&[&user[..], &may].concat()).await;
+        let password = self.folder.path().join("password");
+        std::fs::write(&password, "canary-of-redis").unwrap();
+        let password = password.display();
+        let table = self.table();
+        format!("{table}username = \"proxy\"\npassword = {{ file = \"{password}\" }}\n")
+    }
+
     /// Does something in it.
     pub(crate) async fn run<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut connection = self.connection().await;

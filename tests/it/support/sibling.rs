@@ -2,8 +2,9 @@
 
 use qix_proxy::proxy::{Addresses, Proxy};
 use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message;
 
-use super::{Knock, Recipe, World};
+use super::{Browser, Knock, Recipe, World};
 
 /// A further proxy; it stops with its value.
 pub(crate) struct Sibling {
@@ -37,5 +38,15 @@ impl Sibling {
         let metrics = metrics.refused().await.body;
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         metrics.lines().find_map(value).unwrap_or_default()
+    }
+}
+
+/// Opens a socket, wherever it goes: the engine greets, or the proxy says a code.
+pub(crate) async fn attempt(knock: Knock<'_>) -> Result<Browser, u16> {
+    let mut browser = knock.upgraded().await.browser;
+    match browser.next().await {
+        Some(Ok(Message::Text(_))) => Ok(browser),
+        Some(Ok(Message::Close(Some(frame)))) => Err(frame.code.into()),
+        other => panic!("neither a greeting nor a code: {other:?}"),
     }
 }
