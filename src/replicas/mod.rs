@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use redis::{Pipeline, pipe};
 use secrecy::SecretSlice;
 use tokio::sync::{Notify, watch};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -30,6 +31,8 @@ use crate::revocation::Revocation;
 const TURN: Duration = Duration::from_millis(250);
 /// How many entries are read at once.
 const PAGE: usize = 1000;
+/// After how many of them others get their turn: each is held against every open socket.
+const BREATH: usize = 16;
 /// How many entries the stream keeps, more or less.
 const KEPT: usize = 200_000;
 /// How far the clocks of Redis and of the replicas may be apart.
@@ -172,8 +175,11 @@ impl Replicas {
             Look::More
         };
         let last = entries.last().map(|(id, _)| id.clone());
-        for entry in &entries {
+        for (count, entry) in entries.iter().enumerate() {
             self.hear(entry, hear);
+            if count % BREATH == 0 {
+                yield_now().await;
+            }
         }
         *mark = Some(last.map_or(from, Mark::entry));
         Ok(look)

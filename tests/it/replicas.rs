@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use engine_sim::engine::SALES_APP;
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -140,6 +141,34 @@ async fn a_proxy_that_starts_later_knows_what_was_told() {
     let refused = third.asked(scene.visit(&ours)).closed().await;
     assert_eq!((refused.0, refused.1.as_str()), ENDED);
     third.asked(scene.visit(&scene.session("s-2"))).open().await;
+}
+
+#[tokio::test]
+async fn more_than_is_read_at_once_is_read_to_the_end() {
+    let scene = Scene::start().await;
+    let names: Vec<String> = (0..1_100).map(|number| format!("s-{number}")).collect();
+    for some in names.chunks(50) {
+        join_all(some.iter().map(|sid| scene.log_out(sid))).await;
+    }
+    soon(async {
+        while scene.redis.run::<usize>(&["XLEN", STREAM]).await < names.len() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let third = scene.another().await;
+    for sid in ["s-0", "s-999", "s-1000", "s-1099"] {
+        let session = scene.session(sid);
+        assert_eq!(
+            third.asked(scene.visit(&session)).closed().await.0,
+            4006,
+            "{sid}"
+        );
+    }
+    third
+        .asked(scene.visit(&scene.session("s-1100")))
+        .open()
+        .await;
 }
 
 #[tokio::test]
