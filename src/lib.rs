@@ -8,7 +8,7 @@
 //! 4 flow    gate  relay  live  revoked  replicas  quota  record         the story of a connection
 //! 3 hands   session  credential  engine                                 each owns one outside thing, none knows another
 //! 2 wires   flight  line  tls                                           what hands reach outside with
-//! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  no sockets, no clocks: time is a parameter
+//! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  template  no sockets, no clocks: time is a parameter
 //! 0 words   id  fault  person  revocation  injection                    the nouns everything else is said in
 //! ```
 
@@ -40,5 +40,6 @@ pub mod route;
 pub mod server;
 pub mod session;
 pub mod telemetry;
+pub mod template;
 pub mod tls;
 pub mod ws;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use rustls::{ClientConfig, RootCertStore};
+use secrecy::SecretSlice;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -16,8 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, ListenTls, Route, SessionCheck};
-use crate::credential::{CredentialError, Credentials};
+use crate::config::{
+    self, Config, Credential, EgressProxy, ListenTls, Outbound, Route, SessionCheck,
+};
+use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::line::{Line, LineError};
@@ -74,11 +77,14 @@ impl Proxy {
             Some(key) => Pseudonyms::new(key),
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
-        let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
-        let kin = outgoing.kin(&config, &mut registry)?;
-        let (replicas, tickets) = kin.map(|kin| (kin.replicas, kin.tickets)).unzip();
+        let outgoing = Outgoing::new(config.outbound)?;
+        let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
+        let kin = shared.map(|shared| outgoing.kin(shared, &config.routes, &mut registry));
+        let (replicas, tickets) = kin.transpose()?.unzip();
+        let keepers = Keepers::default();
         let routes = config.routes.into_iter();
-        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms, tickets.as_ref()));
+        let lanes =
+            routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers, tickets.as_ref()));
         let lanes = lanes.collect::<Result<_, _>>()?;
         let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
         let books = Books {
@@ -200,37 +206,41 @@ fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> 
 struct Outgoing {
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
+    egress: Option<EgressProxy>,
 }
 
 impl Outgoing {
-    fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
-        Self::trusting(tls::system_roots(extra)?)
+    fn new(outbound: Outbound) -> Result<Self, TlsError> {
+        let roots = tls::system_roots(outbound.ca.as_deref())?;
+        Self::trusting(roots, outbound.proxy)
     }
 
     /// The outgoing side of an engine with CAs of its own.
-    fn of(ca: &Path) -> Result<Self, TlsError> {
-        Self::trusting(tls::file_roots(ca)?)
+    fn of(&self, ca: &Path) -> Result<Self, TlsError> {
+        Self::trusting(tls::file_roots(ca)?, self.egress.clone())
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, TlsError> {
+    fn trusting(roots: RootCertStore, egress: Option<EgressProxy>) -> Result<Self, TlsError> {
         let tls = tls::client_config(roots);
         Ok(Self {
-            http: tls::http_client(&tls)?,
+            http: tls::http_client(&tls, egress.as_ref())?,
             tls: Arc::new(tls),
+            egress,
         })
     }
 
-    /// What is shared with other replicas, where there are any.
-    fn kin(&self, config: &Config, registry: &mut Registry) -> Result<Option<Kin>, StartError> {
-        let (Some(replicas), Some(key)) = (&config.replicas, &config.identity_key) else {
-            return Ok(None);
-        };
+    /// What is shared with other replicas: what they tell each other, and where tickets lie.
+    fn kin(
+        &self,
+        (replicas, key): (&config::Replicas, &SecretSlice<u8>),
+        routes: &[Route],
+        registry: &mut Registry,
+    ) -> Result<(Arc<Replicas>, TicketStore), StartError> {
         let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
-        let memory = longest_memory(&config.routes);
-        Ok(Some(Kin {
-            tickets: TicketStore::new(Arc::clone(&line), &replicas.prefix, key),
-            replicas: Arc::new(Replicas::new(replicas, key, line, memory, registry)),
-        }))
+        let tickets = TicketStore::new(Arc::clone(&line), &replicas.prefix, key);
+        let memory = longest_memory(routes);
+        let replicas = Replicas::new(replicas, key, line, memory, registry);
+        Ok((Arc::new(replicas), tickets))
     }
 
     /// Gives a route its hands.
@@ -238,31 +248,36 @@ impl Outgoing {
         &self,
         mut route: Route,
         pseudonyms: &Pseudonyms,
+        keepers: &Keepers,
         tickets: Option<&TicketStore>,
     ) -> Result<Lane, StartError> {
-        let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
+        let own = route.engine.ca.as_deref();
+        let own = own.map(|ca| self.of(ca)).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
-        let credential = std::mem::replace(&mut route.credential, Credential::None);
+        let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
             tickets,
         };
+        let borrowed = credential::Lent {
+            http: &qlik.http,
+            trust: route.engine.ca.as_deref(),
+            keepers,
+        };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,
-            credentials: Credentials::new(credential, &qlik.http)?,
-            engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
+            credentials: Credentials::new(wanted, borrowed)?,
+            engine: Engine::new(
+                &route.engine,
+                &tls::engine_config(&qlik.tls),
+                qlik.egress.as_ref(),
+            )?,
             route: Arc::new(route),
         })
     }
-}
-
-/// What a proxy shares with its replicas.
-struct Kin {
-    replicas: Arc<Replicas>,
-    tickets: TicketStore,
 }
 
 /// How long the longest of all logouts counts.

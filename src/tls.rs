@@ -8,9 +8,10 @@ use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret;
 use tracing::warn;
 
-use crate::config::ListenTls;
+use crate::config::{EgressProxy, ListenTls};
 
 /// The TLS of the public door.
 pub fn server_config(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
@@ -61,17 +62,31 @@ pub fn engine_config(base: &ClientConfig) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// The HTTP client for tokens and session checks: no redirects, no proxy from the environment.
-pub fn http_client(base: &ClientConfig) -> Result<reqwest::Client, TlsError> {
-    let client = reqwest::Client::builder()
+/// The HTTP client for tokens and session checks: no redirects, and no proxy but the configured one.
+pub fn http_client(
+    base: &ClientConfig,
+    egress: Option<&EgressProxy>,
+) -> Result<reqwest::Client, TlsError> {
+    let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(base.clone())
         .redirect(Policy::none())
         .no_proxy()
         .referer(false)
         .connect_timeout(Duration::from_secs(5))
-        .user_agent(concat!("qix-proxy/", env!("CARGO_PKG_VERSION")))
-        .build()?;
-    Ok(client)
+        .user_agent(concat!("qix-proxy/", env!("CARGO_PKG_VERSION")));
+    if let Some(egress) = egress {
+        client = client.proxy(way_out(egress));
+    }
+    Ok(client.build()?)
+}
+
+fn way_out(egress: &EgressProxy) -> reqwest::Proxy {
+    let through = egress.clone();
+    let way = reqwest::Proxy::custom(move |url| through.leads_to(url).then(|| through.url.clone()));
+    match &egress.login {
+        Some(login) => way.basic_auth(&login.user, login.password.expose_secret()),
+        None => way,
+    }
 }
 
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {

@@ -1,15 +1,18 @@
 //! How each sort of value is written, read and described.
 
 mod choice;
+mod egress;
 mod list;
 mod network;
 mod number;
 mod place;
 mod redis;
 mod secret;
+mod template;
 mod text;
 mod web;
 
+pub(super) use egress::ProxyUrl;
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
 pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};
