@@ -75,6 +75,8 @@ pub(super) const TOKEN_PATH: &str = "/oauth/token";
 pub(super) const PING: Option<Duration> = Some(Duration::from_secs(20));
 pub(super) const SESSION_TTL: Duration = Duration::from_mins(1);
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const WINDOWS_PING: Option<Duration> = None;
+pub(super) const WINDOWS_DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 // [route.limits]
 pub(super) const CLIENT_MESSAGE: usize = MIB;

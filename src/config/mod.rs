@@ -32,10 +32,10 @@ use self::table::Table;
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, Carrier, ClientAuth, ClientsWithoutOrigin, Config,
-    Credential, Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Limits,
-    Listen, ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound,
-    Place, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route,
-    SessionCheck, Spring, TicketRules, TrustedHeader,
+    Credential, Engine, Express, Flavour, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys,
+    JwtLogout, Limits, Listen, ListenTls, Log, LogFormat, LookupField, Methods, OAuth,
+    OAuthImpersonation, Outbound, Place, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle,
+    RelayLimits, Route, SessionCheck, Spring, TicketRules, TrustedHeader,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

@@ -197,6 +197,12 @@ impl<'a> Table<'a> {
         items.into_iter().flatten().any(|item| written(&item))
     }
 
+    /// What the table at a key says that its kind is.
+    pub(super) fn kind_of(&self, name: &str) -> Option<&'a str> {
+        let table = self.node(name)?.value.as_table()?;
+        table.get("kind")?.get_ref().as_str()
+    }
+
     /// Notes a mistake at a key, or at the table when the key is not written.
     pub(super) fn refuse(
         &self,

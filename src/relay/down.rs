@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::ear::Ear;
 use super::pump::Pump;
 use crate::fault::CloseCode;
 use crate::qix::Greeting;
@@ -58,7 +59,7 @@ where
     fn until_down(&self) -> Until {
         if !self.client.urgent.is_empty() || self.client.farewell.is_some() {
             Until::FrameEnd
-        } else if self.answers.is_empty() {
+        } else if self.answers.is_empty() && self.ear.is_none() {
             Until::Control
         } else {
             Until::MessageEnd
@@ -67,9 +68,24 @@ where
 
     fn data_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         self.clock.active = Instant::now();
+        if self.ear.is_some() {
+            return self.hear_down(cx, bytes);
+        }
         self.overhear(bytes);
+        self.pass_down(cx, bytes);
+    }
+
+    pub(super) fn pass_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         if !self.client.said_close {
             self.client.put(cx, bytes);
+        }
+    }
+
+    /// Listens to a greeting that is there whole, for the record.
+    pub(super) fn overhear_whole(&mut self, frames: &[u8]) {
+        let greeting = Greeting::read(frames);
+        if greeting != Greeting::Unknown {
+            self.record.greeted(greeting);
         }
     }
 
@@ -119,16 +135,31 @@ where
 
     pub(super) fn engine_vanished(&mut self) {
         self.engine.abort();
-        if !self.down.at_frame_boundary() {
+        if self.is_client_mid_frame() {
             self.client.abort();
         }
         self.end(Cause::Vanished(Side::Engine));
         self.answer_close();
     }
 
+    /// Whether what went to the client so far ends within a frame.
+    pub(super) fn is_client_mid_frame(&self) -> bool {
+        !self.down.at_frame_boundary() && !self.is_holding()
+    }
+
+    /// Whether what went to the client so far ends within a message.
+    pub(super) fn is_client_mid_message(&self) -> bool {
+        !self.down.at_message_boundary() && !self.is_holding()
+    }
+
+    /// Whether nothing of the engine's current message has gone to the client.
+    fn is_holding(&self) -> bool {
+        self.ear.as_ref().is_some_and(Ear::is_holding)
+    }
+
     fn engine_violated(&mut self) {
         self.engine.heard_close = Some(Close::Malformed);
-        if !self.down.at_frame_boundary() {
+        if self.is_client_mid_frame() {
             self.client.abort();
         }
         self.end(Cause::Protocol(Side::Engine));

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::engine::{allow_http, refuse_plain};
 use crate::config::defaults;
-use crate::config::model::{ApiKey, Credential, LookupField, OAuth, OAuthImpersonation};
+use crate::config::model::{ApiKey, Credential, Flavour, LookupField, OAuth, OAuthImpersonation};
 use crate::config::notes::Noted;
 use crate::config::table::{Reader, Table};
 use crate::config::value::{Positive, SecretText, WebUrl, is_plain};
@@ -49,6 +49,14 @@ pub(super) fn credential(
         },
     ];
     t.kind(&readers, &LATER)
+}
+
+/// Who speaks on the engine's side, going by the kind of the route's credential.
+pub(super) fn flavour(route: &Table<'_>) -> Flavour {
+    match route.kind_of("credential") {
+        Some(kind) if kind.starts_with("qseow-") => Flavour::Windows,
+        _ => Flavour::Engine,
+    }
 }
 
 fn api_key(t: &mut Table<'_>) -> Result<Credential, Noted> {
