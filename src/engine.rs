@@ -182,7 +182,9 @@ impl Engine {
         let path = permit
             .target()
             .upstream_path(dial.identity.as_str(), self.session_ttl);
-        let mut request = Request::get(format!("{}{path}", self.prefix))
+        let (prefix, query) = (&self.prefix, dial.injection.query());
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut request = Request::get(format!("{prefix}{path}{mark}{query}"))
             .header(HOST, &self.authority)
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "websocket")

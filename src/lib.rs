@@ -7,7 +7,7 @@
 //! 4 doors   server  admin  telemetry                                    what the world knocks on
 //! 3 flow    gate  relay  live  revoked  quota  record                   the story of a connection
 //! 2 hands   tls  session  credential  engine                            each owns one outside thing, none knows another
-//! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  no sockets, no clocks: time is a parameter
+//! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  template  no sockets, no clocks: time is a parameter
 //! 0 words   id  fault  person  revocation  injection                    the nouns everything else is said in
 //! ```
 
@@ -36,5 +36,6 @@ pub mod route;
 pub mod server;
 pub mod session;
 pub mod telemetry;
+pub mod template;
 pub mod tls;
 pub mod ws;

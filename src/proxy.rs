@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::admin::Admin;
 use crate::config::{Config, Credential, ListenTls, Route};
-use crate::credential::{CredentialError, Credentials};
+use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::live::Live;
@@ -62,8 +62,9 @@ impl Proxy {
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
         let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
+        let keepers = Keepers::default();
         let routes = config.routes.into_iter();
-        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms));
+        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers));
         let lanes = lanes.collect::<Result<_, _>>()?;
         let books = Books {
             live: Arc::clone(&live),
@@ -173,19 +174,29 @@ impl Outgoing {
     }
 
     /// Gives a route its hands.
-    fn lane(&self, mut route: Route, pseudonyms: &Pseudonyms) -> Result<Lane, StartError> {
+    fn lane(
+        &self,
+        mut route: Route,
+        pseudonyms: &Pseudonyms,
+        keepers: &Keepers,
+    ) -> Result<Lane, StartError> {
         let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
         let checks = std::mem::take(&mut route.sessions);
-        let credential = std::mem::replace(&mut route.credential, Credential::None);
+        let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
         };
+        let borrowed = credential::Lent {
+            http: &qlik.http,
+            trust: route.engine.ca.as_deref(),
+            keepers,
+        };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,
-            credentials: Credentials::new(credential, &qlik.http)?,
+            credentials: Credentials::new(wanted, borrowed)?,
             engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
             route: Arc::new(route),
         })

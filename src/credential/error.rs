@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::explain::Refusal;
-use super::lookup::Flaw;
 use crate::fault::{Fault, Faulty};
+use crate::template::{Flaw, Unfilled};
 
 /// Why there is no credential. `Display` is for the operator; it holds no secret, no token and no
 /// raw body. Cheap to clone: everybody who waited for one fetch gets the same.
@@ -29,7 +29,7 @@ pub enum CredentialError {
     /// The session says nothing usable about whom to look up.
     #[error("nobody to look up at Qlik: claim `{claim}` {flaw}")]
     Nobody {
-        /// The configured claim path.
+        /// The claim's path.
         claim: Arc<str>,
         /// What is wrong with its value.
         flaw: Flaw,
@@ -54,6 +54,12 @@ pub enum CredentialError {
         /// For how long, counted from this error.
         wait: Duration,
     },
+}
+
+impl From<Unfilled> for CredentialError {
+    fn from(Unfilled { claim, flaw }: Unfilled) -> Self {
+        Self::Nobody { claim, flaw }
+    }
 }
 
 impl Faulty for CredentialError {

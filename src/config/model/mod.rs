@@ -1,5 +1,6 @@
 //! The finished config: types the rest of the house can trust.
 
+mod credential;
 mod session;
 
 use std::net::SocketAddr;
@@ -7,13 +8,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretSlice;
 use url::Url;
 
 use super::values::{Origin, RoutePath};
 use crate::id::{AppId, RouteName};
 use crate::person::ClaimPath;
 
+pub use self::credential::{
+    ApiKey, ClientAuth, Credential, LookupField, OAuth, OAuthImpersonation,
+};
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
@@ -195,73 +199,6 @@ pub enum Methods {
     Any,
     /// Look and select: no script, reload, connection, save, publish, administration or export.
     Consumer,
-}
-
-/// As whom the engine sees them.
-#[derive(Debug)]
-pub enum Credential {
-    /// One API key.
-    ApiKey(ApiKey),
-    /// The engine asks for nothing.
-    None,
-    /// A machine client's own token (client credentials).
-    OAuthClient(OAuth),
-    /// A token per person (user impersonation).
-    OAuthImpersonation(OAuthImpersonation),
-}
-
-/// `kind = "api-key"`.
-#[derive(Debug)]
-pub struct ApiKey {
-    /// The key.
-    pub key: SecretString,
-}
-
-/// What both OAuth kinds share.
-#[derive(Debug)]
-pub struct OAuth {
-    /// The client's id.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
-    /// Where the secret goes (default: the body, as Qlik documents).
-    pub client_auth: ClientAuth,
-    /// The token endpoint; by default `/oauth/token` at the engine's origin. https, or http to
-    /// loopback or by setting.
-    pub token_url: Url,
-    /// The scope asked for (default `user_default`).
-    pub scope: String,
-    /// How long one fetch may take (default 10 s).
-    pub timeout: Duration,
-}
-
-/// Where a client secret goes in a token request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ClientAuth {
-    /// `Authorization: Basic`.
-    Basic,
-    /// The request body.
-    Body,
-}
-
-/// `kind = "oauth-impersonation"`.
-#[derive(Debug)]
-pub struct OAuthImpersonation {
-    /// The client.
-    pub oauth: OAuth,
-    /// How Qlik looks the person up.
-    pub field: LookupField,
-    /// The claim whose value is looked up.
-    pub claim: ClaimPath,
-}
-
-/// The field of a Qlik user that a lookup compares.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LookupField {
-    /// The identity provider's subject.
-    Subject,
-    /// Qlik's own user id.
-    UserId,
 }
 
 /// Which Qlik.

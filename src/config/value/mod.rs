@@ -7,6 +7,7 @@ mod number;
 mod place;
 mod redis;
 mod secret;
+mod template;
 mod text;
 mod web;
 

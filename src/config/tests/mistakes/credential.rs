@@ -169,9 +169,35 @@ client_secret = { env = "S" }
 user = { field = "email" }"#,
         )],
         mistakes: &[
-            r#"19:8 `claim` is missing in [route.credential.user] | write `claim = "sub"`"#,
+            "19:8 [route.credential.user] needs `claim` or `value` | write `claim` or `value`",
             r#"19:18 `field = "email"` is not built yet | write "subject" or "userId""#,
         ],
+    },
+    Case {
+        name: "a user by template",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "subject", value = "{a}{b}" }"#,
+        )],
+        mistakes: &[
+            r#"19:37 two claims side by side: nobody could tell where the one ends | write a text with a claim between braces, such as "{sub}" or "app|{/user/id}""#,
+        ],
+    },
+    Case {
+        name: "a user by claim and template",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
+        )],
+        mistakes: &["19:37 `value` cannot stand beside `claim` | keep `claim` or `value`"],
     },
     Case {
         name: "none asks for nothing",

@@ -1,0 +1,21 @@
+//! Values made of claims.
+
+use serde_json::{Value as Json, json};
+
+use crate::config::node::{Node, Value};
+use crate::config::notes::Noted;
+use crate::template::Template;
+
+impl Value for Template {
+    const WANTED: &'static str =
+        "a text with a claim between braces, such as \"{sub}\" or \"app|{/user/id}\"";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let text = node.text::<Self>()?;
+        Self::parse(text).map_err(|mistake| node.refuse(mistake, format!("write {}", Self::WANTED)))
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "pattern": "\\{[^{}]+\\}"})
+    }
+}
