@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, ListenTls, Route};
+use crate::config::{Config, Credential, Flavour, ListenTls, Route};
 use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
@@ -151,6 +151,7 @@ fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> 
 
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
+    roots: RootCertStore,
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
 }
@@ -166,10 +167,41 @@ impl Outgoing {
     }
 
     fn trusting(roots: RootCertStore) -> Result<Self, TlsError> {
-        let tls = tls::client_config(roots);
+        let tls = tls::client_config(roots.clone());
         Ok(Self {
+            roots,
             http: tls::http_client(&tls)?,
             tls: Arc::new(tls),
+        })
+    }
+
+    /// The clients that a credential is fetched with: one for all, and one with its certificate.
+    fn fetchers(&self, route: &Route) -> Result<Fetchers, TlsError> {
+        let windows = route.engine.flavour == Flavour::Windows;
+        let name = route.engine.server_name.as_deref().filter(|_| windows);
+        let client = |config| tls::http_client(&tls::named(config, &self.roots, name)?);
+        let certified = route.credential.api_certificate();
+        let certified = certified.map(|files| {
+            let config = tls::certified_config(self.roots.clone(), files)?;
+            client(config)
+        });
+        Ok(Fetchers {
+            plain: match name {
+                None => self.http.clone(),
+                Some(_) => client(tls::client_config(self.roots.clone()))?,
+            },
+            certified: certified.transpose()?,
+        })
+    }
+
+    /// What the engine is dialled with.
+    fn dialler(&self, route: &Route) -> Result<Arc<ClientConfig>, TlsError> {
+        Ok(match route.credential.engine_certificate() {
+            None => tls::engine_config(&self.tls),
+            Some(files) => {
+                let config = tls::certified_config(self.roots.clone(), files)?;
+                tls::engine_config(&config)
+            }
         })
     }
 
@@ -182,6 +214,7 @@ impl Outgoing {
     ) -> Result<Lane, StartError> {
         let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
+        let (fetchers, dialler) = (qlik.fetchers(&route)?, qlik.dialler(&route)?);
         let checks = std::mem::take(&mut route.sessions);
         let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let lent = Lent {
@@ -190,17 +223,24 @@ impl Outgoing {
             pseudonyms,
         };
         let borrowed = credential::Lent {
-            http: &qlik.http,
+            http: &fetchers.plain,
             trust: route.engine.ca.as_deref(),
+            certified: fetchers.certified.as_ref(),
             keepers,
         };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,
             credentials: Credentials::new(wanted, borrowed)?,
-            engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
+            engine: Engine::new(&route.engine, &dialler)?,
             route: Arc::new(route),
         })
     }
+}
+
+/// The clients that a credential is fetched with.
+struct Fetchers {
+    plain: reqwest::Client,
+    certified: Option<reqwest::Client>,
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

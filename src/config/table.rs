@@ -105,6 +105,16 @@ impl<'a> Table<'a> {
     /// the reader to find that there is none (see `lacks`).
     pub(super) fn exactly_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
         self.shape.rules.push(Rule::ExactlyOne(names));
+        self.refuse_all_but_one(names)
+    }
+
+    /// Demands that no more than one of these two keys is there.
+    pub(super) fn at_most_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
+        self.shape.rules.push(Rule::AtMostOne(names));
+        self.refuse_all_but_one(names)
+    }
+
+    fn refuse_all_but_one(&self, names: &[&str]) -> Result<(), Noted> {
         let mut there = names.iter().filter(|name| self.has(name));
         let first = there.next();
         let refused = there.next_back().zip(first).map(|(last, first)| {

@@ -2,6 +2,7 @@
 
 mod credential;
 mod session;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,10 @@ pub use self::credential::{
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
+};
+pub use self::windows::{
+    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
+    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
