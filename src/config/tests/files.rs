@@ -55,6 +55,8 @@ fn the_examples_are_read() {
     assert_eq!(
         names,
         [
+            "core-jwt",
+            "engine-certificate",
             "forward-auth-impersonation",
             "gateway",
             "jwt-api-key",
@@ -63,7 +65,11 @@ fn the_examples_are_read() {
             "redis-spring",
             "sidecar",
             "ticket",
-            "trusted-ingress"
+            "trusted-ingress",
+            "windows-header",
+            "windows-jwt",
+            "windows-session",
+            "windows-ticket"
         ]
     );
 }

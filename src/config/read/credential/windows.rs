@@ -9,9 +9,8 @@ use crate::config::model::{
     QseowJwt, QseowService, WindowsUser, Wording,
 };
 use crate::config::notes::Noted;
-use crate::config::read::engine::refuse_plain;
 use crate::config::table::Table;
-use crate::config::value::{Certificate, HttpHeader, Positive, PrivateKey, WebUrl};
+use crate::config::value::{Certificate, HttpHeader, Positive, PrivateKey, WebUrl, is_plain};
 use crate::config::values::{CookieName, Origin};
 use crate::person::ClaimPath;
 use crate::template::{Target, Template};
@@ -107,18 +106,19 @@ fn service(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<QseowServic
     );
     let certificate = client_certificate(t);
     let session = session(t, engine);
+    let (user, certificate) = (user?, certificate?);
     let url = match url? {
         Some(WebUrl(url)) => url,
         None => default_api(engine?),
     };
-    refuse_plain(t, "api_url", &url, Ok(false))?;
+    if is_plain(&url) {
+        let what = "plain http to another machine can be read and changed on the way";
+        return Err(t.refuse("api_url", what, "write https://"));
+    }
     Ok(QseowService {
         session: session?,
-        user: user?,
-        service: ProxyService {
-            url,
-            certificate: certificate?,
-        },
+        user,
+        service: ProxyService { url, certificate },
     })
 }
 

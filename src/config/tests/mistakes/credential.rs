@@ -44,7 +44,7 @@ key = { env = "KEY" }"#,
 key = "canary""#,
         )],
         mistakes: &[
-            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "qseow-jwt" or "qseow-header" or "qseow-ticket" or "qseow-session" or "engine-certificate" or "bearer-jwt" or "none""#,
         ],
     },
     Case {
@@ -64,7 +64,7 @@ credential = { kind = "bearer", token = "canary" }"#,
             ),
         ],
         mistakes: &[
-            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            r#"6:23 `kind` cannot be "bearer" | write "bearer-jwt""#,
         ],
     },
     Case {
