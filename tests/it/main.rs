@@ -26,3 +26,4 @@ mod support;
 mod tickets;
 mod tls;
 mod trusted_header;
+mod windows;
