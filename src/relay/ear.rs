@@ -134,8 +134,8 @@ mod tests {
         let (mut ear, mut passed, mut heard) = (Ear::new(), Vec::new(), None);
         let (mut begun, mut taken) = (frames.len(), 0);
         // A cursor hands no header out in pieces.
-        let (head, body) = frames.split_at(2);
-        let runs = std::iter::once(head).chain(body.chunks(length));
+        let (header, payload) = frames.split_at(2);
+        let runs = std::iter::once(header).chain(payload.chunks(length));
         for bytes in runs {
             taken += bytes.len();
             let run = if taken == frames.len() {

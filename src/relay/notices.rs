@@ -20,9 +20,10 @@ where
 {
     /// Hears a run of bytes of one message of the engine's side, and sends on what may go on.
     pub(super) fn hear_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
-        let run = match self.down.at_message_boundary() {
-            true => Run::Last,
-            false => Run::Partial,
+        let run = if self.down.at_message_boundary() {
+            Run::Last
+        } else {
+            Run::Partial
         };
         let Some(ear) = &mut self.ear else {
             return self.pass_down(cx, bytes);

@@ -88,20 +88,22 @@ where
     /// Moves what can be moved; ready when something has begun to end or has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ending = self.cause;
-        loop {
-            scratch::reading(|scratch| {
-                // Each way can give the other something to say, so both are asked until both rest.
-                while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) | self.mourn() {}
-            });
-            if !self.poll_again(cx) {
-                break;
-            }
+        self.poll_ways(cx);
+        while self.poll_again(cx) {
+            self.poll_ways(cx);
         }
         if self.cause != ending || self.finished() {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
+    }
+
+    fn poll_ways(&mut self, cx: &mut Context<'_>) {
+        scratch::reading(|scratch| {
+            // Each way can give the other something to say, so both are asked until both rest.
+            while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) | self.mourn() {}
+        });
     }
 
     /// Ends the relay whose leg broke under a write: nothing is read of it any more, so no read

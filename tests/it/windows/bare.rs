@@ -99,7 +99,7 @@ async fn a_token_that_the_engine_does_not_take_is_made_anew_once() {
         .engine(&format!("url = \"{}\"", core.url()))
         .start()
         .await;
-    let (code, _) = world.visit("ada", SALES_APP).closed().await;
-    assert_eq!(code, 4211);
+    let (told, _) = world.visit("ada", SALES_APP).closed().await;
+    assert_eq!(told, 4211);
     assert_eq!(core.requests().len(), 2);
 }

@@ -5,7 +5,7 @@ use engine_sim::windows::{Builder, VirtualProxy, Windows};
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Files, Recipe, World};
+use crate::support::{Browser, Files, Recipe, World, soon};
 
 /// An installation, and the world of its proxy.
 pub(super) struct Estate {
@@ -184,6 +184,15 @@ impl Estate {
         let (browser, heard) = self.visit(subject, app).await;
         assert_eq!(heard, [admitted(), connected(&heard)]);
         browser
+    }
+
+    /// Waits until a metric has counted something.
+    pub(super) async fn counted(&self, metric: &str) {
+        soon(self.count(metric)).await;
+    }
+
+    async fn count(&self, metric: &str) {
+        while self.world.metric(metric).await == 0 {}
     }
 
     /// The upgrades that came as far as the installation.

@@ -7,7 +7,6 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::estate::{Kind, Plan, admitted, first_words};
-use crate::support::soon;
 
 #[tokio::test]
 async fn a_browser_hears_that_it_was_let_in_whenever_that_is_said() {
@@ -87,7 +86,7 @@ async fn a_credential_that_is_never_taken_ends_in_4211_and_no_page_to_sign_in_at
         ada.end().await;
         assert_eq!(estate.windows.tally().sockets_asked, 1);
         let ended = "qix_proxy_sockets_ended_total{route=\"/qlik\",reason=\"credential_refused\",side=\"engine\"}";
-        soon(async { while estate.world.metric(ended).await < 1 {} }).await;
+        estate.counted(ended).await;
         let log = estate.world.log_text();
         assert!(log.contains("there is no fresh one"), "{log}");
     }
@@ -114,10 +113,9 @@ async fn several_calls_before_the_first_word_are_said_again_in_their_order() {
         ada.ask(-1, "EngineVersion", json!([])).await,
     ];
     let heard = first_words(&mut ada).await;
-    let answered: Vec<_> = heard.iter().filter_map(|one| one["id"].as_u64()).collect();
-    let mut sorted = answered.clone();
-    sorted.sort_unstable();
-    assert_eq!(sorted, ids, "each is answered once: {heard:?}");
+    let mut answered: Vec<_> = heard.iter().filter_map(|one| one["id"].as_u64()).collect();
+    answered.sort_unstable();
+    assert_eq!(answered, ids, "each is answered once: {heard:?}");
     let sockets = estate.upgrades();
     assert_eq!(sockets.len(), 2);
     let said = &sockets[1].messages;
