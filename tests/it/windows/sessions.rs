@@ -1,12 +1,10 @@
 //! What becomes of a session: it is looked after, lost, ended.
 
-use std::time::Duration;
-
 use engine_sim::engine::SALES_APP;
 use engine_sim::windows::Release;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::estate::{Kind, Plan};
+use super::estate::{Estate, Kind, Plan};
 use crate::support::soon;
 
 #[tokio::test]
@@ -36,16 +34,18 @@ async fn a_session_that_is_lost_is_opened_anew_once_for_everybody() {
 async fn a_session_that_is_looked_after_stays_the_same() {
     for kind in Kind::ALL {
         let estate = Plan::of(kind).with("session_life = \"20ms\"").start().await;
-        soon(async {
-            while estate.windows.tally().bootstraps < 4 {
-                let mut ada = estate.open("ada", SALES_APP).await;
-                ada.close(1000).await;
-            }
-        })
-        .await;
+        soon(come_and_go(&estate)).await;
         let tally = estate.windows.tally();
         assert_eq!(tally.sessions_opened, 1, "{kind:?}");
         assert!(tally.tickets_drawn <= 1);
+    }
+}
+
+/// Opens socket after socket until the session was looked after a few times.
+async fn come_and_go(estate: &Estate) {
+    while estate.windows.tally().bootstraps < 4 {
+        let mut ada = estate.open("ada", SALES_APP).await;
+        ada.close(1000).await;
     }
 }
 
@@ -83,7 +83,4 @@ async fn no_ping_ever_reaches_the_proxy_service() {
     })
     .await;
     ada.is_alive().await;
-    tokio::time::timeout(Duration::from_secs(5), ada.is_alive())
-        .await
-        .unwrap();
 }
