@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     engine::{Engine, SessionKey},
+    jwt::{verifier, verify},
     tenant::{
         Script, Seen, State,
         manner::Manner,
@@ -25,7 +26,6 @@ use crate::{
         vault::Vault,
         wire::Cork,
     },
-    windows::jwt::{verifier, verify},
 };
 
 /// A bare engine that listens. Dropping it stops it.

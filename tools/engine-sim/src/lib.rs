@@ -8,5 +8,6 @@
 pub mod certificates;
 pub mod core;
 pub mod engine;
+mod jwt;
 pub mod tenant;
 pub mod windows;

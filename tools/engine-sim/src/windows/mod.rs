@@ -11,7 +11,7 @@ mod engine_port;
 mod estate;
 mod front;
 mod guest;
-pub(crate) mod jwt;
+mod jwt;
 mod person;
 mod qps;
 mod sessions;
