@@ -41,6 +41,10 @@ where
         self.engine.alive = true;
         let before = self.down.messages();
         let length = input.len();
+        if self.ear.is_some() {
+            self.digest_heard(cx, input);
+            input = &[];
+        }
         while !self.engine.silent() {
             let until = self.until_down();
             match self.down.step(&mut input, until) {
@@ -56,7 +60,7 @@ where
             .moved(Way::Down, self.down.messages() - before, length);
     }
 
-    fn until_down(&self) -> Until {
+    pub(super) fn until_down(&self) -> Until {
         if !self.client.urgent.is_empty() || self.client.farewell.is_some() {
             Until::FrameEnd
         } else if self.answers.is_empty() && self.ear.is_none() {
@@ -68,15 +72,12 @@ where
 
     fn data_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         self.clock.active = Instant::now();
-        if self.ear.is_some() {
-            return self.hear_down(cx, bytes);
-        }
         self.overhear(bytes);
         self.pass_down(cx, bytes);
     }
 
     pub(super) fn pass_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
-        if !self.client.said_close {
+        if !self.client.said_close && !bytes.is_empty() {
             self.client.put(cx, bytes);
         }
     }
@@ -104,7 +105,7 @@ where
         self.overheard = None;
     }
 
-    fn control_down(&mut self, cx: &mut Context<'_>, control: &Control) {
+    pub(super) fn control_down(&mut self, cx: &mut Context<'_>, control: &Control) {
         match control.opcode {
             Opcode::Close => self.engine_closed(&control.payload),
             Opcode::Pong if control.payload == self.ping_tag => {}
@@ -157,7 +158,7 @@ where
         self.ear.as_ref().is_some_and(Ear::is_holding)
     }
 
-    fn engine_violated(&mut self) {
+    pub(super) fn engine_violated(&mut self) {
         self.engine.heard_close = Some(Close::Malformed);
         if self.is_client_mid_frame() {
             self.client.abort();

@@ -1,9 +1,11 @@
 //! What is done with the notices of Qlik's proxy service: a client hears that it was let in, and
 //! nothing else of who Qlik believes it is.
 
+use std::borrow::Cow;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::ear::{Heard, Run};
 use super::leg::Leg;
@@ -11,30 +13,103 @@ use super::pump::Pump;
 use super::trial::Trial;
 use crate::qix::{Admission, Meaning, Notice};
 use crate::record::{Cause, Side};
-use crate::ws::message_frame;
+use crate::ws::{Step, message_frame};
+
+/// What may go on of a run of bytes and has not yet.
+struct Passing<'a> {
+    whole: &'a [u8],
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Passing<'a> {
+    const fn of(whole: &'a [u8]) -> Self {
+        let (from, to) = (0, 0);
+        Self { whole, from, to }
+    }
+
+    /// Adds the `length` bytes that end at `end`; whatever stood before them and may not go on has
+    /// been followed by a `take`.
+    const fn extend(&mut self, length: usize, end: usize) {
+        if self.from == self.to {
+            self.from = end - length;
+        }
+        self.to = end;
+    }
+
+    fn take(&mut self) -> &'a [u8] {
+        let from = std::mem::replace(&mut self.from, self.to);
+        &self.whole[from..self.to]
+    }
+}
 
 impl<C, E> Pump<C, E>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     E: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Hears a run of bytes of one message of the engine's side, and sends on what may go on.
-    pub(super) fn hear_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+    /// Takes what the engine has sent with an ear on every message. What passes goes on in as few
+    /// writes as it came.
+    pub(super) fn digest_heard(&mut self, cx: &mut Context<'_>, whole: &[u8]) {
+        let (mut input, mut passing) = (whole, Passing::of(whole));
+        while !self.engine.silent() {
+            let until = self.until_down();
+            let step = self.down.step(&mut input, until);
+            let end = whole.len() - input.len();
+            match step {
+                Ok(None) => break,
+                Ok(Some(Step::Data(bytes))) => match self.hear(bytes) {
+                    Heard::Pass(Cow::Borrowed(_)) => passing.extend(bytes.len(), end),
+                    heard => {
+                        self.pass_down(cx, passing.take());
+                        self.heed(cx, heard);
+                    }
+                },
+                Ok(Some(Step::Header(bytes))) => {
+                    self.pass_down(cx, passing.take());
+                    let heard = self.hear(&bytes);
+                    self.heed(cx, heard);
+                }
+                Ok(Some(Step::Control(control))) => {
+                    self.pass_down(cx, passing.take());
+                    self.control_down(cx, &control);
+                }
+                Err(_) => {
+                    self.pass_down(cx, passing.take());
+                    self.engine_violated();
+                }
+            }
+            if self.wants_to_speak_to_client() {
+                self.pass_down(cx, passing.take());
+                self.speak_to_client(cx);
+            }
+        }
+        self.pass_down(cx, passing.take());
+    }
+
+    /// Hears a run of bytes of one message.
+    fn hear<'a>(&mut self, bytes: &'a [u8]) -> Heard<'a> {
+        self.clock.active = Instant::now();
         let run = if self.down.at_message_boundary() {
             Run::Last
         } else {
             Run::Partial
         };
         let Some(ear) = &mut self.ear else {
-            return self.pass_down(cx, bytes);
+            return Heard::Pass(Cow::Borrowed(bytes));
         };
-        match ear.hear(bytes, run) {
+        let heard = ear.hear(bytes, run);
+        if let Heard::Pass(_) = heard {
+            self.trial = Trial::Over;
+        }
+        heard
+    }
+
+    fn heed(&mut self, cx: &mut Context<'_>, heard: Heard<'_>) {
+        match heard {
             Heard::More => {}
             Heard::Notice(notice, frames) => self.notice(cx, &notice, &frames),
-            Heard::Pass(bytes) => {
-                self.trial = Trial::Over;
-                self.pass_down(cx, &bytes);
-            }
+            Heard::Pass(bytes) => self.pass_down(cx, &bytes),
             Heard::TooLong => {
                 self.engine.abort();
                 self.end(Cause::Protocol(Side::Engine));

@@ -60,6 +60,12 @@ where
         spoke
     }
 
+    /// Whether something of ours waits to be said to the client.
+    pub(super) fn wants_to_speak_to_client(&self) -> bool {
+        let quiet = self.client.urgent.is_empty() && self.client.farewell.is_none();
+        !quiet || !self.answers.is_empty()
+    }
+
     pub(super) fn watch_session(&mut self, now: Instant) {
         if self.clock.expiry.is_some_and(|expiry| now >= expiry) {
             self.end(Cause::SessionExpired);

@@ -54,6 +54,13 @@ pub(super) fn engine(
         Positive(dial_timeout),
         "How long a dial may take; 30s where the flavour is \"windows\".",
     );
+    if let (Ok(Flavour::Windows), Ok(OrNever(Some(_)))) = (&flavour, &ping) {
+        t.warn(
+            "ping",
+            "Qlik's proxy service on Windows wedges on a ping: the next call is never answered",
+            "write `ping = \"never\"`, or leave it out",
+        );
+    }
     let EngineUrl(url) = url?;
     *found = Some(url.clone());
     refuse_plain(t, "url", &url, allow_http)?;

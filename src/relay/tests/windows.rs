@@ -259,3 +259,64 @@ async fn an_engine_that_breaks_off_within_a_notice_leaves_a_client_that_can_be_t
     assert_eq!(opcode, Opcode::Close);
     assert_eq!(Close::read(&payload), Close::Code(CloseCode::NETWORK));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_no_notice_passes_as_the_same_bytes_however_it_is_cut() {
+    let answer = |length: usize| {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#,
+            "x".repeat(length)
+        );
+        message_frame(text.as_bytes())
+    };
+    let mut binary = answer(10);
+    binary[0] = 0x82;
+    let (mut first, mut last) = (answer(20), message_frame(b"rest"));
+    (first[0], last[0]) = (0x01, 0x80);
+    let strange = message_frame(b"[not an answer at all]");
+    let notice = message_frame(CREATED.as_bytes());
+    let ping = ping_frame(b"p", None);
+    let said = [
+        answer(1),
+        answer(0),
+        notice,
+        binary,
+        answer(300),
+        first,
+        ping,
+        last,
+        strange,
+        answer(70_000),
+        message_frame(b""),
+        answer(2),
+    ]
+    .concat();
+    for length in [1, 2, 3, 7, 61, 1000, 9000, said.len()] {
+        let mut windows = Windows::new(&any());
+        let mut heard = vec![0; said.len()];
+        let (engine, client) = (&mut windows.bench.engine, &mut windows.bench.client);
+        let (_, read) = tokio::join!(
+            async {
+                for bytes in said.chunks(length) {
+                    engine.write_all(bytes).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            },
+            client.read_exact(&mut heard)
+        );
+        read.unwrap();
+        assert!(heard == said, "in runs of {length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_answers_and_the_engines_notices_do_not_get_into_each_other() {
+    let mut windows = Windows::new(&consumer());
+    let notice = message_frame(GOOD.as_bytes());
+    windows.bench.engine.write_all(&notice[..50]).await.unwrap();
+    let denied = windows.bench.call("DoReload", &json!([]));
+    windows.bench.client.write_all(&denied).await.unwrap();
+    assert_eq!(windows.bench.client_message().await["error"]["code"], 5);
+    windows.bench.engine.write_all(&notice[50..]).await.unwrap();
+    assert_eq!(windows.bench.client_message().await, admitted());
+}

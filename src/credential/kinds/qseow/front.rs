@@ -101,7 +101,9 @@ impl Front {
             None => None,
         };
         if csrf.is_none() && answer.status != StatusCode::NOT_FOUND && !answer.status.is_success() {
-            self.forget(identity);
+            if answer.status == StatusCode::UNAUTHORIZED || answer.status.is_redirection() {
+                self.forget(identity);
+            }
             return Err(turned_away(answer.status));
         }
         self.remember(identity, &cookie.1);
@@ -117,7 +119,8 @@ impl Front {
             return Ok(None);
         }
         match self.enter(identity, Key::None).await {
-            Ok(entered) => Ok(Some(entered)),
+            // Whoever brings no token against forgery does not say that the session lives.
+            Ok(entered) => Ok(Some(entered).filter(|entered| entered.csrf.is_some())),
             Err(CredentialError::TurnedAway { .. }) => Ok(None),
             Err(error) => Err(error),
         }
