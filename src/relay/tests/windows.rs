@@ -295,7 +295,7 @@ async fn whatever_is_no_notice_passes_as_the_same_bytes_however_it_is_cut() {
         let mut windows = Windows::new(&any());
         let mut heard = vec![0; said.len()];
         let (engine, client) = (&mut windows.bench.engine, &mut windows.bench.client);
-        let (_, read) = tokio::join!(
+        let ((), read) = tokio::join!(
             async {
                 for bytes in said.chunks(length) {
                     engine.write_all(bytes).await.unwrap();
