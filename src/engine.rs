@@ -4,6 +4,8 @@
 //! nothing. Only a true 101 is an upgrade; whatever else comes back is dropped unread, and no
 //! connection is ever used twice.
 
+mod reach;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +32,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::either::Either;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config;
+pub use self::reach::EgressError;
+use self::reach::Reach;
+use crate::config::{self, EgressProxy};
 use crate::fault::{Fault, Faulty};
 use crate::id::EngineIdentity;
 use crate::injection::Injection;
@@ -42,8 +46,7 @@ pub type EngineIo = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// One Qlik, ready to be dialled.
 pub struct Engine {
-    host: String,
-    port: u16,
+    reach: Reach,
     authority: String,
     prefix: String,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -87,10 +90,13 @@ impl EngineSocket {
 
 impl Engine {
     /// Prepares an engine. `tls` is lent by the house.
-    pub fn new(config: &config::Engine, tls: &Arc<ClientConfig>) -> Result<Self, EngineError> {
+    pub fn new(
+        config: &config::Engine,
+        tls: &Arc<ClientConfig>,
+        egress: Option<&EgressProxy>,
+    ) -> Result<Self, EngineError> {
         let url = &config.url;
         let host = url.host_str().ok_or(EngineError::NoHost)?.to_owned();
-        let port = url.port_or_known_default().ok_or(EngineError::NoHost)?;
         let authority = url
             .port()
             .map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
@@ -107,8 +113,7 @@ impl Engine {
             _ => None,
         };
         Ok(Self {
-            host: address,
-            port,
+            reach: Reach::new(url, egress).ok_or(EngineError::NoHost)?,
             authority,
             prefix: url.path().trim_end_matches('/').to_owned(),
             tls,
@@ -160,9 +165,7 @@ impl Engine {
     }
 
     async fn connect(&self) -> Result<EngineIo, EngineError> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let tcp = tcp.map_err(EngineError::Connect)?;
-        tcp.set_nodelay(true).map_err(EngineError::Connect)?;
+        let tcp = self.reach.connect().await?;
         match &self.tls {
             None => Ok(Either::Left(tcp)),
             Some((connector, name)) => connector
@@ -275,6 +278,9 @@ pub enum EngineError {
     /// No connection.
     #[error("the engine cannot be reached: {0}")]
     Connect(#[source] io::Error),
+    /// The egress proxy did not open the way.
+    #[error("the egress proxy does not lead to the engine: {0}")]
+    Egress(#[from] EgressError),
     /// The connection broke, or what came was no HTTP.
     #[error("the engine broke off the handshake: {0}")]
     Http(#[from] hyper::Error),
@@ -308,6 +314,7 @@ impl Faulty for EngineError {
             Self::BadName
             | Self::BadRequest
             | Self::Connect(_)
+            | Self::Egress(_)
             | Self::Http(_)
             | Self::NoHost
             | Self::NotWebsocket(_)

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, Flavour, ListenTls, Route};
+use crate::config::{Config, Credential, EgressProxy, Flavour, ListenTls, Outbound, Route};
 use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
@@ -61,7 +61,7 @@ impl Proxy {
             Some(key) => Pseudonyms::new(key),
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
-        let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
+        let outgoing = Outgoing::new(config.outbound)?;
         let keepers = Keepers::default();
         let routes = config.routes.into_iter();
         let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers));
@@ -154,24 +154,27 @@ struct Outgoing {
     roots: RootCertStore,
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
+    egress: Option<EgressProxy>,
 }
 
 impl Outgoing {
-    fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
-        Self::trusting(tls::system_roots(extra)?)
+    fn new(outbound: Outbound) -> Result<Self, TlsError> {
+        let roots = tls::system_roots(outbound.ca.as_deref())?;
+        Self::trusting(roots, outbound.proxy)
     }
 
     /// The outgoing side of an engine with CAs of its own.
-    fn of(ca: &Path) -> Result<Self, TlsError> {
-        Self::trusting(tls::file_roots(ca)?)
+    fn of(&self, ca: &Path) -> Result<Self, TlsError> {
+        Self::trusting(tls::file_roots(ca)?, self.egress.clone())
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, TlsError> {
+    fn trusting(roots: RootCertStore, egress: Option<EgressProxy>) -> Result<Self, TlsError> {
         let tls = tls::client_config(roots.clone());
         Ok(Self {
             roots,
-            http: tls::http_client(&tls)?,
+            http: tls::http_client(&tls, egress.as_ref())?,
             tls: Arc::new(tls),
+            egress,
         })
     }
 
@@ -179,7 +182,8 @@ impl Outgoing {
     fn fetchers(&self, route: &Route) -> Result<Fetchers, TlsError> {
         let windows = route.engine.flavour == Flavour::Windows;
         let name = route.engine.server_name.as_deref().filter(|_| windows);
-        let client = |config| tls::http_client(&tls::named(config, &self.roots, name)?);
+        let egress = self.egress.as_ref();
+        let client = |config| tls::http_client(&tls::named(config, &self.roots, name)?, egress);
         let certified = route.credential.api_certificate();
         let certified = certified.map(|files| {
             let config = tls::certified_config(self.roots.clone(), files)?;
@@ -212,7 +216,8 @@ impl Outgoing {
         pseudonyms: &Pseudonyms,
         keepers: &Keepers,
     ) -> Result<Lane, StartError> {
-        let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
+        let own = route.engine.ca.as_deref();
+        let own = own.map(|ca| self.of(ca)).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
         let (fetchers, dialler) = (qlik.fetchers(&route)?, qlik.dialler(&route)?);
         let checks = std::mem::take(&mut route.sessions);
@@ -231,7 +236,7 @@ impl Outgoing {
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,
             credentials: Credentials::new(wanted, borrowed)?,
-            engine: Engine::new(&route.engine, &dialler)?,
+            engine: Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?,
             route: Arc::new(route),
         })
     }

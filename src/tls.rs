@@ -1,19 +1,21 @@
 //! Certificates and trust: what the doors show, and whom the outgoing connections believe.
 
+mod named;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::server::VerifierBuilderError;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret;
 use tracing::warn;
 
-use crate::config::{ClientCertificate, ListenTls};
+use self::named::Named;
+use crate::config::{ClientCertificate, EgressProxy, ListenTls};
 
 /// The TLS of the public door.
 pub fn server_config(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
@@ -77,17 +79,31 @@ pub fn engine_config(base: &ClientConfig) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// The HTTP client for tokens and session checks: no redirects, no proxy from the environment.
-pub fn http_client(base: &ClientConfig) -> Result<reqwest::Client, TlsError> {
-    let client = reqwest::Client::builder()
+/// The HTTP client for tokens and session checks: no redirects, and no proxy but the configured one.
+pub fn http_client(
+    base: &ClientConfig,
+    egress: Option<&EgressProxy>,
+) -> Result<reqwest::Client, TlsError> {
+    let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(base.clone())
         .redirect(Policy::none())
         .no_proxy()
         .referer(false)
         .connect_timeout(Duration::from_secs(5))
-        .user_agent(concat!("qix-proxy/", env!("CARGO_PKG_VERSION")))
-        .build()?;
-    Ok(client)
+        .user_agent(concat!("qix-proxy/", env!("CARGO_PKG_VERSION")));
+    if let Some(egress) = egress {
+        client = client.proxy(way_out(egress));
+    }
+    Ok(client.build()?)
+}
+
+fn way_out(egress: &EgressProxy) -> reqwest::Proxy {
+    let through = egress.clone();
+    let way = reqwest::Proxy::custom(move |url| through.leads_to(url).then(|| through.url.clone()));
+    match &egress.login {
+        Some(login) => way.basic_auth(&login.user, login.password.expose_secret()),
+        None => way,
+    }
 }
 
 /// The same TLS, where the other side's certificate carries this name and not the URL's host: the
@@ -100,56 +116,11 @@ pub fn named(
     let Some(name) = name else {
         return Ok(config);
     };
-    let inner = WebPkiServerVerifier::builder(Arc::new(roots.clone())).build()?;
-    let name = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name)?;
-    let verifier = Arc::new(Named { inner, name });
-    config.dangerous().set_certificate_verifier(verifier);
+    let verifier = Named::new(roots, name)?;
+    config
+        .dangerous()
+        .set_certificate_verifier(Arc::new(verifier));
     Ok(config)
-}
-
-/// Verifies as ever, against a name of its own.
-#[derive(Debug)]
-struct Named {
-    inner: Arc<WebPkiServerVerifier>,
-    name: ServerName<'static>,
-}
-
-impl ServerCertVerifier for Named {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let (inner, name) = (&self.inner, &self.name);
-        inner.verify_server_cert(end_entity, intermediates, name, ocsp, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let inner = &self.inner;
-        inner.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let inner = &self.inner;
-        inner.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
 }
 
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {

@@ -5,6 +5,7 @@
 mod access;
 mod command_line;
 mod crowd;
+mod egress;
 mod endings;
 mod floors;
 mod leaks;

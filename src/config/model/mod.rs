@@ -1,6 +1,7 @@
 //! The finished config: types the rest of the house can trust.
 
 mod credential;
+mod outbound;
 mod session;
 mod windows;
 
@@ -19,6 +20,8 @@ use crate::person::ClaimPath;
 pub use self::credential::{
     ApiKey, ClientAuth, Credential, LookupField, OAuth, OAuthImpersonation,
 };
+pub(super) use self::outbound::is_loopback;
+pub use self::outbound::{DirectHost, EgressLogin, EgressProxy, Outbound};
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
@@ -119,13 +122,6 @@ pub struct Limits {
     pub opens_per_minute: usize,
     /// Session checks that fail in a minute from one address (default 60).
     pub failures_per_minute: usize,
-}
-
-/// What every outgoing connection shares.
-#[derive(Debug, Default)]
-pub struct Outbound {
-    /// PEM file of further CAs to trust besides the system's.
-    pub ca: Option<PathBuf>,
 }
 
 /// One route: the four questions.

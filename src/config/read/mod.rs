@@ -3,6 +3,7 @@
 mod access;
 mod credential;
 mod engine;
+mod outbound;
 mod process;
 mod route;
 mod session;

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::route;
+use super::{outbound, route};
 use crate::config::defaults;
-use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log, Outbound};
+use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{
-    Authorities, Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
+    Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
 };
 
 /// The largest head that fits no connection's buffer is hyper's smallest buffer.
@@ -40,7 +40,7 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
     let outbound = t.table(
         "outbound",
         "What every outgoing connection shares.",
-        outbound,
+        outbound::outbound,
     );
     let taken = RefCell::default();
     let routes = t.required_tables(
@@ -228,15 +228,5 @@ fn limits(t: &mut Table<'_>) -> Result<Limits, Noted> {
         identities_per_subject: identities_per_subject?.0,
         opens_per_minute: opens_per_minute?.0,
         failures_per_minute: failures_per_minute?.0,
-    })
-}
-
-fn outbound(t: &mut Table<'_>) -> Result<Outbound, Noted> {
-    let ca: Option<Authorities> = t.optional(
-        "ca",
-        "A PEM file of CAs to trust besides the system's, for every outgoing connection.",
-    )?;
-    Ok(Outbound {
-        ca: ca.map(|Authorities(path)| path),
     })
 }

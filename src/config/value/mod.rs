@@ -1,6 +1,7 @@
 //! How each sort of value is written, read and described.
 
 mod choice;
+mod egress;
 mod list;
 mod network;
 mod number;
@@ -11,6 +12,7 @@ mod template;
 mod text;
 mod web;
 
+pub(super) use egress::ProxyUrl;
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
 pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};

@@ -3,6 +3,7 @@
 mod answer;
 mod browser;
 mod certificates;
+mod egress;
 mod eyes;
 pub(crate) mod frames;
 pub(crate) mod issuer;
@@ -21,6 +22,7 @@ use tokio::time::{sleep, timeout};
 pub(crate) use self::answer::Answer;
 pub(crate) use self::browser::{Browser, End};
 pub(crate) use self::certificates::{Authority, Files};
+pub(crate) use self::egress::Egress;
 pub(crate) use self::eyes::Eyes;
 pub(crate) use self::issuer::Issuer;
 pub(crate) use self::knock::{Hello, Knock};

@@ -4,6 +4,7 @@ mod access;
 mod credential;
 mod engine;
 mod introspection;
+mod outbound;
 mod process;
 mod redis;
 mod route;
