@@ -51,7 +51,7 @@ pub(super) enum Form {
 /// What must hold between the keys of a table.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
-    /// At most one of these is there.
+    /// No more than one of these is there.
     AtMostOne(&'static [&'static str]),
     /// The first must be there beside the second.
     Demanded(&'static str, &'static str),

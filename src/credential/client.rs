@@ -14,8 +14,8 @@ use super::asking::send;
 use super::error::CredentialError;
 use super::grant::Grant;
 use super::keepers::Name;
+use super::key_file::LiveSigner;
 use super::secret::{LiveSecret, is_visible};
-use super::signer::{Signer, nonce, span};
 use crate::config::{ClientAuth, ClientProof, OAuthClient, Pace};
 
 /// How long an assertion is good.
@@ -40,7 +40,7 @@ enum Means {
     Basic(LiveSecret),
     Body(LiveSecret),
     Nothing,
-    Signature(Signer),
+    Signature(LiveSigner),
 }
 
 /// In which shape a request goes.
@@ -130,7 +130,7 @@ impl Client {
             }
             Means::Nothing => {}
             Means::Signature(signer) => {
-                let assertion = signer.sign(&self.assertion()?).await?;
+                let assertion = signer.sign(self.assertion()).await?;
                 proof.secrets.push(assertion.clone());
                 proof.say("client_assertion_type", ASSERTION_TYPE.to_owned());
                 proof.say("client_assertion", assertion);
@@ -140,19 +140,22 @@ impl Client {
     }
 
     /// What a client says of itself (RFC 7523 section 3).
-    fn assertion(&self) -> Result<Value, CredentialError> {
-        let (now, end) = span(ASSERTION_LIFE);
-        Ok(json!({
-            "iss": self.id, "sub": self.id, "aud": self.url.as_str(),
-            "jti": nonce()?, "iat": now, "exp": end,
-        }))
+    fn assertion(&self) -> Map<String, Value> {
+        let said = [
+            ("iss", self.id.as_str()),
+            ("sub", self.id.as_str()),
+            ("aud", self.url.as_str()),
+        ];
+        said.map(|(name, value)| (name.to_owned(), json!(value)))
+            .into_iter()
+            .collect()
     }
 }
 
 impl Means {
     fn new(proof: ClientProof) -> Result<Self, CredentialError> {
         Ok(match proof {
-            ClientProof::Assertion(key) => Self::Signature(Signer::new(key)?),
+            ClientProof::Assertion(key) => Self::Signature(LiveSigner::new(key, ASSERTION_LIFE)?),
             ClientProof::Public => Self::Nothing,
             ClientProof::Secret(secret, auth) => {
                 let secret = LiveSecret::new(secret, is_visible);

@@ -15,9 +15,7 @@ pub enum CredentialError {
     #[error("the API key is empty or holds characters that no header can carry")]
     BadKey,
     /// The configured key cannot sign with the configured algorithm.
-    #[error(
-        "private_key cannot sign with `algorithm`: RS… and PS… take an RSA key, ES… a PKCS #8 EC key of that curve"
-    )]
+    #[error("the signing key is of no use for `algorithm`, or for any algorithm: see signing_key")]
     BadSigningKey,
     /// More identities are being fetched at once than are kept.
     #[error("too many identities are being fetched at once")]
@@ -39,9 +37,6 @@ pub enum CredentialError {
         /// What is wrong with its value.
         flaw: Flaw,
     },
-    /// No random bytes.
-    #[error("the system gives no random bytes")]
-    NoRandomness,
     /// The app's session is no token that could be exchanged.
     #[error(
         "the app's session came without a token to exchange: it takes a session of kind jwt or \
@@ -81,6 +76,14 @@ pub enum CredentialError {
         /// For how long, counted from this error.
         wait: Duration,
     },
+    /// Qlik on Windows did not open a session.
+    #[error("Qlik's proxy service answered with status {status}: {advice}")]
+    TurnedAway {
+        /// The status.
+        status: u16,
+        /// What it means and what to do about it.
+        advice: &'static str,
+    },
 }
 
 impl From<Unfilled> for CredentialError {
@@ -99,9 +102,9 @@ impl Faulty for CredentialError {
             Self::BadKey
             | Self::BadSigningKey
             | Self::FixedRefused
-            | Self::NoRandomness
             | Self::Refused(_)
-            | Self::RefusedAgain => Fault::CredentialRefused,
+            | Self::RefusedAgain
+            | Self::TurnedAway { .. } => Fault::CredentialRefused,
         }
     }
 

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::error::CredentialError;
+use crate::config::Wording;
 use crate::person::{ClaimPath, Person};
 use crate::template::{Flaw, Target, Template, Unfilled};
 
@@ -54,6 +55,15 @@ impl Who {
     #[must_use]
     pub(super) fn session_token(self) -> Self {
         self.with(Slot::Token)
+    }
+
+    /// Adds a value that is everybody's, or made of the person's claims.
+    #[must_use]
+    pub(super) fn worded(self, wording: Wording, target: Target) -> Self {
+        match wording {
+            Wording::Fixed(text) => self.fixed(&text),
+            Wording::Filled(template) => self.filled(template, target),
+        }
     }
 
     /// The identity that a person has at Qlik.

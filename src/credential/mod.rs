@@ -23,6 +23,7 @@ mod grant;
 mod identity;
 mod keeper;
 mod keepers;
+mod key_file;
 mod kinds;
 mod mint;
 mod outcome;
@@ -55,6 +56,8 @@ pub struct Lent<'a> {
     pub http: &'a reqwest::Client,
     /// The file of whom it trusts, where that is not everybody's.
     pub trust: Option<&'a Path>,
+    /// One that shows the credential's client certificate besides, where it has one.
+    pub certified: Option<&'a reqwest::Client>,
     /// The keepers of the whole process.
     pub keepers: &'a Keepers,
 }
@@ -80,6 +83,10 @@ impl Credentials {
     pub async fn obtain(&self, person: &Person) -> Result<Credential, CredentialError> {
         match &self.source {
             Source::Fixed(credential) => Ok(credential.clone()),
+            Source::Made { who, make } => {
+                let made = make(&who.identify(person)?);
+                Ok(Credential::fixed(made.ok_or(CredentialError::BadKey)?))
+            }
             Source::Kept { keeper, who } => {
                 keeper.obtain(who.identify(person)?, &self.outcomes).await
             }
@@ -97,7 +104,7 @@ impl Credentials {
         refused: &Credential,
     ) -> Result<Credential, CredentialError> {
         match &self.source {
-            Source::Fixed(_) => Err(CredentialError::FixedRefused),
+            Source::Fixed(_) | Source::Made { .. } => Err(CredentialError::FixedRefused),
             Source::Kept { keeper, who } => {
                 let identity = who.identify(person)?;
                 keeper

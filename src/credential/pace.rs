@@ -23,7 +23,7 @@ pub(super) struct Pace {
     rate: usize,
     /// The longest wait for a turn.
     patience: Duration,
-    /// The turns given: as many as the rate says, the latest last.
+    /// The turns given in the last minute and those to come, the latest last.
     turns: VecDeque<Instant>,
     /// The times told to those who were sent away, the latest last.
     promises: VecDeque<Instant>,
@@ -38,6 +38,12 @@ pub(super) enum Turn {
     NotBefore(Instant),
 }
 
+/// The pace of what costs nobody anything, and of what has no limit to keep to.
+pub(super) const FREE: config::Pace = config::Pace {
+    per_minute: usize::MAX,
+    queue: Duration::ZERO,
+};
+
 impl Pace {
     pub(super) fn new(config: config::Pace) -> Self {
         Self {
@@ -50,6 +56,9 @@ impl Pace {
 
     /// The next turn, unless it comes later than `patience`, the mint's own included.
     pub(super) fn turn(&mut self, now: Instant, patience: Duration) -> Turn {
+        while self.turns.front().is_some_and(|&turn| turn + MINUTE <= now) {
+            self.turns.pop_front();
+        }
         let next = self.next(now);
         if next > now + patience.min(self.patience) {
             return Turn::NotBefore(next);

@@ -17,7 +17,7 @@ const KINDS = {
   'oauth-client': 'client_id = "machine"\nclient_secret = { env = "MACHINE_SECRET" }\nshared = true',
   'oauth-impersonation': 'client_id = "trusted"\nclient_secret = { env = "TRUSTED_SECRET" }\nuser = { field = "subject", claim = "sub" }',
   'api-key': 'key = { env = "API_KEY" }\nshared = true',
-  'cloud-jwt': `issuer = "${ISSUER}"\nprivate_key = "{folder}/private.pem"\nkey_id = "key-1"
+  'cloud-jwt': `issuer = "${ISSUER}"\nsigning_key = { file = "{folder}/private.pem" }\nkey_id = "key-1"
 subject = "app|{sub}"\nname = "{name}"\nemail = "{email}"\ngroups_claim = "groups"`,
   'token-exchange': 'client_id = "trusted"\nclient_secret = { env = "TRUSTED_SECRET" }',
   'anonymous-embed': 'client_id = "embed"\naccess_code = { env = "API_KEY" }',
@@ -25,7 +25,7 @@ subject = "app|{sub}"\nname = "{name}"\nemail = "{email}"\ngroups_claim = "group
 
 /** Variations of a kind, each a route of its own as well. */
 const VARIANTS = {
-  'oauth-impersonation by key': 'client_id = "signing"\nprivate_key = "{folder}/private.pem"\nuser = { field = "subject", value = "app|{sub}" }',
+  'oauth-impersonation by key': 'client_id = "signing"\nsigning_key = { file = "{folder}/private.pem" }\nuser = { field = "subject", value = "app|{sub}" }',
   'token-exchange in the query': 'client_id = "trusted"\nclient_secret = { env = "TRUSTED_SECRET" }\nshown = "query"',
 };
 

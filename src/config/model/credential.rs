@@ -7,6 +7,9 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::Algorithm;
+use super::windows::{
+    BearerJwt, ClientCertificate, EngineCertificate, QseowHeader, QseowJwt, QseowService,
+};
 use crate::person::ClaimPath;
 use crate::template::Template;
 
@@ -17,6 +20,10 @@ pub enum Credential {
     AnonymousEmbed(AnonymousEmbed),
     /// One API key.
     ApiKey(ApiKey),
+    /// A token per person that the proxy signs, for an engine that checks it.
+    BearerJwt(BearerJwt),
+    /// The engine's own port, opened by a client certificate.
+    EngineCertificate(EngineCertificate),
     /// A session of Qlik Cloud per person, opened with a JWT that the proxy signs.
     CloudJwt(Box<CloudJwt>),
     /// The engine asks for nothing.
@@ -25,6 +32,14 @@ pub enum Credential {
     OAuthClient(OAuth),
     /// A token per person (user impersonation).
     OAuthImpersonation(Box<OAuthImpersonation>),
+    /// A session at a virtual proxy, opened by a header.
+    QseowHeader(QseowHeader),
+    /// A session at a virtual proxy, opened by a token.
+    QseowJwt(QseowJwt),
+    /// A session at a virtual proxy, added through the proxy service.
+    QseowSession(QseowService),
+    /// A session at a virtual proxy, opened by a ticket.
+    QseowTicket(QseowService),
     /// A token per app session, for which the app's own token is exchanged.
     TokenExchange(TokenExchange),
 }
@@ -32,8 +47,28 @@ pub enum Credential {
 impl Credential {
     /// Whether it needs the token that the app's session is.
     #[must_use]
-    pub fn wants_session_token(&self) -> bool {
+    pub const fn wants_session_token(&self) -> bool {
         matches!(self, Self::TokenExchange(_))
+    }
+
+    /// The certificate that the engine itself wants to see.
+    #[must_use]
+    pub const fn engine_certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::EngineCertificate(config) => Some(&config.certificate),
+            _ => None,
+        }
+    }
+
+    /// The certificate that the proxy service's API wants to see.
+    #[must_use]
+    pub const fn api_certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::QseowSession(config) | Self::QseowTicket(config) => {
+                Some(&config.service.certificate)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -46,13 +81,13 @@ pub struct Secret {
     pub file: Option<PathBuf>,
 }
 
-/// A private key that signs tokens.
+/// A private key that signs tokens, and may change in its file.
 #[derive(Debug)]
-pub struct SigningKey {
+pub struct KeyFile {
     /// The key, PEM.
     pub key: Secret,
-    /// What it signs with (default RS256); RSA or EC.
-    pub algorithm: Algorithm,
+    /// What it signs with; the one that fits the key when it is not said.
+    pub algorithm: Option<Algorithm>,
     /// The `kid` of what it signs.
     pub key_id: Option<String>,
 }
@@ -93,7 +128,7 @@ pub struct OAuthClient {
 #[derive(Debug)]
 pub enum ClientProof {
     /// By a JWT that it signs (`private_key_jwt`, RFC 7523).
-    Assertion(SigningKey),
+    Assertion(KeyFile),
     /// Not at all: everybody knows a public client's id.
     Public,
     /// By a secret, and where it goes (default: the body, as Qlik documents).
@@ -171,7 +206,7 @@ pub struct CloudJwt {
     /// The issuer, as the tenant's identity provider of type JWT knows it.
     pub issuer: String,
     /// The key whose public half the tenant knows.
-    pub key: SigningKey,
+    pub key: KeyFile,
     /// Who the person is to the tenant.
     pub subject: Template,
     /// Their name.

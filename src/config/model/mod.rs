@@ -3,6 +3,7 @@
 mod credential;
 mod outbound;
 mod session;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ use crate::id::{AppId, RouteName};
 use crate::person::ClaimPath;
 
 pub use self::credential::{
-    Admins, AnonymousEmbed, ApiKey, ClientAuth, ClientProof, CloudJwt, Credential, LookupField,
-    OAuth, OAuthClient, OAuthImpersonation, Pace, Provision, Secret, Shown, SigningKey,
+    Admins, AnonymousEmbed, ApiKey, ClientAuth, ClientProof, CloudJwt, Credential, KeyFile,
+    LookupField, OAuth, OAuthClient, OAuthImpersonation, Pace, Provision, Secret, Shown,
     TokenExchange,
 };
 pub(super) use self::outbound::is_loopback;
@@ -26,6 +27,10 @@ pub use self::outbound::{DirectHost, EgressLogin, EgressProxy, Outbound};
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
+};
+pub use self::windows::{
+    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
+    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
@@ -43,6 +48,8 @@ pub struct Config {
     pub limits: Limits,
     /// What every outgoing connection shares.
     pub outbound: Outbound,
+    /// The Redis that several proxies share; never without an `identity_key`.
+    pub replicas: Option<Replicas>,
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
 }
@@ -119,6 +126,15 @@ pub struct Limits {
     pub opens_per_minute: usize,
     /// Session checks that fail in a minute from one address (default 60).
     pub failures_per_minute: usize,
+}
+
+/// The Redis that several proxies share.
+#[derive(Debug)]
+pub struct Replicas {
+    /// Where it is.
+    pub server: RedisServer,
+    /// What every key begins with, never empty (default `qix-proxy:`).
+    pub prefix: String,
 }
 
 /// One route: the four questions.
@@ -208,12 +224,23 @@ pub struct Engine {
     pub ca: Option<PathBuf>,
     /// The name the engine's certificate must carry, when it is not the URL's host.
     pub server_name: Option<String>,
-    /// How often the engine is pinged; `None` for never.
+    /// How often the engine is pinged; `None` for never, as it is on Windows by default.
     pub ping: Option<Duration>,
     /// How long Qlik keeps an engine session for a reconnect (default 60 s).
     pub session_ttl: Duration,
-    /// How long a dial may take (default 10 s).
+    /// How long a dial may take (default 10 s; 30 s on Windows, where a cold start takes 20 s).
     pub dial_timeout: Duration,
+    /// Who speaks on the engine's side.
+    pub flavour: Flavour,
+}
+
+/// Who speaks on the engine's side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flavour {
+    /// The engine alone.
+    Engine,
+    /// Qlik Sense Enterprise on Windows: its proxy service speaks between the engine's messages.
+    Windows,
 }
 
 /// Limits of a relayed socket.

@@ -5,6 +5,8 @@ mod credential;
 mod engine;
 mod outbound;
 mod process;
+mod redis_server;
+mod replicas;
 mod route;
 mod session;
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::{outbound, route};
+use super::{outbound, replicas, route};
 use crate::config::defaults;
 use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log};
 use crate::config::notes::Noted;
@@ -42,6 +42,17 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         "What every outgoing connection shares.",
         outbound::outbound,
     );
+    let replicas = t.optional_table(
+        "replicas",
+        "The Redis that several proxies share: logouts and tickets of one are known to all.",
+        replicas::replicas,
+    );
+    let shared_key = t.demanded_with(
+        "identity_key",
+        "replicas",
+        "{ env = \"QIX_IDENTITY_KEY\" }",
+        "what replicas tell each other is sealed under it",
+    );
     let taken = RefCell::default();
     let routes = t.required_tables(
         "route",
@@ -49,6 +60,7 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         "A route: the four questions.",
         |t| route::route(t, &taken),
     );
+    shared_key?;
     Ok(Config {
         identity_key: identity_key?.map(|LongSecret(key)| key),
         listen: listen?,
@@ -56,6 +68,7 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         log: log?,
         limits: limits?,
         outbound: outbound?,
+        replicas: replicas?,
         routes: routes?,
     })
 }

@@ -59,16 +59,23 @@ fn the_examples_are_read() {
             "cloud-jwt",
             "cloud-private-key",
             "cloud-provision",
+            "core-jwt",
+            "engine-certificate",
             "forward-auth-impersonation",
             "gateway",
             "jwt-api-key",
             "local-core",
             "redis-express",
             "redis-spring",
+            "replicas",
             "sidecar",
             "ticket",
             "token-exchange",
-            "trusted-ingress"
+            "trusted-ingress",
+            "windows-header",
+            "windows-jwt",
+            "windows-session",
+            "windows-ticket"
         ]
     );
 }

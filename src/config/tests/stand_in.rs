@@ -58,7 +58,7 @@ impl Sources for StandIn {
         let text = match &*name {
             "missing" | "missing.pem" => return Err(io::ErrorKind::NotFound.into()),
             "empty" => String::new(),
-            "server-key.pem" | "tls.key" => PAIR.signing_key.serialize_pem(),
+            "server-key.pem" | "tls.key" | "client_key.pem" => PAIR.signing_key.serialize_pem(),
             _ if name.starts_with("qlik-") && name.ends_with("-key.pem") => {
                 PAIR.signing_key.serialize_pem()
             }

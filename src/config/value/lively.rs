@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject;
+use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use toml::de::DeValue;
 
-use super::secret::{SecretText, file, path_schema};
+use super::secret::{SecretText, SigningPem};
 use crate::config::model::Secret;
 use crate::config::node::{Node, Value};
 use crate::config::notes::Noted;
@@ -15,7 +14,7 @@ use crate::config::notes::Noted;
 /// A secret of visible ASCII, and the file it is from.
 pub(in crate::config) struct LiveSecret(pub(in crate::config) Secret);
 
-/// A PEM file of a private key that signs tokens.
+/// A private key in PEM that signs tokens, and the file it is from.
 pub(in crate::config) struct LiveKey(pub(in crate::config) Secret);
 
 impl Value for LiveSecret {
@@ -41,25 +40,18 @@ fn file_of(node: &Node<'_>) -> Option<PathBuf> {
 }
 
 impl Value for LiveKey {
-    const WANTED: &'static str =
-        "the path of a PEM file in quotes, such as \"certs/qlik-client-key.pem\"";
+    const WANTED: &'static str = SigningPem::WANTED;
 
     fn read(node: &Node<'_>) -> Result<Self, Noted> {
-        let (path, content) = file::<Self>(node)?;
-        let pem = PrivateKeyDer::from_pem_slice(&content).is_ok();
-        match String::from_utf8(content) {
-            Ok(text) if pem => Ok(Self(Secret {
-                text: text.into(),
-                file: Some(path),
-            })),
-            _ => {
-                let what = format!("{} holds no private key in PEM", path.display());
-                Err(node.refuse(what, "name a file with -----BEGIN PRIVATE KEY-----"))
-            }
-        }
+        let SigningPem(pem) = SigningPem::read(node)?;
+        let text = String::from_utf8_lossy(pem.expose_secret()).into_owned();
+        Ok(Self(Secret {
+            text: text.into(),
+            file: file_of(node),
+        }))
     }
 
     fn schema() -> Json {
-        path_schema()
+        SigningPem::schema()
     }
 }

@@ -19,7 +19,6 @@ use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minted, Minting};
 use crate::credential::secret::{LiveSecret, is_visible};
-use crate::credential::signer::hex;
 
 /// How long a tracking code is, in bytes before it is written in hexadecimal.
 const TRACKING: usize = 20;
@@ -98,5 +97,7 @@ fn tracking_code(access_code: &str, identity: &Identity) -> String {
         context.update(&value.len().to_be_bytes());
         context.update(value.as_bytes());
     }
-    hex(&context.sign().as_ref()[..TRACKING])
+    let tag = context.sign();
+    let bytes = tag.as_ref().iter().take(TRACKING);
+    bytes.fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -6,22 +6,17 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::Source;
-use crate::config::{ApiKey, Pace};
+use crate::config::ApiKey;
 use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minted, Minting};
+use crate::credential::pace::FREE;
 use crate::credential::secret::{LiveSecret, is_visible};
 use crate::credential::{Lent, bearer};
 
 /// How long a key is used before its file is looked at again.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// Looking at a file costs Qlik nothing.
-const PACE: Pace = Pace {
-    per_minute: usize::MAX,
-    queue: Duration::ZERO,
-};
 
 /// The key itself: there is nothing to fetch, unless it is from a file, which may change.
 pub(super) fn source(config: ApiKey, lent: Lent<'_>) -> Result<Source, CredentialError> {
@@ -33,7 +28,7 @@ pub(super) fn source(config: ApiKey, lent: Lent<'_>) -> Result<Source, Credentia
     }
     let name = Name::of(&[b"api-key", now.expose_secret().as_bytes()]);
     Ok(Source::Kept {
-        keeper: lent.keepers.keeper(name, KeyFile(key), PACE),
+        keeper: lent.keepers.keeper(name, KeyFile(key), FREE),
         who: Who::everybody(),
     })
 }

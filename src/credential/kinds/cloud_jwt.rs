@@ -3,10 +3,10 @@
 //! Shapes: <https://qlik.dev/apis/rest/login> (`POST /login/jwt-session`).
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cookie_jar::Jar;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{Source, cookie_jar};
@@ -17,8 +17,8 @@ use crate::credential::error::{CredentialError, Trouble};
 use crate::credential::explain::At;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
+use crate::credential::key_file::LiveSigner;
 use crate::credential::mint::{Mint, Minted, Minting};
-use crate::credential::signer::{Signer, nonce, span};
 use crate::injection::Injection;
 use crate::template::Target;
 
@@ -44,7 +44,7 @@ pub(super) fn source(config: CloudJwt, lent: Lent<'_>) -> Result<Source, Credent
     let pace = config.pace;
     let logins = Logins {
         issuer: config.issuer,
-        signer: Signer::new(config.key)?,
+        signer: LiveSigner::new(config.key, JWT_LIFE)?,
         url: config.login_url,
         web_integration: config.web_integration,
         life: config.life,
@@ -60,7 +60,7 @@ pub(super) fn source(config: CloudJwt, lent: Lent<'_>) -> Result<Source, Credent
 
 struct Logins {
     issuer: String,
-    signer: Signer,
+    signer: LiveSigner,
     url: Url,
     web_integration: Option<String>,
     life: Duration,
@@ -85,7 +85,7 @@ impl Logins {
     }
 
     async fn log_in(&self, identity: &Identity) -> Result<Minted, CredentialError> {
-        let jwt = self.signer.sign(&self.claims(identity)?).await?;
+        let jwt = self.signer.sign(self.claims(identity)).await?;
         let secrets = [jwt.clone()];
         let mut request = self.http.post(self.url.clone()).bearer_auth(jwt);
         if let Some(id) = &self.web_integration {
@@ -97,19 +97,23 @@ impl Logins {
     }
 
     /// What is said of a person.
-    fn claims(&self, identity: &Identity) -> Result<Value, CredentialError> {
-        let (now, end) = span(JWT_LIFE);
+    fn claims(&self, identity: &Identity) -> Map<String, Value> {
         let [subject, name, email, groups] = [0, 1, 2, 3].map(|place| identity.value(place));
-        let mut claims = json!({
-            "iss": self.issuer, "aud": AUDIENCE,
-            "sub": subject, "subType": "user",
-            "name": name, "email": email, "email_verified": true,
-            "jti": nonce()?, "iat": now, "nbf": now, "exp": end,
-        });
-        if let Ok(groups) = serde_json::from_str::<Vec<String>>(groups) {
-            claims["groups"] = json!(groups);
-        }
-        Ok(claims)
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let said = [
+            ("iss", json!(self.issuer)),
+            ("aud", json!(AUDIENCE)),
+            ("nbf", json!(now.unwrap_or_default().as_secs())),
+            ("sub", json!(subject)),
+            ("subType", json!("user")),
+            ("name", json!(name)),
+            ("email", json!(email)),
+            ("email_verified", json!(true)),
+        ];
+        let groups = serde_json::from_str::<Vec<String>>(groups).ok();
+        let groups = groups.map(|groups| ("groups", json!(groups)));
+        let said = said.into_iter().chain(groups);
+        said.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn session(&self, answer: &Answer) -> Result<Minted, Trouble> {

@@ -12,8 +12,8 @@ use super::support::{
     PACE, Reply, SECRET, Seen, TIMEOUT, TokenServer, client, oauth, person, prepare, secret,
 };
 use crate::config::{
-    Admins, Algorithm, AnonymousEmbed, ClientAuth, ClientProof, CloudJwt, Credential, LookupField,
-    OAuthImpersonation, Provision, Secret, Shown, SigningKey, TokenExchange,
+    Admins, Algorithm, AnonymousEmbed, ClientAuth, ClientProof, CloudJwt, Credential, KeyFile,
+    LookupField, OAuthImpersonation, Provision, Secret, Shown, TokenExchange,
 };
 use crate::fault::{Fault, Faulty};
 use crate::person::ClaimPath;
@@ -25,14 +25,14 @@ fn template(claim: &str) -> Template {
     Template::claim(ClaimPath::new(claim))
 }
 
-fn key() -> SigningKey {
+fn key() -> KeyFile {
     let pair = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
-    SigningKey {
+    KeyFile {
         key: Secret {
             text: pair.serialize_pem().into(),
             file: None,
         },
-        algorithm: Algorithm::ES384,
+        algorithm: Some(Algorithm::ES384),
         key_id: Some("key-1".to_owned()),
     }
 }
@@ -190,8 +190,8 @@ async fn a_login_that_gives_no_session_is_no_session() {
 async fn a_key_that_cannot_sign_is_told_at_the_start() {
     let server = TokenServer::start(|_| Reply::token("t")).await;
     let mut oauth = server.oauth();
-    let algorithm = Algorithm::RS256;
-    oauth.client.proof = ClientProof::Assertion(SigningKey { algorithm, ..key() });
+    let algorithm = Some(Algorithm::RS256);
+    oauth.client.proof = ClientProof::Assertion(KeyFile { algorithm, ..key() });
     let error = prepare(Credential::OAuthClient(oauth)).unwrap_err();
-    assert!(error.to_string().contains("private_key cannot sign"));
+    assert!(error.to_string().contains("the signing key is of no use"));
 }

@@ -13,7 +13,7 @@ async fn world(keys: &Keys, algorithm: &str) -> World {
         r#"
         kind = "oauth-impersonation"
         client_id = "signing"
-        private_key = "{}"
+        signing_key = {{ file = "{}" }}
         algorithm = "{algorithm}"
         key_id = "key-1"
         user = {{ field = "subject", claim = "sub" }}"#,

@@ -16,7 +16,7 @@ async fn world(keys: &Keys, more: &str) -> World {
         r#"
         kind = "cloud-jwt"
         issuer = "{ISSUER}"
-        private_key = "{}"
+        signing_key = {{ file = "{}" }}
         key_id = "key-1"
         subject = "app|{{sub}}"
         name = "{{name}}"

@@ -12,6 +12,8 @@ mod liar;
 mod log;
 mod portal;
 mod recipe;
+mod redis;
+mod sibling;
 mod tokens;
 mod world;
 
@@ -30,6 +32,8 @@ pub(crate) use self::liar::Liar;
 pub(crate) use self::log::Line;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
+pub(crate) use self::redis::RealRedis;
+pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
 pub(crate) use self::world::{World, unique};
 

@@ -5,7 +5,7 @@ use url::Url;
 use super::endpoint::Endpoint;
 use super::pace::{pace, timeout};
 use crate::config::defaults;
-use crate::config::model::{Algorithm, ClientAuth, ClientProof, OAuthClient, SigningKey};
+use crate::config::model::{Algorithm, ClientAuth, ClientProof, KeyFile, OAuthClient};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{LiveKey, LiveSecret};
@@ -54,15 +54,15 @@ fn proof(t: &mut Table<'_>, demand: Proof) -> Result<ClientProof, Noted> {
         "Where the secret goes: the \"body\", as Qlik documents, or a \"basic\" header.",
     );
     let key: Result<Option<LiveKey>, _> = t.optional(
-        "private_key",
-        "Instead of a secret: the PEM file of the key that signs the client's assertions \
+        "signing_key",
+        "Instead of a secret: the private key, PEM, that signs the client's assertions \
          (private_key_jwt).",
     );
     let algorithm = algorithm(t);
-    let key_id = t.optional("key_id", "The `kid` of what `private_key` signs.");
-    t.only_with("key_id", "private_key");
+    let key_id = t.optional("key_id", "The `kid` of what `signing_key` signs.");
+    t.only_with("key_id", "signing_key");
     t.only_with("client_auth", "client_secret");
-    let names = &["client_secret", "private_key"];
+    let names = &["client_secret", "signing_key"];
     if demand == Proof::Demanded {
         t.exactly_one(names)?;
     } else {
@@ -71,7 +71,7 @@ fn proof(t: &mut Table<'_>, demand: Proof) -> Result<ClientProof, Noted> {
     let (auth, algorithm, key_id) = (auth?, algorithm?, key_id?);
     match (secret?, key?) {
         (Some(LiveSecret(secret)), _) => Ok(ClientProof::Secret(secret, auth)),
-        (None, Some(LiveKey(key))) => Ok(ClientProof::Assertion(SigningKey {
+        (None, Some(LiveKey(key))) => Ok(ClientProof::Assertion(KeyFile {
             key,
             algorithm,
             key_id,
@@ -81,15 +81,15 @@ fn proof(t: &mut Table<'_>, demand: Proof) -> Result<ClientProof, Noted> {
     }
 }
 
-/// What the table's `private_key` signs with, when it is not said.
-pub(super) fn algorithm(t: &mut Table<'_>) -> Result<Algorithm, Noted> {
+/// What the table's `signing_key` signs with.
+pub(super) fn algorithm(t: &mut Table<'_>) -> Result<Option<Algorithm>, Noted> {
     let algorithm: Result<Option<Algorithm>, _> = t.optional(
         "algorithm",
-        "What `private_key` signs with; RS256 when it is not said.",
+        "What `signing_key` signs with; the one that fits it when it is not said.",
     );
-    t.only_with("algorithm", "private_key");
-    let algorithm = algorithm?.unwrap_or(defaults::SIGNING);
-    if !is_taken(algorithm) {
+    t.only_with("algorithm", "signing_key");
+    let algorithm = algorithm?;
+    if algorithm.is_some_and(|algorithm| !is_taken(algorithm)) {
         let what = "Qlik takes no such signatures";
         return Err(t.refuse("algorithm", what, "write \"RS256\", \"RS512\" or \"ES384\""));
     }

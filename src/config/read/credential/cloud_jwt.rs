@@ -6,7 +6,7 @@ use super::client::algorithm;
 use super::endpoint::Endpoint;
 use super::pace::{pace, timeout};
 use crate::config::defaults;
-use crate::config::model::{CloudJwt, Credential, SigningKey};
+use crate::config::model::{CloudJwt, Credential, KeyFile};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{LiveKey, Positive};
@@ -30,9 +30,9 @@ pub(super) fn cloud_jwt(
         "The issuer, as the tenant's JWT identity provider knows it.",
     );
     let key = t.required(
-        "private_key",
-        "\"certs/qlik-jwt-key.pem\"",
-        "The PEM file of the key whose public half that identity provider knows.",
+        "signing_key",
+        "{ file = \"/run/secrets/qlik-jwt-key.pem\" }",
+        "The private key, PEM, whose public half that identity provider knows.",
     );
     let algorithm = algorithm(t);
     let key_id: Result<String, _> = t.required(
@@ -53,7 +53,7 @@ pub(super) fn cloud_jwt(
     );
     let (timeout, pace) = (timeout(t), pace(t));
     let (LiveKey(key), said) = (key?, said?);
-    let key = SigningKey {
+    let key = KeyFile {
         key,
         algorithm: algorithm?,
         key_id: Some(key_id?),

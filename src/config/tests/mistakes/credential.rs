@@ -48,18 +48,6 @@ shared = true"#,
         ],
     },
     Case {
-        name: "not built yet",
-        edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
-            r#"kind = "qseow-session"
-key = "canary""#,
-        )],
-        mistakes: &[
-            r#"16:8 `kind = "qseow-session"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "cloud-jwt" or "token-exchange" or "anonymous-embed" or "none""#,
-        ],
-    },
-    Case {
         name: "a kind on one line with a secret",
         edits: &[
             (
@@ -75,9 +63,7 @@ kind = "none"
 credential = { kind = "bearer", token = "canary" }"#,
             ),
         ],
-        mistakes: &[
-            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "cloud-jwt" or "token-exchange" or "anonymous-embed" or "none""#,
-        ],
+        mistakes: &[r#"6:23 `kind` cannot be "bearer" | write "bearer-jwt""#],
     },
     Case {
         name: "a key with a wrong name",
@@ -102,7 +88,7 @@ shared = true"#,
         )],
         mistakes: &[
             r#"15:1 `client_id` is missing in [route.credential] | write `client_id = "…"`"#,
-            "15:1 [route.credential] needs `client_secret` or `private_key` | write `client_secret` or `private_key`",
+            "15:1 [route.credential] needs `client_secret` or `signing_key` | write `client_secret` or `signing_key`",
             r#"15:1 [route.credential.user] is missing | add [route.credential.user] with `field = "subject"`"#,
         ],
     },
@@ -225,7 +211,7 @@ user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
         name: "none asks for nothing",
         edits: &[("# it asks for nothing", r#"key = { env = "KEY" }"#)],
         mistakes: &[
-            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key""#,
+            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key" or [route.credential] of kind "qseow-ticket" or [route.credential] of kind "qseow-session" or [route.credential] of kind "engine-certificate""#,
         ],
     },
 ];

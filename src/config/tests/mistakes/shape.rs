@@ -215,13 +215,6 @@ hosts = [1, "b.example"]"#,
         ],
     },
     Case {
-        name: "not built yet",
-        edits: &[(r#"kind = "none""#, r#"kind = "qseow-jwt""#)],
-        mistakes: &[
-            r#"16:8 `kind = "qseow-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "cloud-jwt" or "token-exchange" or "anonymous-embed" or "none""#,
-        ],
-    },
-    Case {
         name: "a kind that is not there",
         edits: &[(r#"kind = "jwt""#, r#"kind = "jtw""#)],
         mistakes: &[r#"8:8 `kind` cannot be "jtw" | write "jwt""#],
