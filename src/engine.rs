@@ -52,6 +52,7 @@ pub struct Engine {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     session_ttl: Duration,
     dial_timeout: Duration,
+    flavour: config::Flavour,
 }
 
 /// What one dial asks for besides its permit.
@@ -118,6 +119,7 @@ impl Engine {
             tls,
             session_ttl: config.session_ttl,
             dial_timeout: config.dial_timeout,
+            flavour: config.flavour,
         })
     }
 
@@ -126,6 +128,18 @@ impl Engine {
         timeout(self.dial_timeout, self.open(permit, dial))
             .await
             .map_err(|_| EngineError::Timeout(self.dial_timeout))?
+    }
+
+    /// Whether the engine refused the credential, so that a fresh one may help. On Windows a session
+    /// that has ended is a 403.
+    #[must_use]
+    pub fn wants_another(&self, error: &EngineError) -> bool {
+        let windows = self.flavour == config::Flavour::Windows;
+        match error {
+            EngineError::Refused(StatusCode::UNAUTHORIZED) => true,
+            EngineError::Refused(StatusCode::FORBIDDEN) => windows,
+            _ => false,
+        }
     }
 
     async fn open(&self, permit: &Permit, dial: Dial<'_>) -> Result<EngineSocket, EngineError> {
@@ -285,14 +299,6 @@ pub enum EngineError {
     /// Too slow.
     #[error("the engine did not answer within {0:?}")]
     Timeout(Duration),
-}
-
-impl EngineError {
-    /// Whether the engine refused the credential, so that a fresh one may help.
-    #[must_use]
-    pub fn is_unauthorized(&self) -> bool {
-        matches!(self, Self::Refused(StatusCode::UNAUTHORIZED))
-    }
 }
 
 impl Faulty for EngineError {

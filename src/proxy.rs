@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::admin::Admin;
 use crate::config::{
-    self, Config, Credential, EgressProxy, ListenTls, Outbound, Route, SessionCheck,
+    self, Config, Credential, EgressProxy, Flavour, ListenTls, Outbound, Route, SessionCheck,
 };
 use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
@@ -204,6 +204,7 @@ fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> 
 
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
+    roots: RootCertStore,
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
     egress: Option<EgressProxy>,
@@ -221,8 +222,9 @@ impl Outgoing {
     }
 
     fn trusting(roots: RootCertStore, egress: Option<EgressProxy>) -> Result<Self, TlsError> {
-        let tls = tls::client_config(roots);
+        let tls = tls::client_config(roots.clone());
         Ok(Self {
+            roots,
             http: tls::http_client(&tls, egress.as_ref())?,
             tls: Arc::new(tls),
             egress,
@@ -243,6 +245,37 @@ impl Outgoing {
         Ok((Arc::new(replicas), tickets))
     }
 
+    /// The clients that a credential is fetched with: one for all, and one with its certificate.
+    fn fetchers(&self, route: &Route) -> Result<Fetchers, TlsError> {
+        let windows = route.engine.flavour == Flavour::Windows;
+        let name = route.engine.server_name.as_deref().filter(|_| windows);
+        let egress = self.egress.as_ref();
+        let client = |config| tls::http_client(&tls::named(config, &self.roots, name)?, egress);
+        let certified = route.credential.api_certificate();
+        let certified = certified.map(|files| {
+            let config = tls::certified_config(self.roots.clone(), files)?;
+            client(config)
+        });
+        Ok(Fetchers {
+            plain: match name {
+                None => self.http.clone(),
+                Some(_) => client(tls::client_config(self.roots.clone()))?,
+            },
+            certified: certified.transpose()?,
+        })
+    }
+
+    /// What the engine is dialled with.
+    fn dialler(&self, route: &Route) -> Result<Arc<ClientConfig>, TlsError> {
+        Ok(match route.credential.engine_certificate() {
+            None => tls::engine_config(&self.tls),
+            Some(files) => {
+                let config = tls::certified_config(self.roots.clone(), files)?;
+                tls::engine_config(&config)
+            }
+        })
+    }
+
     /// Gives a route its hands.
     fn lane(
         &self,
@@ -254,6 +287,7 @@ impl Outgoing {
         let own = route.engine.ca.as_deref();
         let own = own.map(|ca| self.of(ca)).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
+        let (fetchers, dialler) = (qlik.fetchers(&route)?, qlik.dialler(&route)?);
         let checks = std::mem::take(&mut route.sessions);
         let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let lent = Lent {
@@ -263,18 +297,15 @@ impl Outgoing {
             tickets,
         };
         let borrowed = credential::Lent {
-            http: &qlik.http,
+            http: &fetchers.plain,
             trust: route.engine.ca.as_deref(),
+            certified: fetchers.certified.as_ref(),
             keepers,
         };
         Ok(Lane {
             sessions: Sessions::new(&route.name, checks, lent)?,
             credentials: Credentials::new(wanted, borrowed)?,
-            engine: Engine::new(
-                &route.engine,
-                &tls::engine_config(&qlik.tls),
-                qlik.egress.as_ref(),
-            )?,
+            engine: Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?,
             route: Arc::new(route),
         })
     }
@@ -291,6 +322,12 @@ fn longest_memory(routes: &[Route]) -> Duration {
         .map(|logout| logout.memory)
         .max()
         .unwrap_or_default()
+}
+
+/// The clients that a credential is fetched with.
+struct Fetchers {
+    plain: reqwest::Client,
+    certified: Option<reqwest::Client>,
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

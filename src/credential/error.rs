@@ -14,6 +14,9 @@ pub enum CredentialError {
     /// The configured API key cannot stand in a header.
     #[error("the API key is empty or holds characters that no header can carry")]
     BadKey,
+    /// The configured key cannot sign with the configured algorithm.
+    #[error("the signing key is of no use for `algorithm`, or for any algorithm: see signing_key")]
+    BadSigningKey,
     /// More identities are being fetched at once than are kept.
     #[error("too many identities are being fetched at once")]
     Crowded,
@@ -54,6 +57,14 @@ pub enum CredentialError {
         /// For how long, counted from this error.
         wait: Duration,
     },
+    /// Qlik on Windows did not open a session.
+    #[error("Qlik's proxy service answered with status {status}: {advice}")]
+    TurnedAway {
+        /// The status.
+        status: u16,
+        /// What it means and what to do about it.
+        advice: &'static str,
+    },
 }
 
 impl From<Unfilled> for CredentialError {
@@ -67,9 +78,12 @@ impl Faulty for CredentialError {
         match self {
             Self::Crowded | Self::Down(_) | Self::Throttled { .. } => Fault::CredentialDown,
             Self::Nobody { .. } => Fault::NotPermitted,
-            Self::BadKey | Self::FixedRefused | Self::Refused(_) | Self::RefusedAgain => {
-                Fault::CredentialRefused
-            }
+            Self::BadKey
+            | Self::BadSigningKey
+            | Self::FixedRefused
+            | Self::Refused(_)
+            | Self::RefusedAgain
+            | Self::TurnedAway { .. } => Fault::CredentialRefused,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::CredentialError;
+use crate::config::Wording;
 use crate::person::Person;
 use crate::template::{Target, Template};
 
@@ -27,6 +28,15 @@ impl Who {
     #[must_use]
     pub(super) fn filled(self, template: Template, target: Target) -> Self {
         self.with(Slot::Filled(template, target))
+    }
+
+    /// Adds a value that is everybody's, or made of the person's claims.
+    #[must_use]
+    pub(super) fn worded(self, wording: Wording, target: Target) -> Self {
+        match wording {
+            Wording::Fixed(text) => self.fixed(&text),
+            Wording::Filled(template) => self.filled(template, target),
+        }
     }
 
     /// The identity that a person has at Qlik.

@@ -24,6 +24,7 @@ mod mint;
 mod outcome;
 mod place;
 mod shelf;
+mod signer;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,8 @@ pub struct Lent<'a> {
     pub http: &'a reqwest::Client,
     /// The file of whom it trusts, where that is not everybody's.
     pub trust: Option<&'a Path>,
+    /// One that shows the credential's client certificate besides, where it has one.
+    pub certified: Option<&'a reqwest::Client>,
     /// The keepers of the whole process.
     pub keepers: &'a Keepers,
 }
@@ -65,6 +68,10 @@ impl Credentials {
     pub async fn obtain(&self, person: &Person) -> Result<Credential, CredentialError> {
         match &self.source {
             Source::Fixed(credential) => Ok(credential.clone()),
+            Source::Made { who, make } => {
+                let made = make(&who.identify(person)?);
+                Ok(Credential::fixed(made.ok_or(CredentialError::BadKey)?))
+            }
             Source::Kept { keeper, who } => {
                 keeper.obtain(who.identify(person)?, &self.outcomes).await
             }
@@ -82,7 +89,7 @@ impl Credentials {
         refused: &Credential,
     ) -> Result<Credential, CredentialError> {
         match &self.source {
-            Source::Fixed(_) => Err(CredentialError::FixedRefused),
+            Source::Fixed(_) | Source::Made { .. } => Err(CredentialError::FixedRefused),
             Source::Kept { keeper, who } => {
                 let identity = who.identify(person)?;
                 keeper

@@ -30,3 +30,4 @@ mod support;
 mod tickets;
 mod tls;
 mod trusted_header;
+mod windows;

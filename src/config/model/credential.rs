@@ -5,6 +5,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::windows::{
+    BearerJwt, ClientCertificate, EngineCertificate, QseowHeader, QseowJwt, QseowService,
+};
 use crate::template::Template;
 
 /// As whom the engine sees them.
@@ -12,12 +15,46 @@ use crate::template::Template;
 pub enum Credential {
     /// One API key.
     ApiKey(ApiKey),
+    /// A token per person that the proxy signs, for an engine that checks it.
+    BearerJwt(BearerJwt),
+    /// The engine's own port, opened by a client certificate.
+    EngineCertificate(EngineCertificate),
     /// The engine asks for nothing.
     None,
     /// A machine client's own token (client credentials).
     OAuthClient(OAuth),
     /// A token per person (user impersonation).
     OAuthImpersonation(OAuthImpersonation),
+    /// A session at a virtual proxy, opened by a header.
+    QseowHeader(QseowHeader),
+    /// A session at a virtual proxy, opened by a token.
+    QseowJwt(QseowJwt),
+    /// A session at a virtual proxy, added through the proxy service.
+    QseowSession(QseowService),
+    /// A session at a virtual proxy, opened by a ticket.
+    QseowTicket(QseowService),
+}
+
+impl Credential {
+    /// The certificate that the engine itself wants to see.
+    #[must_use]
+    pub const fn engine_certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::EngineCertificate(config) => Some(&config.certificate),
+            _ => None,
+        }
+    }
+
+    /// The certificate that the proxy service's API wants to see.
+    #[must_use]
+    pub const fn api_certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::QseowSession(config) | Self::QseowTicket(config) => {
+                Some(&config.service.certificate)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// `kind = "api-key"`.

@@ -3,6 +3,7 @@
 mod credential;
 mod outbound;
 mod session;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +25,10 @@ pub use self::outbound::{DirectHost, EgressLogin, EgressProxy, Outbound};
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
+};
+pub use self::windows::{
+    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
+    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
@@ -217,12 +222,23 @@ pub struct Engine {
     pub ca: Option<PathBuf>,
     /// The name the engine's certificate must carry, when it is not the URL's host.
     pub server_name: Option<String>,
-    /// How often the engine is pinged; `None` for never.
+    /// How often the engine is pinged; `None` for never, as it is on Windows by default.
     pub ping: Option<Duration>,
     /// How long Qlik keeps an engine session for a reconnect (default 60 s).
     pub session_ttl: Duration,
-    /// How long a dial may take (default 10 s).
+    /// How long a dial may take (default 10 s; 30 s on Windows, where a cold start takes 20 s).
     pub dial_timeout: Duration,
+    /// Who speaks on the engine's side.
+    pub flavour: Flavour,
+}
+
+/// Who speaks on the engine's side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flavour {
+    /// The engine alone.
+    Engine,
+    /// Qlik Sense Enterprise on Windows: its proxy service speaks between the engine's messages.
+    Windows,
 }
 
 /// Limits of a relayed socket.

@@ -55,6 +55,8 @@ fn the_examples_are_read() {
     assert_eq!(
         names,
         [
+            "core-jwt",
+            "engine-certificate",
             "forward-auth-impersonation",
             "gateway",
             "jwt-api-key",
@@ -64,7 +66,11 @@ fn the_examples_are_read() {
             "replicas",
             "sidecar",
             "ticket",
-            "trusted-ingress"
+            "trusted-ingress",
+            "windows-header",
+            "windows-jwt",
+            "windows-session",
+            "windows-ticket"
         ]
     );
 }

@@ -207,6 +207,7 @@ pub(super) fn prepare_beside(
     let lent = Lent {
         http: &http(),
         trust: None,
+        certified: None,
         keepers,
     };
     Credentials::new(config, lent)

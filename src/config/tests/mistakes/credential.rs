@@ -44,7 +44,7 @@ key = { env = "KEY" }"#,
 key = "canary""#,
         )],
         mistakes: &[
-            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "qseow-jwt" or "qseow-header" or "qseow-ticket" or "qseow-session" or "engine-certificate" or "bearer-jwt" or "none""#,
         ],
     },
     Case {
@@ -63,9 +63,7 @@ key = { env = "KEY" }
 credential = { kind = "bearer", token = "canary" }"#,
             ),
         ],
-        mistakes: &[
-            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
-        ],
+        mistakes: &[r#"6:23 `kind` cannot be "bearer" | write "bearer-jwt""#],
     },
     Case {
         name: "a key with a wrong name",
@@ -203,7 +201,7 @@ user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
         name: "none asks for nothing",
         edits: &[(r#"kind = "api-key""#, r#"kind = "none""#)],
         mistakes: &[
-            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key""#,
+            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key" or [route.credential] of kind "qseow-ticket" or [route.credential] of kind "qseow-session" or [route.credential] of kind "engine-certificate""#,
         ],
     },
 ];

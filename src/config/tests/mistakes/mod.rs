@@ -13,6 +13,7 @@ mod session;
 mod shape;
 mod syntax;
 mod trusted_header;
+mod windows;
 
 use super::stand_in::{BASE, parse};
 use crate::config::Remark;
