@@ -8,7 +8,7 @@ use crate::config::model::Provision;
 use crate::config::notes::Noted;
 use crate::config::read::engine::refuse_plain;
 use crate::config::table::Table;
-use crate::config::value::WebUrl;
+use crate::config::value::{WebUrl, is_plain};
 
 /// Looking up and creating users, with a client of its own.
 pub(super) fn provision(
@@ -27,9 +27,14 @@ pub(super) fn provision(
         defaults::ADMINS,
         "What becomes of users with an administrator's role: \"refuse\" or \"impersonate\".",
     );
+    let (admin, users_url) = (admin?, users_url?);
+    // Where the client's own secret may go over plain http, `allow_http` has said so.
+    if is_plain(&users_url) && !is_plain(&admin.client.token_url) {
+        refuse_plain(t, "users_url", &users_url, Ok(false))?;
+    }
     Ok(Provision {
-        admin: admin?,
-        users_url: users_url?,
+        admin,
+        users_url,
         name: name?,
         email: email?,
         admins: admins?,
@@ -42,7 +47,6 @@ fn users_url(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Url, Note
         "The users' API; by default /api/v1/users at the engine's origin.",
     );
     if let Some(WebUrl(url)) = written? {
-        refuse_plain(t, "users_url", &url, Ok(false))?;
         return Ok(url);
     }
     let mut url = engine?.clone();

@@ -208,6 +208,85 @@ user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
         mistakes: &["19:37 `value` cannot stand beside `claim` | keep `claim` or `value`"],
     },
     Case {
+        name: "shared by everybody, and not said",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+        )],
+        mistakes: &[r"15:1 `shared` is missing in [route.credential] | write `shared = true`"],
+    },
+    Case {
+        name: "shared, and said not to be",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+key = { env = "KEY" }
+shared = false"#,
+        )],
+        mistakes: &[
+            r#"18:10 with this kind Qlik sees everybody as one user | write `true` if that is meant, or a kind that knows people, such as "oauth-impersonation""#,
+        ],
+    },
+    Case {
+        name: "one client for people and for users",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "userId", claim = "sub" }
+provision = { client_id = "c", client_secret = { env = "S" }, name = "{name}" }"#,
+        )],
+        mistakes: &[
+            "20:13 the client that administers users cannot be the one that impersonates them | write the `client_id` of another client",
+        ],
+    },
+    Case {
+        name: "users of an id that they do not have yet, over plain http",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "userId", claim = "sub" }
+provision = { client_id = "d", client_secret = { env = "S" }, name = "{name}", users_url = "http://t.example/users" }"#,
+        )],
+        mistakes: &[
+            "20:92 plain http to another machine can be read and changed on the way | write https://, or `allow_http = true` in this table if that way is trusted",
+        ],
+    },
+    Case {
+        name: "an exchange of nothing",
+        edits: &[
+            (
+                r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a""#,
+                r#"kind = "forward-auth"
+url = "https://a.example/me"
+cookies = ["s"]
+subject = "/id"
+expires = "/exp""#,
+            ),
+            (
+                r#"kind = "none"
+# it asks for nothing"#,
+                r#"kind = "token-exchange"
+client_id = "c""#,
+            ),
+        ],
+        mistakes: &[
+            r#"15:1 no session of this route is a token that could be exchanged | add a [[route.session]] with `kind = "jwt"` or `kind = "introspection"`"#,
+        ],
+    },
+    Case {
         name: "none asks for nothing",
         edits: &[("# it asks for nothing", r#"key = { env = "KEY" }"#)],
         mistakes: &[
