@@ -10,7 +10,6 @@ use prometheus_client::registry::Registry;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -27,7 +26,7 @@ use crate::route::Routes;
 use crate::server::{House, Peers, Server};
 use crate::session::{Lent, Pseudonyms, SessionError, Sessions};
 use crate::telemetry::Metrics;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Acceptor, TlsError};
 
 /// A proxy whose doors are bound.
 pub struct Proxy {
@@ -141,11 +140,11 @@ fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) 
     }
 }
 
-fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> {
+fn acceptor(files: Option<&ListenTls>) -> Result<Option<Acceptor>, TlsError> {
     Ok(files
         .map(tls::server_config)
         .transpose()?
-        .map(TlsAcceptor::from))
+        .map(Acceptor::new))
 }
 
 /// What outgoing connections share, built once and lent to the hands.

@@ -1,4 +1,15 @@
-//! Certificates and trust: what the doors show, and whom the outgoing connections believe.
+//! Certificates and trust: what the doors show, and whom the outgoing connections believe; and the
+//! TLS connections themselves, which own no buffers while they are idle.
+//!
+//! It is the one hand that others may name: what they dial through is lent to them.
+
+mod handshake;
+mod records;
+mod rest;
+mod scratch;
+mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +21,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::warn;
 
+pub use self::handshake::{Acceptor, Connector};
+pub use self::stream::{ClientStream, ServerStream, Stream};
 use crate::config::ListenTls;
 
 /// The TLS of the public door.
