@@ -14,6 +14,11 @@ impl Rest {
         self.bytes.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn owned(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[self.taken..]
     }

@@ -57,6 +57,13 @@ where
         self.records.common()
     }
 
+    /// How much memory its buffers take.
+    #[cfg(test)]
+    pub(super) fn owned(&self) -> usize {
+        let Records { plain, unsent, .. } = &self.records;
+        self.unread.owned() + plain.owned() + unsent.owned()
+    }
+
     /// Shakes hands.
     pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // What comes with the last flight of the handshake is already for the reader.
