@@ -26,19 +26,20 @@ pub(super) const ACCESS: Advice = advice(
 
 /// There is no credential.
 pub(super) fn on_credential(error: &CredentialError) -> Step {
-    let Some(refusal) = refusal(error) else {
-        return Step::failed(outcome(error), error.to_string(), without_answer(error));
+    let (code, advice) = match (refusal(error), error) {
+        (Some(refusal), _) => (refusal.code().map(str::to_owned), refusal.advice()),
+        (None, CredentialError::TurnedAway { status, advice }) => {
+            (Some(status.to_string()), *advice)
+        }
+        _ => return Step::failed(outcome(error), error.to_string(), without_answer(error)),
     };
     let said = error.to_string();
-    let advice = refusal.advice();
-    let saw = said
-        .strip_suffix(advice)
-        .map(|saw| saw.trim_end_matches(": "));
+    let saw = said.strip_suffix(advice);
     let (cause, mend) = advice.split_once("; ").unwrap_or((advice, ""));
     Step {
         outcome: outcome(error),
-        saw: saw.unwrap_or(&said).to_owned(),
-        code: refusal.code().map(str::to_owned),
+        saw: saw.unwrap_or(&said).trim_end_matches(": ").to_owned(),
+        code,
         cause: Some(cause.to_owned()),
         mend: Some(mend.to_owned()).filter(|mend| !mend.is_empty()),
     }
@@ -58,6 +59,14 @@ fn without_answer(error: &CredentialError) -> Advice {
         CredentialError::Nobody { .. } => advice(
             "nothing usable says whom to act for at Qlik",
             "name somebody by --subject, or give the claim by --as claim=value",
+        ),
+        CredentialError::NoToken => advice(
+            "this kind exchanges the token of an app's session, and a check has no session",
+            "try it through the proxy, with an app's session",
+        ),
+        CredentialError::Unfit(_) => advice(
+            "no one user of the tenant is whom the claims name",
+            "look the person up in Qlik, or give other claims by --as claim=value",
         ),
         CredentialError::Down(Trouble::Unreachable(_) | Trouble::Slow(_)) => advice(
             "nothing answers where the credential is fetched",
