@@ -301,8 +301,12 @@ impl Outgoing {
             certified: fetchers.certified.as_ref(),
             keepers,
         };
+        let mut sessions = Sessions::new(&route.name, checks, lent)?;
+        if wanted.wants_session_token() {
+            sessions = sessions.keeping_tokens();
+        }
         Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, lent)?,
+            sessions,
             credentials: Credentials::new(wanted, borrowed)?,
             engine: Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?,
             route: Arc::new(route),
