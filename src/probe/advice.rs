@@ -1,5 +1,7 @@
 //! Why a step fails and what mends it: a row a reason, from Qlik's documentation and from reports.
 
+use http::StatusCode;
+
 use super::conversation::Ending;
 use super::outcome;
 use super::report::{Outcome, Step};
@@ -35,7 +37,9 @@ pub(super) fn on_credential(error: &CredentialError) -> Step {
     };
     let said = error.to_string();
     let saw = said.strip_suffix(advice);
-    let (cause, mend) = advice.split_once("; ").unwrap_or((advice, ""));
+    let halves = advice.split_once("; ");
+    let halves = halves.or_else(|| advice.split_once(": "));
+    let (cause, mend) = halves.unwrap_or((advice, ""));
     Step {
         outcome: outcome(error),
         saw: saw.unwrap_or(&said).trim_end_matches(": ").to_owned(),
@@ -85,11 +89,20 @@ fn without_answer(error: &CredentialError) -> Advice {
 
 /// The engine did not take the upgrade.
 pub(super) fn on_engine(error: &EngineError) -> Step {
-    let code = match error {
-        EngineError::Refused(status) => Some(status.as_str().to_owned()),
-        _ => None,
+    let (code, outcome) = match error {
+        EngineError::Refused(status) => (Some(status.as_str().to_owned()), finality(*status)),
+        _ => (None, outcome(error)),
     };
-    Step::failed(outcome(error), error.to_string(), without_upgrade(error)).coded(code)
+    Step::failed(outcome, error.to_string(), without_upgrade(error)).coded(code)
+}
+
+/// Whether an answer may be another one by and by.
+fn finality(status: StatusCode) -> Outcome {
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        Outcome::Unavailable
+    } else {
+        Outcome::Refused
+    }
 }
 
 fn without_upgrade(error: &EngineError) -> Advice {
