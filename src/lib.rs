@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 5 doors   server  admin  telemetry                                    what the world knocks on
-//! 4 flow    gate  relay  live  revoked  replicas  quota  record         the story of a connection
+//! 4 flow    gate  relay  live  revoked  replicas  quota  record  probe  the story of a connection
 //! 3 hands   session  credential  engine                                 each owns one outside thing, none knows another
 //! 2 wires   flight  line  tls                                           what hands reach outside with
 //! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  template  no sockets, no clocks: time is a parameter
@@ -27,6 +27,7 @@ pub mod line;
 pub mod live;
 pub mod person;
 pub mod policy;
+pub mod probe;
 pub mod proxy;
 pub mod qix;
 pub mod quota;

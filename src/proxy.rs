@@ -24,6 +24,7 @@ use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::line::{Line, LineError};
 use crate::live::Live;
+use crate::probe::Probe;
 use crate::quota::Quotas;
 use crate::record::Meters;
 use crate::replicas::Replicas;
@@ -120,6 +121,15 @@ impl Proxy {
             drain: config.listen.drain,
             stop: CancellationToken::new(),
         })
+    }
+
+    /// Every route's way to Qlik, for a rehearsal that opens no door.
+    pub fn rehearse(config: Config) -> Result<Vec<Probe>, StartError> {
+        let outgoing = Outgoing::new(config.outbound)?;
+        let keepers = Keepers::default();
+        let routes = config.routes.into_iter();
+        let probes = routes.map(|route| outgoing.probe(route, &keepers));
+        probes.collect()
     }
 
     /// Where the doors are.
@@ -283,34 +293,58 @@ impl Outgoing {
         keepers: &Keepers,
         tickets: Option<&TicketStore>,
     ) -> Result<Lane, StartError> {
-        let own = route.engine.ca.as_deref();
-        let own = own.map(|ca| self.of(ca)).transpose()?;
-        let qlik = own.as_ref().unwrap_or(self);
-        let (fetchers, dialler) = (qlik.fetchers(&route)?, qlik.dialler(&route)?);
         let checks = std::mem::take(&mut route.sessions);
-        let wanted = std::mem::replace(&mut route.credential, Credential::None);
+        let wants_token = route.credential.wants_session_token();
+        let (credentials, engine) = self.qlik(&mut route, keepers)?;
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
             tickets,
         };
+        let mut sessions = Sessions::new(&route.name, checks, lent)?;
+        if wants_token {
+            sessions = sessions.keeping_tokens();
+        }
+        Ok(Lane {
+            sessions,
+            credentials,
+            engine,
+            route: Arc::new(route),
+        })
+    }
+
+    /// A route's hands without its sessions.
+    fn probe(&self, mut route: Route, keepers: &Keepers) -> Result<Probe, StartError> {
+        let (credentials, engine) = self.qlik(&mut route, keepers)?;
+        Ok(Probe {
+            route,
+            credentials,
+            engine,
+            identities: IdentityKey::random().ok_or(StartError::NoRandomness)?,
+        })
+    }
+
+    /// The two hands that reach out to Qlik.
+    fn qlik(
+        &self,
+        route: &mut Route,
+        keepers: &Keepers,
+    ) -> Result<(Credentials, Engine), StartError> {
+        let own = route.engine.ca.as_deref();
+        let own = own.map(|ca| self.of(ca)).transpose()?;
+        let qlik = own.as_ref().unwrap_or(self);
+        let (fetchers, dialler) = (qlik.fetchers(route)?, qlik.dialler(route)?);
+        let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let borrowed = credential::Lent {
             http: &fetchers.plain,
             trust: route.engine.ca.as_deref(),
             certified: fetchers.certified.as_ref(),
             keepers,
         };
-        let mut sessions = Sessions::new(&route.name, checks, lent)?;
-        if wanted.wants_session_token() {
-            sessions = sessions.keeping_tokens();
-        }
-        Ok(Lane {
-            sessions,
-            credentials: Credentials::new(wanted, borrowed)?,
-            engine: Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?,
-            route: Arc::new(route),
-        })
+        let credentials = Credentials::new(wanted, borrowed)?;
+        let engine = Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?;
+        Ok((credentials, engine))
     }
 }
 

@@ -20,6 +20,7 @@ mod origins;
 mod people;
 mod quotas;
 mod refusals;
+mod rehearsal;
 mod relaying;
 mod replicas;
 mod replicas_load;

@@ -13,6 +13,7 @@ mod log;
 mod portal;
 mod recipe;
 mod redis;
+pub(crate) mod rehearsal;
 mod sibling;
 mod tokens;
 mod world;
