@@ -96,9 +96,7 @@ fn relay(
     let response = switching(&visitor, opened.engine.extension());
     let house = Arc::clone(house);
     tokio::spawn(async move {
-        let Some(client) = take_over(visitor.upgrade).await else {
-            return;
-        };
+        let client = take_over(visitor.upgrade).await;
         let Opened {
             engine,
             terms,
@@ -108,7 +106,15 @@ fn relay(
         let engine = End { io, early };
         let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
         let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
-        Relay::new(client, engine, terms, leash, record).run().await;
+        match client {
+            Some(client) => Relay::new(client, engine, terms, leash, record).run().await,
+            // The engine has opened its end: it hears a Close, as of every client that leaves.
+            None => {
+                Relay::new(End::gone(), engine, terms, leash, record)
+                    .run()
+                    .await
+            }
+        };
         drop(knock);
     });
     response

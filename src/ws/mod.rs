@@ -12,7 +12,7 @@ mod mask;
 pub use close::{Close, reason};
 pub use cursor::{Control, Cursor, Step, Stream, Until};
 pub use deflate::accepts;
-pub use frame::{close_frame, message_frame, ping_frame, pong_frame};
+pub use frame::{bare_close_frame, close_frame, message_frame, ping_frame, pong_frame};
 pub use handshake::{Handshake, lists};
 pub use header::{Header, Opcode, Sender, Violation};
 pub use mask::{Mask, unmask_message};
