@@ -14,21 +14,29 @@ use crate::injection::Injection;
 use crate::person::Person;
 
 mod alarm;
+mod asking;
+mod breaker;
+mod client;
 mod error;
 mod explain;
+mod grant;
 mod identity;
 mod keeper;
 mod keepers;
+mod key_file;
 mod kinds;
 mod mint;
 mod outcome;
+mod pace;
 mod place;
+mod secret;
 mod shelf;
+mod signer;
 #[cfg(test)]
 mod tests;
 
-pub use error::{CredentialError, Trouble};
-pub use explain::Refusal;
+pub use error::{CredentialError, Misfit, Trouble};
+pub use explain::{At, Refusal};
 pub use keepers::Keepers;
 use kinds::Source;
 pub use outcome::{Outcome, Outcomes};
@@ -48,8 +56,18 @@ pub struct Lent<'a> {
     pub http: &'a reqwest::Client,
     /// The file of whom it trusts, where that is not everybody's.
     pub trust: Option<&'a Path>,
+    /// One that shows the credential's client certificate besides, where it has one.
+    pub certified: Option<&'a reqwest::Client>,
     /// The keepers of the whole process.
     pub keepers: &'a Keepers,
+}
+
+impl Lent<'_> {
+    /// Whom the client trusts, to tell keepers apart.
+    fn trust(&self) -> Vec<u8> {
+        let path = self.trust.map(Path::as_os_str);
+        path.map_or(Vec::new(), |path| path.as_encoded_bytes().to_vec())
+    }
 }
 
 impl Credentials {
@@ -65,6 +83,10 @@ impl Credentials {
     pub async fn obtain(&self, person: &Person) -> Result<Credential, CredentialError> {
         match &self.source {
             Source::Fixed(credential) => Ok(credential.clone()),
+            Source::Made { who, make } => {
+                let made = make(&who.identify(person)?);
+                Ok(Credential::fixed(made.ok_or(CredentialError::BadKey)?))
+            }
             Source::Kept { keeper, who } => {
                 keeper.obtain(who.identify(person)?, &self.outcomes).await
             }
@@ -82,7 +104,7 @@ impl Credentials {
         refused: &Credential,
     ) -> Result<Credential, CredentialError> {
         match &self.source {
-            Source::Fixed(_) => Err(CredentialError::FixedRefused),
+            Source::Fixed(_) | Source::Made { .. } => Err(CredentialError::FixedRefused),
             Source::Kept { keeper, who } => {
                 let identity = who.identify(person)?;
                 keeper

@@ -101,20 +101,25 @@ fn relay(
             engine,
             terms,
             leash,
+            second,
         } = opened;
         let (io, early) = engine.into_parts();
         let engine = End { io, early };
         let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
         let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
-        match client {
-            Some(client) => Relay::new(client, engine, terms, leash, record).run().await,
+        let Some(client) = client else {
             // The engine has opened its end: it hears a Close, as of every client that leaves.
-            None => {
-                Relay::new(End::gone(), engine, terms, leash, record)
-                    .run()
-                    .await
-            }
+            Relay::new(End::gone(), engine, terms, leash, record)
+                .run()
+                .await;
+            return drop(knock);
         };
+        let relay = Relay::new(client, engine, terms, leash, record);
+        let relay = match second {
+            Some(second) => relay.with_second(second),
+            None => relay,
+        };
+        relay.run().await;
         drop(knock);
     });
     response

@@ -1,7 +1,9 @@
 //! The finished config: types the rest of the house can trust.
 
 mod credential;
+mod outbound;
 mod session;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,11 +18,19 @@ use crate::id::{AppId, RouteName};
 use crate::person::ClaimPath;
 
 pub use self::credential::{
-    ApiKey, ClientAuth, Credential, LookupField, OAuth, OAuthImpersonation,
+    Admins, AnonymousEmbed, ApiKey, ClientAuth, ClientProof, CloudJwt, Credential, KeyFile,
+    LookupField, OAuth, OAuthClient, OAuthImpersonation, Pace, Provision, Secret, Shown,
+    TokenExchange,
 };
+pub(super) use self::outbound::is_loopback;
+pub use self::outbound::{DirectHost, EgressLogin, EgressProxy, Outbound};
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
+};
+pub use self::windows::{
+    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
+    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
@@ -38,6 +48,8 @@ pub struct Config {
     pub limits: Limits,
     /// What every outgoing connection shares.
     pub outbound: Outbound,
+    /// The Redis that several proxies share; never without an `identity_key`.
+    pub replicas: Option<Replicas>,
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
 }
@@ -116,11 +128,13 @@ pub struct Limits {
     pub failures_per_minute: usize,
 }
 
-/// What every outgoing connection shares.
-#[derive(Debug, Default)]
-pub struct Outbound {
-    /// PEM file of further CAs to trust besides the system's.
-    pub ca: Option<PathBuf>,
+/// The Redis that several proxies share.
+#[derive(Debug)]
+pub struct Replicas {
+    /// Where it is.
+    pub server: RedisServer,
+    /// What every key begins with, never empty (default `qix-proxy:`).
+    pub prefix: String,
 }
 
 /// One route: the four questions.
@@ -210,12 +224,23 @@ pub struct Engine {
     pub ca: Option<PathBuf>,
     /// The name the engine's certificate must carry, when it is not the URL's host.
     pub server_name: Option<String>,
-    /// How often the engine is pinged; `None` for never.
+    /// How often the engine is pinged; `None` for never, as it is on Windows by default.
     pub ping: Option<Duration>,
     /// How long Qlik keeps an engine session for a reconnect (default 60 s).
     pub session_ttl: Duration,
-    /// How long a dial may take (default 10 s).
+    /// How long a dial may take (default 10 s; 30 s on Windows, where a cold start takes 20 s).
     pub dial_timeout: Duration,
+    /// Who speaks on the engine's side.
+    pub flavour: Flavour,
+}
+
+/// Who speaks on the engine's side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flavour {
+    /// The engine alone.
+    Engine,
+    /// Qlik Sense Enterprise on Windows: its proxy service speaks between the engine's messages.
+    Windows,
 }
 
 /// Limits of a relayed socket.

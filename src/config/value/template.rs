@@ -2,9 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::config::model::Wording;
 use crate::config::node::{Node, Value};
 use crate::config::notes::Noted;
-use crate::template::Template;
+use crate::template::{Template, TemplateMistake};
 
 impl Value for Template {
     const WANTED: &'static str =
@@ -17,5 +18,24 @@ impl Value for Template {
 
     fn schema() -> Json {
         json!({"type": "string", "pattern": "\\{[^{}]+\\}"})
+    }
+}
+
+impl Value for Wording {
+    const WANTED: &'static str = "a text in quotes, with claims between braces or without";
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let text = String::read(node)?;
+        match Template::parse(&text) {
+            Ok(template) => Ok(Self::Filled(template)),
+            Err(TemplateMistake::Constant) => {
+                Ok(Self::Fixed(text.replace("{{", "{").replace("}}", "}")))
+            }
+            Err(mistake) => Err(node.refuse(mistake, format!("write {}", Self::WANTED))),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "minLength": 1})
     }
 }
