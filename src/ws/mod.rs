@@ -1,6 +1,7 @@
 //! The websocket's bytes (RFC 6455): headers, a cursor that only reads headers, control frames,
 //! masks. Pure: bytes enter, boundaries and meanings leave; no payload is ever kept here.
 
+mod answer;
 mod close;
 mod cursor;
 mod deflate;
@@ -9,6 +10,7 @@ mod handshake;
 mod header;
 mod mask;
 
+pub use answer::{NotUpgraded, upgraded};
 pub use close::{Close, reason};
 pub use cursor::{Control, Cursor, Step, Stream, Until};
 pub use deflate::accepts;
