@@ -195,6 +195,11 @@ impl Recipe {
         read(self, &world.tenant.url(), &world.secrets)
     }
 
+    /// What signs the sessions of its world.
+    pub(crate) fn session_secret(&self) -> &str {
+        &self.secrets.session
+    }
+
     /// Starts it.
     pub(crate) async fn start(self) -> World {
         World::cook(self).await
