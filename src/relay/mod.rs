@@ -19,7 +19,7 @@ use std::future::{pending, poll_fn};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Empty};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -40,6 +40,17 @@ pub struct End<IO> {
     pub io: IO,
     /// Bytes that came with the handshake.
     pub early: Bytes,
+}
+
+impl End<Empty> {
+    /// The end of a client that has left already.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self {
+            io: tokio::io::empty(),
+            early: Bytes::new(),
+        }
+    }
 }
 
 /// What a relay is held to.

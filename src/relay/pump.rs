@@ -146,6 +146,7 @@ where
     /// Does what is due and says when to come again.
     pub(super) fn tick(&mut self, now: Instant) -> Instant {
         let limits = self.terms.limits;
+        self.clock.last_words = self.clock.last_words.filter(|until| now < *until);
         if self.clock.grace.is_some_and(|grace| now >= grace) {
             self.give_up();
         } else if self.cause.is_none() {
@@ -154,7 +155,7 @@ where
             self.keep_alive(now);
         }
         match self.clock.grace {
-            Some(grace) => grace,
+            Some(grace) => self.clock.last_words.unwrap_or(grace),
             None => self.clock.next(now, limits.idle, limits.write_stall),
         }
     }
