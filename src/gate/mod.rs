@@ -164,6 +164,7 @@ impl Gate {
             },
             leash: Leash {
                 standing: session.standing(),
+                activity: session.activity(),
                 seat,
             },
             engine,

@@ -11,7 +11,7 @@ use super::leg::Leg;
 use super::{Compression, Terms, scratch};
 use crate::fault::CloseCode;
 use crate::record::{Cause, Ended, Record};
-use crate::session::Standing;
+use crate::session::{Activity, Standing};
 use crate::ws::{Close, Cursor, Sender, Stream};
 
 /// RSV1, which permessage-deflate sets (RFC 7692 section 6).
@@ -34,6 +34,8 @@ pub(super) struct Pump<C, E> {
     pub(super) cause: Option<Cause>,
     pub(super) told: Option<CloseCode>,
     pub(super) ping_tag: [u8; 8],
+    /// Where it is marked that somebody is at work.
+    pub(super) activity: Activity,
     pub(super) record: Record,
 }
 
@@ -42,7 +44,13 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     E: AsyncRead + AsyncWrite + Unpin,
 {
-    pub(super) fn new(client: Leg<C>, engine: Leg<E>, terms: Terms, record: Record) -> Self {
+    pub(super) fn new(
+        client: Leg<C>,
+        engine: Leg<E>,
+        terms: Terms,
+        activity: Activity,
+        record: Record,
+    ) -> Self {
         let reserved = match terms.compression {
             Compression::Deflate => RSV1,
             Compression::None => 0,
@@ -71,6 +79,7 @@ where
             cause: None,
             told: None,
             ping_tag: random(),
+            activity,
             record,
         }
     }

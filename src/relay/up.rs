@@ -89,6 +89,7 @@ where
             return;
         }
         if self.terms.permit.reading() == Reading::Nothing {
+            self.activity.note();
             return self.engine.put(cx, bytes);
         }
         if self.held.is_empty() && self.up.at_message_boundary() {
@@ -114,7 +115,10 @@ where
             self.terms.permit.judge(kind, payload)
         });
         match verdict {
-            Verdict::Pass => self.engine.put(cx, frames),
+            Verdict::Pass => {
+                self.activity.note();
+                self.engine.put(cx, frames);
+            }
             Verdict::Deny(denial) => {
                 self.record.denied(denial.reason);
                 self.answers

@@ -3,6 +3,7 @@
 //! A request's headers enter; a `Session` leaves, or why not. This room talks to the app's own
 //! identity side alone (key sets, the app's session endpoint) and never to Qlik.
 
+mod activity;
 mod bearer;
 mod cookies;
 mod error;
@@ -33,6 +34,7 @@ use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use self::activity::Activity;
 pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::forward_auth::ForwardAuthCheck;
 use self::introspection::IntrospectionCheck;
@@ -206,6 +208,7 @@ pub enum Client {
 pub struct Session {
     person: Person,
     standing: watch::Receiver<Standing>,
+    activity: Activity,
     app: Option<AppId>,
 }
 
@@ -233,6 +236,12 @@ impl Session {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// Where its sockets mark that somebody is at work.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
     /// Whether it is still good.

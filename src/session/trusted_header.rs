@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::error::{SessionError, Twice};
 use super::moment::HORIZON;
-use super::{Client, Knock, Session, Standing, subject};
+use super::{Activity, Client, Knock, Session, Standing, subject};
 use crate::config::TrustedHeader;
 use crate::id::{Issuer, SessionId};
 use crate::person::Person;
@@ -76,6 +76,7 @@ impl TrustedHeaderCheck {
         Ok(Some(Session {
             person,
             standing,
+            activity: Activity::default(),
             app: None,
         }))
     }

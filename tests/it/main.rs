@@ -25,4 +25,5 @@ mod smuggling;
 mod support;
 mod tickets;
 mod tls;
+mod touch;
 mod trusted_header;

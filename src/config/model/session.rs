@@ -140,6 +140,8 @@ pub struct ForwardAuth {
     pub expires: Option<Place>,
     /// Claims to take from the answer, by the name they get.
     pub claims: BTreeMap<String, Place>,
+    /// The URL that is asked, beside `url`, while somebody is at work; `None`: none.
+    pub touch: Option<Url>,
     /// How long a yes is kept for further sockets (default 1 s).
     pub cache: Duration,
     /// How often the app is asked again while a socket is open (default 5 s).
@@ -201,6 +203,8 @@ pub struct Redis {
     pub prefix: String,
     /// How cookie and value are written.
     pub format: RedisFormat,
+    /// How far the end of a session is moved ahead while somebody is at work; `None`: not at all.
+    pub touch: Option<Duration>,
     /// How long a yes is kept for further sockets (default 1 s).
     pub cache: Duration,
     /// How often the store is asked again while a socket is open (default 5 s).

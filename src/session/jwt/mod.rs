@@ -20,7 +20,7 @@ use self::logout::Logouts;
 use self::token::{Purpose, Token};
 use super::error::{Flaw, SessionError};
 use super::moment::Moment;
-use super::{Knock, Logout, Session, bearer};
+use super::{Activity, Knock, Logout, Session, bearer};
 use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
 use crate::id::RouteName;
 
@@ -68,6 +68,7 @@ impl JwtCheck {
         Ok(Some(Session {
             person,
             standing,
+            activity: Activity::default(),
             app: None,
         }))
     }

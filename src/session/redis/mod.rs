@@ -3,8 +3,9 @@
 //!
 //! Of a store that is `plain`, nothing but the presence of the key is known.
 //!
-//! The store is only ever read, with commands that do not prolong what they read, and only at keys
-//! behind the prefix. What the store holds besides the named places never leaves this room.
+//! The store is read with commands that do not prolong what they read, and only at keys behind the
+//! prefix. Nothing is written but the end of a session whose person is at work, where the config
+//! says so. What the store holds besides the named places never leaves this room.
 
 mod express;
 mod id;
@@ -13,6 +14,7 @@ mod spring;
 mod store;
 #[cfg(test)]
 mod tests;
+mod touch;
 
 use std::sync::Arc;
 

@@ -41,6 +41,7 @@ fn session_of(subject: &str) -> (Session, watch::Sender<Standing>) {
     let session = Session {
         person,
         standing,
+        activity: crate::session::Activity::default(),
         app: None,
     };
     (session, sender)

@@ -10,6 +10,7 @@ mod health;
 mod vouch;
 
 use std::fmt;
+use std::future::ready;
 use std::time::Duration;
 
 pub(super) use self::desk::Desk;
@@ -38,6 +39,16 @@ pub(super) trait Source: fmt::Debug + Send + Sync + 'static {
         &self,
         evidence: &Self::Evidence,
     ) -> impl Future<Output = Result<Answer, SessionError>> + Send;
+
+    /// Whether it can be told that somebody is at work, as the app itself would tell it.
+    fn can_touch(&self) -> bool {
+        false
+    }
+
+    /// Tells it so, right after a yes. What fails is no reason to end anybody.
+    fn touch(&self, _: &Self::Evidence, _: &Answer) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
 
     /// Says that it is down.
     fn down(outage: Outage) -> SessionError {

@@ -11,6 +11,7 @@ mod liar;
 mod log;
 mod portal;
 mod recipe;
+mod store;
 mod tokens;
 mod world;
 
@@ -28,6 +29,7 @@ pub(crate) use self::liar::Liar;
 pub(crate) use self::log::Line;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
+pub(crate) use self::store::Store;
 pub(crate) use self::tokens::{Signer, now};
 pub(crate) use self::world::{World, unique};
 
