@@ -1,16 +1,21 @@
 //! Certificates and trust: what the doors show, and whom the outgoing connections believe.
 
+mod named;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use rustls::server::VerifierBuilderError;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret;
 use tracing::warn;
 
-use crate::config::ListenTls;
+use self::named::Named;
+use crate::config::{ClientCertificate, EgressProxy, ListenTls};
 
 /// The TLS of the public door.
 pub fn server_config(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
@@ -53,6 +58,19 @@ pub fn client_config(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth()
 }
 
+/// The TLS of outgoing connections that believe `roots` and show a certificate of their own.
+pub fn certified_config(
+    roots: RootCertStore,
+    files: &ClientCertificate,
+) -> Result<ClientConfig, TlsError> {
+    let chain = certificates(&files.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| TlsError::Pem(files.key.clone(), error.to_string()))?;
+    Ok(ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)?)
+}
+
 /// The TLS of a dial to the engine: HTTP/1.1 only, for no other carries this upgrade.
 #[must_use]
 pub fn engine_config(base: &ClientConfig) -> Arc<ClientConfig> {
@@ -61,17 +79,48 @@ pub fn engine_config(base: &ClientConfig) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// The HTTP client for tokens and session checks: no redirects, no proxy from the environment.
-pub fn http_client(base: &ClientConfig) -> Result<reqwest::Client, TlsError> {
-    let client = reqwest::Client::builder()
+/// The HTTP client for tokens and session checks: no redirects, and no proxy but the configured one.
+pub fn http_client(
+    base: &ClientConfig,
+    egress: Option<&EgressProxy>,
+) -> Result<reqwest::Client, TlsError> {
+    let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(base.clone())
         .redirect(Policy::none())
         .no_proxy()
         .referer(false)
         .connect_timeout(Duration::from_secs(5))
-        .user_agent(concat!("qix-proxy/", env!("CARGO_PKG_VERSION")))
-        .build()?;
-    Ok(client)
+        .user_agent(concat!("qix-proxy/", env!("CARGO_PKG_VERSION")));
+    if let Some(egress) = egress {
+        client = client.proxy(way_out(egress));
+    }
+    Ok(client.build()?)
+}
+
+fn way_out(egress: &EgressProxy) -> reqwest::Proxy {
+    let through = egress.clone();
+    let way = reqwest::Proxy::custom(move |url| through.leads_to(url).then(|| through.url.clone()));
+    match &egress.login {
+        Some(login) => way.basic_auth(&login.user, login.password.expose_secret()),
+        None => way,
+    }
+}
+
+/// The same TLS, where the other side's certificate carries this name and not the URL's host: the
+/// certificates that Qlik makes itself often do.
+pub fn named(
+    mut config: ClientConfig,
+    roots: &RootCertStore,
+    name: Option<&str>,
+) -> Result<ClientConfig, TlsError> {
+    let Some(name) = name else {
+        return Ok(config);
+    };
+    let verifier = Named::new(roots, name)?;
+    config
+        .dangerous()
+        .set_certificate_verifier(Arc::new(verifier));
+    Ok(config)
 }
 
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
@@ -102,10 +151,16 @@ pub enum TlsError {
     /// A file without a certificate.
     #[error("{0}: there is no certificate in it; it must hold PEM blocks `BEGIN CERTIFICATE`")]
     Empty(PathBuf),
+    /// A server name that is none.
+    #[error("the engine's server name is not a valid host name")]
+    Name,
     /// A file that cannot be read as PEM.
     #[error("{0}: {1}")]
     Pem(PathBuf, String),
     /// A certificate or key that does not do.
     #[error("the certificate or key does not do: {0}")]
     Rustls(#[from] rustls::Error),
+    /// Authorities that verify nothing.
+    #[error("the certificates to trust do not do: {0}")]
+    Verifier(#[from] VerifierBuilderError),
 }

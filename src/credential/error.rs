@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::explain::Refusal;
-use super::lookup::Flaw;
 use crate::fault::{Fault, Faulty};
+use crate::template::{Flaw, Unfilled};
 
 /// Why there is no credential. `Display` is for the operator; it holds no secret, no token and no
 /// raw body. Cheap to clone: everybody who waited for one fetch gets the same.
@@ -14,6 +14,9 @@ pub enum CredentialError {
     /// The configured API key cannot stand in a header.
     #[error("the API key is empty or holds characters that no header can carry")]
     BadKey,
+    /// The configured key cannot sign with the configured algorithm.
+    #[error("the signing key is of no use for `algorithm`, or for any algorithm: see signing_key")]
+    BadSigningKey,
     /// More identities are being fetched at once than are kept.
     #[error("too many identities are being fetched at once")]
     Crowded,
@@ -29,7 +32,7 @@ pub enum CredentialError {
     /// The session says nothing usable about whom to look up.
     #[error("nobody to look up at Qlik: claim `{claim}` {flaw}")]
     Nobody {
-        /// The configured claim path.
+        /// The claim's path.
         claim: Arc<str>,
         /// What is wrong with its value.
         flaw: Flaw,
@@ -54,6 +57,20 @@ pub enum CredentialError {
         /// For how long, counted from this error.
         wait: Duration,
     },
+    /// Qlik on Windows did not open a session.
+    #[error("Qlik's proxy service answered with status {status}: {advice}")]
+    TurnedAway {
+        /// The status.
+        status: u16,
+        /// What it means and what to do about it.
+        advice: &'static str,
+    },
+}
+
+impl From<Unfilled> for CredentialError {
+    fn from(Unfilled { claim, flaw }: Unfilled) -> Self {
+        Self::Nobody { claim, flaw }
+    }
 }
 
 impl Faulty for CredentialError {
@@ -61,9 +78,12 @@ impl Faulty for CredentialError {
         match self {
             Self::Crowded | Self::Down(_) | Self::Throttled { .. } => Fault::CredentialDown,
             Self::Nobody { .. } => Fault::NotPermitted,
-            Self::BadKey | Self::FixedRefused | Self::Refused(_) | Self::RefusedAgain => {
-                Fault::CredentialRefused
-            }
+            Self::BadKey
+            | Self::BadSigningKey
+            | Self::FixedRefused
+            | Self::Refused(_)
+            | Self::RefusedAgain
+            | Self::TurnedAway { .. } => Fault::CredentialRefused,
         }
     }
 }

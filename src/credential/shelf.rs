@@ -12,8 +12,8 @@ use super::Credential;
 use super::alarm::{Alarm, News};
 use super::error::{CredentialError, Trouble};
 use super::explain::Refusal;
-use super::keeper::Minted;
-use super::lookup::Identity;
+use super::identity::Identity;
+use super::mint::Minted;
 use super::outcome::Outcome;
 use super::place::{Pauses, Place};
 
@@ -263,7 +263,7 @@ mod tests {
     use crate::injection::Injection;
 
     fn person(number: usize) -> Identity {
-        Identity::UserId(number.to_string().into())
+        Identity::of([&number.to_string()])
     }
 
     fn fetch(shelf: &mut Shelf, number: usize, now: Instant) {

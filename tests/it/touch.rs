@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::{Duration, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Browser, Portal, Recipe, Reply, Store, World, soon, until};
+use crate::support::{Browser, Portal, RealRedis, Recipe, Reply, World, soon, until};
 
 const TTL: [&str; 2] = ["PTTL", "app:0f5e7c2a91b34d68"];
 
@@ -14,7 +14,7 @@ const TOUCH: &str = "touch = \"30min\"";
 const ANY: &str = "apps = \"any\"";
 const PINGS: &str = "client_ping = \"200ms\"";
 
-async fn of_store(store: &Store, touch: &str, access: &str, limits: &str) -> World {
+async fn of_store(store: &RealRedis, touch: &str, access: &str, limits: &str) -> World {
     let url = store.url();
     let session = format!(
         "[[route.session]]\nkind = \"redis\"\nurl = \"{url}\"\nformat = \"plain\"\ncookie = \
@@ -30,7 +30,7 @@ async fn open(world: &World) -> Browser {
 }
 
 /// All that a socket carries besides messages: pings and pongs both ways.
-async fn keep_alive(browser: &mut Browser, store: &Store) {
+async fn keep_alive(browser: &mut Browser, store: &RealRedis) {
     browser.put(Message::Ping("are you there?".into())).await;
     // The proxy pings too, and reading answers it.
     while !matches!(browser.next().await, Some(Ok(Message::Ping(_)))) {}
@@ -46,7 +46,7 @@ async fn reading(browser: &mut Browser, done: impl Future<Output = ()>) {
     }
 }
 
-async fn until_moved_on(store: &Store) {
+async fn until_moved_on(store: &RealRedis) {
     soon(async {
         while store.run::<i64>(&TTL).await < 1_790_000 {
             sleep(Duration::from_millis(5)).await;
@@ -57,7 +57,7 @@ async fn until_moved_on(store: &Store) {
 
 #[tokio::test]
 async fn messages_to_the_engine_move_the_end_on_in_the_apps_store() {
-    let store = Store::start().await;
+    let store = RealRedis::start().await;
     for access in [ANY, "apps = \"any\"\nmethods = \"any\""] {
         let () = store
             .run(&["SET", "app:0f5e7c2a91b34d68", "", "EX", "60"])
@@ -81,7 +81,7 @@ async fn messages_to_the_engine_move_the_end_on_in_the_apps_store() {
 
 #[tokio::test]
 async fn without_the_setting_and_by_refused_calls_no_end_moves() {
-    let store = Store::start().await;
+    let store = RealRedis::start().await;
     let () = store
         .run(&["SET", "app:0f5e7c2a91b34d68", "", "EX", "60"])
         .await;

@@ -39,11 +39,12 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         access::access,
     );
     let mut found = None;
+    let flavour = credential::flavour(t);
     let engine = t.required_table(
         "engine",
         "url = \"https://tenant.eu.qlikcloud.com\"",
         "4: which Qlik?",
-        |t| engine::engine(t, &mut found),
+        |t| engine::engine(t, flavour, &mut found),
     );
     let url = match &engine {
         Ok(engine) => Ok(&engine.url),

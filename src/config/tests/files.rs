@@ -55,15 +55,22 @@ fn the_examples_are_read() {
     assert_eq!(
         names,
         [
+            "core-jwt",
+            "engine-certificate",
             "forward-auth-impersonation",
             "gateway",
             "jwt-api-key",
             "local-core",
             "redis-express",
             "redis-spring",
+            "replicas",
             "sidecar",
             "ticket",
-            "trusted-ingress"
+            "trusted-ingress",
+            "windows-header",
+            "windows-jwt",
+            "windows-session",
+            "windows-ticket"
         ]
     );
 }

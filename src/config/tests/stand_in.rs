@@ -58,7 +58,9 @@ impl Sources for StandIn {
         let text = match &*name {
             "missing" | "missing.pem" => return Err(io::ErrorKind::NotFound.into()),
             "empty" => String::new(),
-            "server-key.pem" | "tls.key" => PAIR.signing_key.serialize_pem(),
+            "server-key.pem" | "tls.key" | "client_key.pem" | "qlik-jwt-key.pem" => {
+                PAIR.signing_key.serialize_pem()
+            }
             "portal-key.pem" | "idp.pem" => PAIR.signing_key.public_key_pem(),
             _ if name.ends_with(".pem") || name.ends_with(".crt") => PAIR.cert.pem(),
             _ => format!("{SECRET}\r\n"),

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::config::model::{
-    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, LookupField, Methods,
+    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, Flavour, LogFormat, LookupField, Methods,
     RefusalStyle,
 };
 use crate::config::node::{Node, Value, Written};
@@ -64,6 +64,11 @@ impl Choice for RefusalStyle {
         ("accept-then-close", Self::AcceptThenClose),
         ("status", Self::Status),
     ];
+}
+
+impl Choice for Flavour {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("engine", Self::Engine), ("windows", Self::Windows)];
 }
 
 impl Choice for Carrier {

@@ -9,8 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
-use super::super::Credentials;
-use super::support::{Reply, SECRET, TokenServer, http, machine, person, shown};
+use super::support::{Reply, SECRET, TokenServer, machine, person, prepare, shown};
 use crate::config::{ApiKey, ClientAuth, Credential};
 
 const TOKEN: &str = "canary-token-4711";
@@ -89,7 +88,7 @@ async fn no_canary_is_seen_anywhere() {
         seen.push_str(&got.map_or_else(|error| error.to_string(), |_| String::new()));
     }
     let key = || Credential::ApiKey(ApiKey { key: KEY.into() });
-    let fixed = Credentials::new(key(), &http()).unwrap();
+    let fixed = prepare(key()).unwrap();
     let credential = fixed.obtain(&person("ada", &json!({}))).await.unwrap();
     assert!(shown(&credential).contains(KEY));
     write!(seen, "{fixed:?} {credential:?} {:?}", key()).unwrap();

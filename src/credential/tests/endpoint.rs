@@ -10,9 +10,10 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::super::{CredentialError, Credentials, Outcome};
+use super::super::{CredentialError, Credentials, Keepers, Outcome};
 use super::support::{
-    Reply, SECRET, TIMEOUT, TokenServer, http, impersonation, machine, oauth, person, shown,
+    Reply, SECRET, TIMEOUT, TokenServer, impersonation, machine, oauth, person, prepare,
+    prepare_beside, shown,
 };
 use crate::config::{ApiKey, ClientAuth, Credential, LookupField};
 use crate::fault::{Fault, Faulty};
@@ -282,14 +283,36 @@ async fn fixed_kinds_have_nothing_to_renew() {
     let api_key = |key: &str| Credential::ApiKey(ApiKey { key: key.into() });
     let ada = person("ada", &json!({}));
     for (kind, expected) in [(api_key("k.e-y"), "Bearer k.e-y"), (Credential::None, "")] {
-        let credentials = Credentials::new(kind, &http()).unwrap();
+        let credentials = prepare(kind).unwrap();
         let credential = credentials.obtain(&ada).await.unwrap();
         assert_eq!(shown(&credential), expected);
         let error = credentials.renew(&ada, &credential).await.unwrap_err();
         assert_eq!(error.fault(), Fault::CredentialRefused);
     }
     for bad in ["", "two words", "line\nbreak", "schlüssel"] {
-        let error = Credentials::new(api_key(bad), &http()).unwrap_err();
+        let error = prepare(api_key(bad)).unwrap_err();
         assert!(matches!(error, CredentialError::BadKey));
     }
+}
+
+#[tokio::test]
+async fn two_routes_of_one_client_share_what_is_kept() {
+    let server = TokenServer::start(|_| Reply::token("one")).await;
+    let keepers = Keepers::default();
+    let route = |oauth| prepare_beside(Credential::OAuthClient(oauth), &keepers).unwrap();
+    let one = route(server.oauth());
+    let two = route(server.oauth());
+    let mut narrow = server.oauth();
+    narrow.scope = "other".to_owned();
+    let other = route(narrow);
+    let ada = person("ada", &json!({}));
+    for credentials in [&one, &two, &one, &other] {
+        assert_eq!(
+            shown(&credentials.obtain(&ada).await.unwrap()),
+            "Bearer one"
+        );
+    }
+    assert_eq!(server.seen().len(), 2, "another scope is another client");
+    assert_eq!(two.outcomes().count(Outcome::Cached), 1);
+    assert_eq!(two.outcomes().count(Outcome::Fetched), 0);
 }

@@ -18,11 +18,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use url::Url;
 
-use super::super::{Credential, Credentials};
+use super::super::{Credential, CredentialError, Credentials, Keepers, Lent};
 use crate::config;
 use crate::config::{ClientAuth, LookupField, OAuth, OAuthImpersonation};
 use crate::id::{Issuer, Subject};
 use crate::person::{ClaimPath, Person};
+use crate::template::Template;
 
 pub(super) const SECRET: &str = "canary-secret-4711";
 pub(super) const TIMEOUT: Duration = Duration::from_millis(400);
@@ -181,17 +182,35 @@ pub(super) fn oauth(address: SocketAddr) -> OAuth {
 }
 
 pub(super) fn machine(oauth: OAuth) -> Credentials {
-    Credentials::new(config::Credential::OAuthClient(oauth), &http()).unwrap()
+    prepare(config::Credential::OAuthClient(oauth)).unwrap()
 }
 
 pub(super) fn impersonation(oauth: OAuth, field: LookupField, claim: &str) -> Credentials {
-    let claim = ClaimPath::new(claim);
+    let value = Template::claim(ClaimPath::new(claim));
     let config = OAuthImpersonation {
         oauth,
         field,
-        claim,
+        value,
     };
-    Credentials::new(config::Credential::OAuthImpersonation(config), &http()).unwrap()
+    prepare(config::Credential::OAuthImpersonation(config)).unwrap()
+}
+
+/// Prepares a credential that shares no keeper with another.
+pub(super) fn prepare(config: config::Credential) -> Result<Credentials, CredentialError> {
+    prepare_beside(config, &Keepers::default())
+}
+
+pub(super) fn prepare_beside(
+    config: config::Credential,
+    keepers: &Keepers,
+) -> Result<Credentials, CredentialError> {
+    let lent = Lent {
+        http: &http(),
+        trust: None,
+        certified: None,
+        keepers,
+    };
+    Credentials::new(config, lent)
 }
 
 pub(super) fn http() -> reqwest::Client {

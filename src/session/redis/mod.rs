@@ -9,7 +9,6 @@
 
 mod express;
 mod id;
-mod line;
 mod spring;
 mod store;
 #[cfg(test)]
@@ -18,13 +17,13 @@ mod touch;
 
 use std::sync::Arc;
 
-use self::line::Line;
 use self::store::Store;
 use super::error::SessionError;
 use super::vouching::{Desk, Fingerprint};
 use super::{Client, Knock, Lent, Session, cookies};
 use crate::config::{CookieName, Redis, RedisFormat};
 use crate::id::RouteName;
+use crate::line::Line;
 
 /// The `redis` check.
 #[derive(Debug)]
@@ -41,7 +40,8 @@ impl RedisCheck {
         config: Redis,
         lent: Lent<'_>,
     ) -> Result<Self, SessionError> {
-        let line = Line::new(&config.server, config.timeout, lent.tls)?;
+        let line = Line::new(&config.server, config.timeout, lent.tls);
+        let line = line.map_err(|error| SessionError::Setup(error.to_string()))?;
         Ok(Self {
             route: route.clone(),
             cookie: config.cookie.clone(),

@@ -44,7 +44,7 @@ key = { env = "KEY" }"#,
 key = "canary""#,
         )],
         mistakes: &[
-            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "qseow-jwt" or "qseow-header" or "qseow-ticket" or "qseow-session" or "engine-certificate" or "bearer-jwt" or "none""#,
         ],
     },
     Case {
@@ -63,9 +63,7 @@ key = { env = "KEY" }
 credential = { kind = "bearer", token = "canary" }"#,
             ),
         ],
-        mistakes: &[
-            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
-        ],
+        mistakes: &[r#"6:23 `kind` cannot be "bearer" | write "bearer-jwt""#],
     },
     Case {
         name: "a key with a wrong name",
@@ -169,15 +167,41 @@ client_secret = { env = "S" }
 user = { field = "email" }"#,
         )],
         mistakes: &[
-            r#"19:8 `claim` is missing in [route.credential.user] | write `claim = "sub"`"#,
+            "19:8 [route.credential.user] needs `claim` or `value` | write `claim` or `value`",
             r#"19:18 `field = "email"` is not built yet | write "subject" or "userId""#,
         ],
+    },
+    Case {
+        name: "a user by template",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "subject", value = "{a}{b}" }"#,
+        )],
+        mistakes: &[
+            r#"19:37 two claims side by side: nobody could tell where the one ends | write a text with a claim between braces, such as "{sub}" or "app|{/user/id}""#,
+        ],
+    },
+    Case {
+        name: "a user by claim and template",
+        edits: &[(
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
+        )],
+        mistakes: &["19:37 `value` cannot stand beside `claim` | keep `claim` or `value`"],
     },
     Case {
         name: "none asks for nothing",
         edits: &[(r#"kind = "api-key""#, r#"kind = "none""#)],
         mistakes: &[
-            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key""#,
+            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key" or [route.credential] of kind "qseow-ticket" or [route.credential] of kind "qseow-session" or [route.credential] of kind "engine-certificate""#,
         ],
     },
 ];

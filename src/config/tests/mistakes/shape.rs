@@ -216,9 +216,9 @@ hosts = [1, "b.example"]"#,
     },
     Case {
         name: "not built yet",
-        edits: &[(r#"kind = "api-key""#, r#"kind = "qseow-jwt""#)],
+        edits: &[(r#"kind = "api-key""#, r#"kind = "token-exchange""#)],
         mistakes: &[
-            r#"16:8 `kind = "qseow-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            r#"16:8 `kind = "token-exchange"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "qseow-jwt" or "qseow-header" or "qseow-ticket" or "qseow-session" or "engine-certificate" or "bearer-jwt" or "none""#,
         ],
     },
     Case {

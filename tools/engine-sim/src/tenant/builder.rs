@@ -1,19 +1,12 @@
 //! How a tenant is set up before it listens.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{
-    Tenant, ledger::Ledger, server, shared::Settings, shared::Shared, vault::User, vault::Vault,
-};
+use super::{Tenant, server, shared::Settings, shared::Shared, vault::User, vault::Vault};
 use crate::engine::Engine;
 
 const TOKEN_LIFE: Duration = Duration::from_hours(6);
@@ -135,16 +128,11 @@ impl Builder {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let acceptor = self.tls.map(TlsAcceptor::from);
         let life = self.token_life.unwrap_or(TOKEN_LIFE);
-        let shared = Arc::new(Shared {
-            ledger: Ledger::new(Instant::now(), self.settings.quiet),
-            settings: self.settings,
-            vault: Vault::new(self.secrets, life),
-            engine: self.engine.unwrap_or_default(),
-            stage: super::script::Stage::default(),
-            stop: tokio_util::sync::CancellationToken::new(),
-            tasks: tokio_util::task::TaskTracker::new(),
-        });
-        let listening = server::listen(listener, acceptor, Arc::clone(&shared));
+        let vault = Vault::new(self.secrets, life);
+        let engine = self.engine.unwrap_or_default();
+        let shared = Arc::new(Shared::new(self.settings, vault, engine));
+        let door = Arc::new(server::TenantDoor(Arc::clone(&shared)));
+        let listening = server::listen(listener, acceptor, door);
         shared.tasks.spawn(listening);
         Ok(Tenant {
             address,

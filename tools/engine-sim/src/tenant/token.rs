@@ -6,19 +6,18 @@ mod form;
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header::LOCATION, request::Parts};
+use http::{StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use tokio::time::sleep;
 
 use answer::{Life, Minted};
 use form::Form;
 
 use super::{
     builder::{ClientId, ClientKind},
+    falter::falter,
     ledger::Entry,
-    refusal::{Answer, Refusal, typed},
-    script::TokenFault,
+    refusal::{Answer, Refusal},
     server,
     shared::Shared,
     vault::Purpose,
@@ -40,80 +39,12 @@ pub(super) async fn fetch(
     let body = Limited::new(body, BODY_LIMIT).collect().await;
     let body = body.map_err(|_| server::dropped())?.to_bytes();
     entry.body(&body);
-    let Some(fault) = shared.stage.token() else {
-        return Ok(mint(shared, head, &body, Life::Both));
-    };
-    falter(shared, head, &body, fault).await
-}
-
-async fn falter(
-    shared: &Shared,
-    head: &Parts,
-    body: &Bytes,
-    fault: TokenFault,
-) -> Result<Answer, io::Error> {
-    Ok(match fault {
-        TokenFault::Silence => match server::never(shared).await? {},
-        TokenFault::Drop => return Err(server::dropped()),
-        TokenFault::Delay { ms } => {
-            sleep(Duration::from_millis(ms)).await;
-            mint(shared, head, body, Life::Both)
-        }
-        TokenFault::ExpiresIn { seconds } => mint(shared, head, body, Life::Short(seconds)),
-        TokenFault::ExpiresAtOnly { seconds } => mint(shared, head, body, Life::AtOnly(seconds)),
-        TokenFault::NoExpiry => mint(shared, head, body, Life::Untold),
-        TokenFault::Huge { bytes } => mint(shared, head, body, Life::After(bytes)),
-        TokenFault::Refuse {
-            status,
-            code,
-            detail,
-        } => refuse(shared, status, code, detail),
-        TokenFault::RateLimit { retry_after } => {
-            Refusal::rate_limit(retry_after).answer(shared.vault.trace())
-        }
-        TokenFault::Html { status } => typed(known(status), "text/html", page(shared)),
-        TokenFault::Garbage => garbage(shared),
-        TokenFault::Redirect { location } => redirect(shared, &location),
+    let fault = shared.stage.token();
+    let life = Life::by(fault.as_ref());
+    Ok(match falter(shared, fault).await? {
+        Some(answer) => answer,
+        None => mint(shared, head, &body, life),
     })
-}
-
-fn refuse(shared: &Shared, status: u16, code: Option<String>, detail: Option<String>) -> Answer {
-    let mut refusal = Refusal::plain(known(status));
-    if let Some(code) = code {
-        refusal = refusal.coded(&code);
-    }
-    if let Some(detail) = detail {
-        refusal = refusal.detailed(&detail);
-    }
-    refusal.answer(shared.vault.trace())
-}
-
-fn page(shared: &Shared) -> String {
-    format!(
-        "<!doctype html><title>Sign in</title><p>{}</p>",
-        shared.vault.plant("page")
-    )
-}
-
-fn garbage(shared: &Shared) -> Answer {
-    let half = format!(
-        "{{\"token_type\":\"bearer\",\"access_token\":\"{}",
-        shared.vault.plant("half")
-    );
-    typed(StatusCode::OK, "application/json", half)
-}
-
-fn redirect(shared: &Shared, location: &str) -> Answer {
-    let mut answer = Refusal::plain(StatusCode::TEMPORARY_REDIRECT).answer(shared.vault.trace());
-    if let Ok(location) = HeaderValue::from_str(location) {
-        answer.headers_mut().insert(LOCATION, location);
-    }
-    answer
-}
-
-/// A status out of a script; one that is none becomes 500.
-fn known(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn mint(shared: &Shared, head: &Parts, body: &Bytes, life: Life) -> Answer {

@@ -8,3 +8,4 @@ mod live;
 mod support;
 mod token;
 mod upgrade;
+mod windows;

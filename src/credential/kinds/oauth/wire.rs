@@ -12,12 +12,12 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::bearer;
-use super::error::{CredentialError, Trouble};
-use super::explain::{Refusal, Said};
-use super::keeper::Minted;
-use super::lookup::Identity;
 use crate::config::{ClientAuth, OAuth};
+use crate::credential::bearer;
+use crate::credential::error::{CredentialError, Trouble};
+use crate::credential::explain::{Refusal, Said};
+use crate::credential::identity::Identity;
+use crate::credential::mint::Minted;
 use crate::rfc3339;
 
 /// The largest answer that is read, in bytes.
@@ -71,18 +71,16 @@ impl<'a> TokenRequest<'a> {
 
 #[derive(Serialize)]
 struct UserLookup<'a> {
-    field: &'static str,
+    field: &'a str,
     value: &'a str,
 }
 
 impl<'a> UserLookup<'a> {
     fn new(identity: &'a Identity) -> Option<Self> {
-        let (field, value) = match identity {
-            Identity::Client => return None,
-            Identity::Subject(value) => ("subject", value),
-            Identity::UserId(value) => ("userId", value),
-        };
-        Some(Self { field, value })
+        (!identity.is_shared()).then(|| Self {
+            field: identity.value(0),
+            value: identity.value(1),
+        })
     }
 }
 

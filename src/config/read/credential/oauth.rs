@@ -1,96 +1,62 @@
-//! `[route.credential]`: as whom does the engine see them?
+//! `kind = "oauth-client"` and `kind = "oauth-impersonation"`.
 
 use url::Url;
 
-use super::engine::{allow_http, refuse_plain};
 use crate::config::defaults;
-use crate::config::model::{ApiKey, Credential, LookupField, OAuth, OAuthImpersonation};
+use crate::config::model::{Credential, LookupField, OAuth, OAuthImpersonation};
 use crate::config::notes::Noted;
-use crate::config::table::{Reader, Table};
+use crate::config::read::engine::{allow_http, refuse_plain};
+use crate::config::table::Table;
 use crate::config::value::{Positive, SecretText, WebUrl, is_plain};
 use crate::person::ClaimPath;
+use crate::template::Template;
 
-const LATER: [&str; 8] = [
-    "bearer-jwt",
-    "cloud-jwt",
-    "engine-certificate",
-    "qseow-header",
-    "qseow-jwt",
-    "qseow-session",
-    "qseow-ticket",
-    "token-exchange",
-];
-
-/// The credential; the token endpoint is by default at the engine's own origin.
-pub(super) fn credential(
+/// A token per person.
+pub(super) fn impersonation(
     t: &mut Table<'_>,
     engine: Result<&Url, Noted>,
 ) -> Result<Credential, Noted> {
-    let readers = [
-        Reader {
-            name: "oauth-impersonation",
-            doc: "A token per person, by OAuth user impersonation.",
-            read: &|t| impersonation(t, engine),
-        },
-        Reader {
-            name: "oauth-client",
-            doc: "The machine client's own token, by OAuth client credentials: one identity for all.",
-            read: &|t| oauth(t, engine).map(Credential::OAuthClient),
-        },
-        Reader {
-            name: "api-key",
-            doc: "One API key: one identity for all.",
-            read: &api_key,
-        },
-        Reader {
-            name: "none",
-            doc: "The engine asks for nothing.",
-            read: &|_| Ok(Credential::None),
-        },
-    ];
-    t.kind(&readers, &LATER)
-}
-
-fn api_key(t: &mut Table<'_>) -> Result<Credential, Noted> {
-    let key = t.required("key", "{ env = \"QLIK_API_KEY\" }", "The key.");
-    let SecretText(key) = key?;
-    Ok(Credential::ApiKey(ApiKey { key }))
-}
-
-fn impersonation(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Credential, Noted> {
-    let oauth = oauth(t, engine);
+    let oauth = client(t, engine);
     let user = t.required_table(
         "user",
         "field = \"subject\"",
         "How Qlik finds the person.",
         user,
     );
-    let (field, claim) = user?;
+    let (field, value) = user?;
     let oauth = oauth?;
     let impersonation = OAuthImpersonation {
         oauth,
         field,
-        claim,
+        value,
     };
     Ok(Credential::OAuthImpersonation(impersonation))
 }
 
-fn user(t: &mut Table<'_>) -> Result<(LookupField, ClaimPath), Noted> {
+fn user(t: &mut Table<'_>) -> Result<(LookupField, Template), Noted> {
     let field = t.required(
         "field",
         "\"subject\"",
         "The field of the Qlik user that must match: \"subject\" (the identity provider's) or \
          \"userId\" (Qlik's own).",
     );
-    let claim = t.required(
+    let claim: Result<Option<ClaimPath>, _> = t.optional(
         "claim",
-        "\"sub\"",
         "The claim of the app's session whose value is looked up, by name or JSON pointer.",
     );
-    Ok((field?, claim?))
+    let value: Result<Option<Template>, _> = t.optional(
+        "value",
+        "Instead of `claim`: the value that is looked up, with claims between braces.",
+    );
+    let names = &["claim", "value"];
+    t.exactly_one(names)?;
+    let claim = claim?.map(Template::claim);
+    let value = claim.or(value?).ok_or_else(|| t.lacks(names))?;
+    Ok((field?, value))
 }
 
-fn oauth(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<OAuth, Noted> {
+/// The client and its endpoint.
+pub(super) fn client(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<OAuth, Noted> {
     let client_id = t.required("client_id", "\"…\"", "The OAuth client's id.");
     let client_secret = t.required(
         "client_secret",

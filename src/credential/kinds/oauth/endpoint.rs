@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::path::Path;
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -9,12 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::ACCEPT;
 use secrecy::ExposeSecret;
 
-use super::error::{CredentialError, Trouble};
-use super::explain::sentence;
-use super::keeper::{Mint, Minted};
-use super::lookup::Identity;
-use super::oauth::{Answer, LARGEST_ANSWER, TokenRequest};
+use super::wire::{Answer, LARGEST_ANSWER, TokenRequest};
 use crate::config::{ClientAuth, OAuth};
+use crate::credential::error::{CredentialError, Trouble};
+use crate::credential::explain::sentence;
+use crate::credential::identity::Identity;
+use crate::credential::keepers::Name;
+use crate::credential::mint::{Mint, Minting};
 
 /// A token endpoint and the client that is known there.
 pub(super) struct Endpoint {
@@ -25,6 +27,26 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(oauth: OAuth, http: reqwest::Client) -> Self {
         Self { oauth, http }
+    }
+
+    /// What it is set up from.
+    pub(super) fn name(&self, trust: Option<&Path>) -> Name {
+        let oauth = &self.oauth;
+        let auth = match oauth.client_auth {
+            ClientAuth::Basic => "basic",
+            ClientAuth::Body => "body",
+        };
+        let trust = trust.map_or(&[][..], |path| path.as_os_str().as_encoded_bytes());
+        Name::of(&[
+            b"oauth",
+            oauth.token_url.as_str().as_bytes(),
+            oauth.client_id.as_bytes(),
+            oauth.client_secret.expose_secret().as_bytes(),
+            auth.as_bytes(),
+            oauth.scope.as_bytes(),
+            &oauth.timeout.as_nanos().to_be_bytes(),
+            trust,
+        ])
     }
 
     async fn ask(&self, identity: &Identity) -> reqwest::Result<Answer> {
@@ -79,10 +101,12 @@ impl Mint for Endpoint {
         self.oauth.token_url.origin().ascii_serialization().into()
     }
 
-    async fn mint(&self, identity: &Identity) -> Result<Minted, CredentialError> {
-        let answer = self.ask(identity).await;
-        let answer = answer.map_err(|error| CredentialError::Down(self.trouble(error)))?;
-        answer.read(SystemTime::now(), &self.secrets())
+    fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
+        Box::pin(async {
+            let answer = self.ask(identity).await;
+            let answer = answer.map_err(|error| CredentialError::Down(self.trouble(error)))?;
+            answer.read(SystemTime::now(), &self.secrets())
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The line to a Redis: one connection that all askings share, dialled again when it breaks.
 //!
+//! Askings enter, answers leave; what they mean is for who asks. No error says what was asked.
 //! Every asking ends in time, whatever the other side does. While Redis cannot be reached, who asks
 //! hears so at once, and dials are further and further apart.
 
@@ -8,7 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError};
+use redis::{
+    AsyncConnectionConfig, ErrorKind, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError,
+    ServerErrorKind,
+};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -19,9 +23,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::error::{Outage, SessionError};
-use super::super::flight::Flight;
 use crate::config::{RedisServer, RedisTls};
+use crate::flight::Flight;
 
 /// The pause after the first dial that failed; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -31,7 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A line that looks after itself.
 #[derive(Debug)]
-pub(super) struct Line {
+pub struct Line {
     server: RedisServer,
     tls: Option<Tls>,
     limit: Duration,
@@ -46,7 +49,7 @@ struct Tls {
 #[derive(Debug, Default)]
 struct State {
     wire: Option<Wire>,
-    dial: Option<Flight<Result<Wire, Outage>>>,
+    dial: Option<Flight<Result<Wire, LineError>>>,
     rest: Option<Rest>,
 }
 
@@ -63,16 +66,16 @@ struct Wire {
 struct Rest {
     until: Instant,
     pause: Duration,
-    outage: Outage,
+    error: LineError,
 }
 
 impl Line {
     /// Prepares a line; it is dialled when it is first needed.
-    pub(super) fn new(
+    pub fn new(
         server: &RedisServer,
         limit: Duration,
         lent: &Arc<ClientConfig>,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Self, LineError> {
         let tls = match &server.tls {
             RedisTls::Plain => None,
             RedisTls::On(ca) => Some(Tls::new(&server.host, ca.as_deref(), lent)?),
@@ -87,14 +90,14 @@ impl Line {
 
     /// Asks. A connection that turns out to be broken, as one is after a restart of Redis, is
     /// replaced once.
-    pub(super) async fn ask<T: FromRedisValue>(
+    pub async fn ask<T: FromRedisValue>(
         self: &Arc<Self>,
         asking: &Pipeline,
-    ) -> Result<T, Outage> {
+    ) -> Result<T, LineError> {
         let end = Instant::now() + self.limit;
         match self.ask_once(asking, end).await? {
             Ok(answer) => Ok(answer),
-            Err(_) => self.ask_once(asking, end).await?.map_err(outage),
+            Err(_) => self.ask_once(asking, end).await?.map_err(refused),
         }
     }
 
@@ -103,27 +106,27 @@ impl Line {
         self: &Arc<Self>,
         asking: &Pipeline,
         end: Instant,
-    ) -> Result<Result<T, RedisError>, Outage> {
+    ) -> Result<Result<T, RedisError>, LineError> {
         let wire = timeout_at(end, self.wire()).await;
-        let wire = wire.unwrap_or(Err(Outage::Timeout))?;
+        let wire = wire.unwrap_or(Err(LineError::Timeout))?;
         let mut connection = wire.connection.clone();
         match timeout_at(end, asking.query_async(&mut connection)).await {
             Ok(Ok(answer)) => Ok(Ok(answer)),
-            Ok(Err(error)) if error.is_unrecoverable_error() => {
+            Ok(Err(error)) if is_over(&error) => {
                 self.hang_up(&wire);
                 Ok(Err(error))
             }
-            Ok(Err(error)) => Err(outage(error)),
+            Ok(Err(error)) => Err(refused(error)),
             // The other end may be gone without a word.
             Err(_) => {
                 self.hang_up(&wire);
-                Err(Outage::Timeout)
+                Err(LineError::Timeout)
             }
         }
     }
 
     /// The connection there is, or the one that comes.
-    async fn wire(self: &Arc<Self>) -> Result<Wire, Outage> {
+    async fn wire(self: &Arc<Self>) -> Result<Wire, LineError> {
         let dial = {
             let mut state = self.state();
             if let Some(wire) = &state.wire {
@@ -133,20 +136,20 @@ impl Line {
             match (under_way, &state.rest) {
                 (Some(dial), _) => dial.clone(),
                 (None, Some(rest)) if rest.until > Instant::now() => {
-                    return Err(rest.outage.clone());
+                    return Err(rest.error.clone());
                 }
                 (None, _) => self.launch(&mut state),
             }
         };
-        let lost = || Err(Outage::Answer("the dial was lost"));
+        let lost = || Err(LineError::Lost);
         dial.land().await.unwrap_or_else(lost)
     }
 
-    fn launch(self: &Arc<Self>, state: &mut State) -> Flight<Result<Wire, Outage>> {
+    fn launch(self: &Arc<Self>, state: &mut State) -> Flight<Result<Wire, LineError>> {
         let line = Arc::clone(self);
         let dial = Flight::launch(async move {
             let wire = timeout(line.limit, line.dial()).await;
-            let wire = wire.unwrap_or(Err(Outage::Timeout));
+            let wire = wire.unwrap_or(Err(LineError::Timeout));
             line.settle(&wire);
             wire
         });
@@ -154,26 +157,26 @@ impl Line {
         dial
     }
 
-    fn settle(&self, wire: &Result<Wire, Outage>) {
+    fn settle(&self, wire: &Result<Wire, LineError>) {
         let mut state = self.state();
         match wire {
             Ok(wire) => {
                 state.wire = Some(wire.clone());
                 state.rest = None;
             }
-            Err(outage) => {
+            Err(error) => {
                 let last = state.rest.as_ref().map(|rest| rest.pause * 2);
                 let pause = last.unwrap_or(FIRST_PAUSE).min(LONGEST_PAUSE);
                 state.rest = Some(Rest {
                     until: Instant::now() + pause,
                     pause,
-                    outage: outage.clone(),
+                    error: error.clone(),
                 });
             }
         }
     }
 
-    async fn dial(&self) -> Result<Wire, Outage> {
+    async fn dial(&self) -> Result<Wire, LineError> {
         let address = (self.server.host.as_str(), self.server.port);
         let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
         tcp.set_nodelay(true).map_err(unreachable)?;
@@ -189,7 +192,7 @@ impl Line {
     async fn log_in(
         &self,
         io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<Wire, Outage> {
+    ) -> Result<Wire, LineError> {
         let mut login = RedisConnectionInfo::default()
             .set_db(self.server.database)
             .set_skip_set_lib_name();
@@ -202,7 +205,7 @@ impl Line {
         // Askings have a limit of their own, which knows about the dial before them.
         let patient = AsyncConnectionConfig::new().set_response_timeout(None);
         let opened = MultiplexedConnection::new_with_config(&login, io, patient).await;
-        let (connection, driver) = opened.map_err(outage)?;
+        let (connection, driver) = opened.map_err(refused)?;
         let driver = Arc::new(AbortOnDropHandle::new(tokio::spawn(driver)));
         Ok(Wire { connection, driver })
     }
@@ -234,10 +237,8 @@ impl std::fmt::Debug for Wire {
 
 impl Tls {
     /// TLS to a host that shows a certificate of `ca` alone, or of those that `lent` believes.
-    fn new(host: &str, ca: Option<&[u8]>, lent: &Arc<ClientConfig>) -> Result<Self, SessionError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            SessionError::Setup("no certificate can name the host of the Redis".to_owned())
-        })?;
+    fn new(host: &str, ca: Option<&[u8]>, lent: &Arc<ClientConfig>) -> Result<Self, LineError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| LineError::Host)?;
         let config = match ca {
             None => Arc::clone(lent),
             Some(pem) => Arc::new(
@@ -257,8 +258,15 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn roots(pem: &[u8]) -> Result<RootCertStore, SessionError> {
-    let bad = || SessionError::Setup("the CAs of the Redis cannot be read".to_owned());
+/// Whether a connection is of no more use. One that leads to a copy that may only be read is: after a
+/// failover, the name leads elsewhere.
+fn is_over(error: &RedisError) -> bool {
+    let read_only = ErrorKind::Server(ServerErrorKind::ReadOnly);
+    error.is_unrecoverable_error() || error.kind() == read_only
+}
+
+fn roots(pem: &[u8]) -> Result<RootCertStore, LineError> {
+    let bad = || LineError::Authorities;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| bad())?;
@@ -268,16 +276,36 @@ fn roots(pem: &[u8]) -> Result<RootCertStore, SessionError> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
-fn unreachable(error: io::Error) -> Outage {
-    Outage::Transport(error.to_string())
+fn unreachable(error: io::Error) -> LineError {
+    LineError::Transport(error.to_string())
 }
 
 /// Redis' error without its text, which may repeat what was asked.
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
-fn outage(error: RedisError) -> Outage {
+fn refused(error: RedisError) -> LineError {
     let code = error.code().unwrap_or_default();
     let plain = code.len() <= 32 && code.bytes().all(|c| c.is_ascii_uppercase());
     let code = if plain { code } else { "" };
     let words = format!("{} {code}", error.category());
-    Outage::Transport(words.trim_end().to_owned())
+    LineError::Transport(words.trim_end().to_owned())
+}
+
+/// Why there is no answer. `Display` is for the operator.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum LineError {
+    /// The CAs to trust cannot be read.
+    #[error("the CAs of the Redis cannot be read")]
+    Authorities,
+    /// TLS to a host that no certificate can name.
+    #[error("no certificate can name the host of the Redis")]
+    Host,
+    /// A dial that others waited for came to nothing.
+    #[error("the dial was lost")]
+    Lost,
+    /// It did not answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// It cannot be reached, or refuses; its own words, without what was asked.
+    #[error("it cannot be reached: {0}")]
+    Transport(String),
 }

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 /// Work under way on a task of its own. Clones wait for the same outcome.
 #[derive(Debug)]
-pub(super) struct Flight<T>(watch::Receiver<Option<T>>);
+pub struct Flight<T>(watch::Receiver<Option<T>>);
 
 impl<T> Clone for Flight<T> {
     fn clone(&self) -> Self {
@@ -14,7 +14,7 @@ impl<T> Clone for Flight<T> {
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
     /// Sets off. The work is nobody's: no caller that leaves can abort it for the others.
-    pub(super) fn launch(work: impl Future<Output = T> + Send + 'static) -> Self {
+    pub fn launch(work: impl Future<Output = T> + Send + 'static) -> Self {
         let (outcome, waiting) = watch::channel(None);
         tokio::spawn(async move {
             let value = work.await;
@@ -24,13 +24,14 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 
     /// Waits for the outcome; `None` if the work died.
-    pub(super) async fn land(mut self) -> Option<T> {
+    pub async fn land(mut self) -> Option<T> {
         let outcome = self.0.wait_for(Option::is_some).await.ok()?;
         outcome.clone()
     }
 
     /// Whether there is nothing left to wait for.
-    pub(super) fn is_over(&self) -> bool {
+    #[must_use]
+    pub fn is_over(&self) -> bool {
         self.0.has_changed().is_err() || self.0.borrow().is_some()
     }
 }
