@@ -18,6 +18,7 @@ mod pseudonym;
 mod redis;
 mod renewal;
 mod subject;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod ticket;
@@ -44,6 +45,8 @@ use self::moment::Moment;
 pub use self::pseudonym::Pseudonyms;
 use self::redis::RedisCheck;
 use self::renewal::Renewals;
+use self::tally::Tally;
+pub use self::tally::{CheckOutcome, CheckReport};
 use self::ticket::TicketCheck;
 pub use self::ticket::{Ticket, TicketStore};
 use self::trusted_header::TrustedHeaderCheck;
@@ -55,7 +58,7 @@ use crate::revocation::Revocation;
 /// The session checks of one route, in the order of the config.
 #[derive(Debug)]
 pub struct Sessions {
-    checks: Vec<Check>,
+    checks: Vec<(Check, Tally)>,
     wanted: Wanted,
     renewals: Renewals,
 }
@@ -70,7 +73,7 @@ impl Sessions {
         let wanted = Wanted::of(&checks);
         let checks = checks
             .into_iter()
-            .map(|check| Check::new(route, check, lent))
+            .map(|check| Check::new(route, check, lent).map(|it| (it, Tally::default())))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             checks,
@@ -83,7 +86,7 @@ impl Sessions {
     /// finds it good.
     pub async fn logout(&self, token: &[u8]) -> Result<Logout, SessionError> {
         let mut flaw = SessionError::Missing;
-        for check in &self.checks {
+        for (check, _) in &self.checks {
             match check.logout(token).await {
                 Ok(Some(logout)) => return Ok(logout),
                 Ok(None) => {}
@@ -95,12 +98,13 @@ impl Sessions {
 
     /// Finds who knocks: the first kind that finds a credential of its sort decides.
     pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
-        for check in &self.checks {
+        for (check, tally) in &self.checks {
             let found = match check {
-                Check::Ticket(tickets) => self.redeem(tickets, knock).await?,
-                _ => self.ask(check, knock).await?,
+                Check::Ticket(tickets) => self.redeem(tickets, knock).await,
+                _ => self.ask(check, knock).await,
             };
-            if let Some(session) = found {
+            tally.count(&found);
+            if let Some(session) = found? {
                 return Ok(session);
             }
         }
@@ -109,8 +113,10 @@ impl Sessions {
 
     /// Finds who knocks by anything but a ticket.
     async fn vouch(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
-        for check in &self.checks {
-            if let Some(session) = self.ask(check, knock).await? {
+        for (check, tally) in &self.checks {
+            let found = self.ask(check, knock).await;
+            tally.count(&found);
+            if let Some(session) = found? {
                 return Ok(session);
             }
         }

@@ -24,6 +24,7 @@ mod replicas;
 mod replicas_load;
 mod replicas_tickets;
 mod session_door;
+mod session_sources;
 mod small_answers;
 mod smuggling;
 mod support;

@@ -72,6 +72,10 @@ impl Source for Endpoint {
         &self.pace
     }
 
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
     async fn ask(&self, evidence: &Evidence) -> Result<Answer, SessionError> {
         let answer = match self.send(&self.config.url, evidence).await {
             Ok(response) => answer::read(response, &self.config, &self.issuer).await,

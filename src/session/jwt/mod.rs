@@ -73,6 +73,14 @@ impl JwtCheck {
         }))
     }
 
+    /// Whether the key set could be fetched last; `None` where the keys are fixed.
+    pub(super) fn is_up(&self) -> Option<bool> {
+        match &self.keys {
+            Keys::Fixed(_) => None,
+            Keys::Set(set) => Some(set.is_up()),
+        }
+    }
+
     /// Judges a logout token; `None` when this check takes none.
     pub(super) async fn logout(&self, text: &[u8]) -> Result<Option<Logout>, SessionError> {
         let Some(logouts) = &self.logouts else {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use self::store::Store;
 use super::error::SessionError;
-use super::vouching::{Desk, Fingerprint};
+use super::vouching::{Desk, Fingerprint, Source as _};
 use super::{Client, Knock, Lent, Session, cookies};
 use crate::config::{CookieName, Redis, RedisFormat};
 use crate::id::RouteName;
@@ -47,6 +47,11 @@ impl RedisCheck {
             cookie: config.cookie.clone(),
             desk: Arc::new(Desk::new(Store::new(route, config, line, lent.pseudonyms))),
         })
+    }
+
+    /// Whether whoever is asked has answered last.
+    pub(super) fn is_up(&self) -> bool {
+        self.desk.source().health().is_well()
     }
 
     /// Asks the store about a browser; `None` when it carries no such cookie. Programs are known

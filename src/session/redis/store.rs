@@ -240,6 +240,10 @@ impl Source for Store {
         &self.pace
     }
 
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
     async fn ask(&self, id: &SessionId) -> Result<Answer, SessionError> {
         let answer = self.look_up(id).await;
         self.health.learn(&answer);

@@ -34,6 +34,9 @@ pub(super) trait Source: fmt::Debug + Send + Sync + 'static {
     /// How often it is asked.
     fn pace(&self) -> &Pace;
 
+    /// How it does.
+    fn health(&self) -> &Health;
+
     /// Asks it: a yes, `Denied`, or `Down` where it is neither. It ends in time by itself.
     fn ask(
         &self,
