@@ -34,10 +34,11 @@ pub use model::{
     Access, Admin, Algorithm, ApiKey, Apps, BearerJwt, Carrier, ClientAuth, ClientCertificate,
     ClientsWithoutOrigin, Config, Credential, DirectHost, EgressLogin, EgressProxy, Engine,
     EngineCertificate, Express, Flavour, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout,
-    Limits, Listen, ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation,
-    Outbound, Place, ProxyService, ProxySession, QseowHeader, QseowJwt, QseowService, Redis,
-    RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Replicas, Route, SessionCheck,
-    SignedToken, SigningKey, Spring, TicketRules, TrustedHeader, WindowsUser, Wording,
+    Limits, Listen, ListenAddress, ListenTls, Log, LogFormat, LookupField, Methods, OAuth,
+    OAuthImpersonation, Outbound, Place, ProxyService, ProxySession, QseowHeader, QseowJwt,
+    QseowService, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Replicas,
+    Route, SessionCheck, SignedToken, SigningKey, SocketFile, Spring, TicketRules, TrustedHeader,
+    WindowsUser, Wording,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

@@ -2,6 +2,7 @@
 
 mod body;
 mod farewell;
+mod listener;
 mod login;
 mod logout;
 mod peers;
@@ -11,7 +12,6 @@ mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +22,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -31,6 +30,8 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+pub use self::listener::Listener;
+use self::listener::Socket;
 pub use self::peers::Peers;
 use self::reply::Body;
 use crate::config::Listen;
@@ -38,11 +39,12 @@ use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::id::ConnectionId;
 use crate::live::Live;
+use crate::peer::Peer;
 use crate::record::Meters;
 use crate::route::{Door, Routes};
 
 /// A client's connection, plain or TLS.
-pub type ClientIo = Either<TcpStream, TlsStream<TcpStream>>;
+pub type ClientIo = Either<Socket, TlsStream<Socket>>;
 
 /// What every connection of the public door shares.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ pub struct House {
 
 /// The public door.
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<TlsAcceptor>,
     house: Arc<House>,
     seats: Arc<Semaphore>,
@@ -77,7 +79,7 @@ struct Limits {
 /// One accepted connection, as its requests know it.
 #[derive(Clone, Debug)]
 struct Connection {
-    peer: SocketAddr,
+    peer: Peer,
     /// Counts the connection until its last user, be it a relay, is done.
     _seat: Arc<OwnedSemaphorePermit>,
 }
@@ -86,7 +88,7 @@ impl Server {
     /// Stands behind a bound listener.
     #[must_use]
     pub fn new(
-        listener: TcpListener,
+        listener: Listener,
         tls: Option<TlsAcceptor>,
         house: Arc<House>,
         listen: &Listen,
@@ -126,12 +128,10 @@ impl Server {
         }
     }
 
-    async fn accept(&self) -> std::io::Result<(TcpStream, Connection)> {
+    async fn accept(&self) -> std::io::Result<(Socket, Connection)> {
         let seat = Arc::clone(&self.seats).acquire_owned().await;
         let seat = seat.map_err(std::io::Error::other)?;
         let (tcp, peer) = self.listener.accept().await?;
-        // A client that is gone already must not look like a listener that fails: that would pause it.
-        let _ = tcp.set_nodelay(true);
         Ok((
             tcp,
             Connection {
@@ -143,8 +143,8 @@ impl Server {
 
     async fn serve(
         self: Arc<Self>,
-        tcp: TcpStream,
-        connection: Connection,
+        tcp: Socket,
+        mut connection: Connection,
         stop: CancellationToken,
     ) {
         let peer = connection.peer;
@@ -152,6 +152,7 @@ impl Server {
             Ok(io) => io,
             Err(error) => return debug!(%peer, %error, "no TLS"),
         };
+        connection.peer = certified(&io, peer);
         let service = service_fn(|request| self.answer(request, connection.clone()));
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -172,7 +173,7 @@ impl Server {
         }
     }
 
-    async fn secure(&self, tcp: TcpStream) -> std::io::Result<ClientIo> {
+    async fn secure(&self, tcp: Socket) -> std::io::Result<ClientIo> {
         let Some(acceptor) = &self.tls else {
             return Ok(Either::Left(tcp));
         };
@@ -196,7 +197,7 @@ impl Server {
         };
         let source = || {
             let peers = &self.house.peers;
-            peers.source(connection.peer.ip(), request.headers())
+            peers.source(connection.peer, request.headers())
         };
         Ok(match found.door {
             Door::Engine(target) => {
@@ -222,6 +223,18 @@ impl Server {
     fn refuse(&self, fault: Fault) -> Response<Body> {
         self.house.meters.refused(fault);
         reply::fault(fault)
+    }
+}
+
+/// A peer, and whether it showed a certificate; the door has verified it then.
+fn certified(io: &ClientIo, peer: Peer) -> Peer {
+    match (io, peer) {
+        (Either::Right(tls), Peer::Tcp(address))
+            if tls.get_ref().1.peer_certificates().is_some() =>
+        {
+            Peer::Certified(address)
+        }
+        _ => peer,
     }
 }
 

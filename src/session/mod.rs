@@ -26,7 +26,6 @@ mod trusted_header;
 mod vouching;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +51,7 @@ pub use self::ticket::{Ticket, TicketStore};
 use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
 use crate::id::{AppId, RouteName};
+use crate::peer::Peer;
 use crate::person::Person;
 use crate::revocation::Revocation;
 
@@ -169,7 +169,7 @@ pub struct Knock<'a> {
     /// What kind of client sent it.
     pub client: Client,
     /// The other end of its TCP connection, whatever its headers say.
-    pub peer: IpAddr,
+    pub peer: Peer,
     /// What else a websocket request says; `None` for a plain one, which no ticket opens.
     pub upgrade: Option<Upgrade<'a>>,
 }

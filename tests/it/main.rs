@@ -32,4 +32,5 @@ mod tickets;
 mod tls;
 mod touch;
 mod trusted_header;
+mod trusted_peers;
 mod windows;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::HeaderName;
-use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
 use super::ClientAuth;
 use crate::config::values::CookieName;
 use crate::id::Issuer;
+use crate::peer::Believed;
 use crate::person::ClaimPath;
 
 /// One way to know a session.
@@ -278,8 +278,8 @@ pub struct Express {
 /// `kind = "trusted-header"`.
 #[derive(Debug)]
 pub struct TrustedHeader {
-    /// The TCP peers that are believed, never empty and never everybody.
-    pub peers: Vec<IpNet>,
+    /// The peers that are believed, never empty and never everybody.
+    pub peers: Vec<Believed>,
     /// The header that carries the subject.
     pub subject: HeaderName,
     /// The header that carries a stable session id, if one does.
