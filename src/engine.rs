@@ -26,8 +26,6 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::either::Either;
 use tokio_util::task::AbortOnDropHandle;
@@ -39,17 +37,18 @@ use crate::fault::{Fault, Faulty};
 use crate::id::EngineIdentity;
 use crate::injection::Injection;
 use crate::policy::Permit;
+use crate::tls::{ClientStream, Connector};
 use crate::ws::{accepts, lists};
 
 /// A connection to the engine, plain or TLS.
-pub type EngineIo = Either<TcpStream, TlsStream<TcpStream>>;
+pub type EngineIo = Either<TcpStream, ClientStream<TcpStream>>;
 
 /// One Qlik, ready to be dialled.
 pub struct Engine {
     reach: Reach,
     authority: String,
     prefix: String,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Connector, ServerName<'static>)>,
     session_ttl: Duration,
     dial_timeout: Duration,
     flavour: config::Flavour,
@@ -108,7 +107,7 @@ impl Engine {
                     .clone()
                     .unwrap_or_else(|| address.clone());
                 let name = ServerName::try_from(name).map_err(|_| EngineError::BadName)?;
-                Some((TlsConnector::from(Arc::clone(tls)), name))
+                Some((Connector::new(Arc::clone(tls)), name))
             }
             _ => None,
         };

@@ -11,7 +11,6 @@ use rustls::{ClientConfig, RootCertStore};
 use secrecy::SecretSlice;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -35,7 +34,7 @@ use crate::route::Routes;
 use crate::server::{House, Listener, Peers, Server};
 use crate::session::{Lent, Pseudonyms, SessionError, Sessions, TicketStore};
 use crate::telemetry::Metrics;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Acceptor, TlsError};
 
 /// How long the public door waits for the logouts that were told before this start.
 const CATCH_UP: Duration = Duration::from_secs(5);
@@ -200,11 +199,11 @@ fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) 
     }
 }
 
-fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> {
+fn acceptor(files: Option<&ListenTls>) -> Result<Option<Acceptor>, TlsError> {
     Ok(files
         .map(tls::server_config)
         .transpose()?
-        .map(TlsAcceptor::from))
+        .map(Acceptor::new))
 }
 
 /// What outgoing connections share, built once and lent to the hands.
@@ -307,8 +306,12 @@ impl Outgoing {
             certified: fetchers.certified.as_ref(),
             keepers,
         };
+        let mut sessions = Sessions::new(&route.name, checks, lent)?;
+        if wanted.wants_session_token() {
+            sessions = sessions.keeping_tokens();
+        }
         Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, lent)?,
+            sessions,
             credentials: Credentials::new(wanted, borrowed)?,
             engine: Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?,
             route: Arc::new(route),

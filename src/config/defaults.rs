@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::model::{
-    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, ListenAddress, LogFormat, Methods,
-    RefusalStyle,
+    Admins, Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, ListenAddress, LogFormat,
+    Methods, RefusalStyle, Shown,
 };
 
 const KIB: usize = 1024;
@@ -75,7 +75,16 @@ pub(super) const METHODS: Methods = Methods::Consumer;
 pub(super) const CLIENT_AUTH: ClientAuth = ClientAuth::Body;
 pub(super) const SCOPE: &str = "user_default";
 pub(super) const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const FETCHES_PER_MINUTE: usize = 80;
+pub(super) const FETCH_QUEUE: Duration = Duration::from_mins(1);
 pub(super) const TOKEN_PATH: &str = "/oauth/token";
+pub(super) const USERS_PATH: &str = "/api/v1/users";
+pub(super) const USERS_SCOPE: &str = "admin_classic";
+pub(super) const LOGIN_PATH: &str = "/login/jwt-session";
+pub(super) const ANONYMOUS_PATH: &str = "/oauth/token/anonymous-embed";
+pub(super) const CLOUD_SESSION_LIFE: Duration = Duration::from_mins(20);
+pub(super) const ADMINS: Admins = Admins::Refuse;
+pub(super) const SHOWN: Shown = Shown::Header;
 
 pub(super) const USER_ATTRIBUTE: &str = "userId";
 pub(super) const DIRECTORY_ATTRIBUTE: &str = "userDirectory";

@@ -108,7 +108,7 @@ impl<'a> Table<'a> {
         self.refuse_all_but_one(names)
     }
 
-    /// Demands that no more than one of these two keys is there.
+    /// Demands that no more than one of these keys is there.
     pub(super) fn at_most_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
         self.shape.rules.push(Rule::AtMostOne(names));
         self.refuse_all_but_one(names)

@@ -37,18 +37,38 @@ pub enum CredentialError {
         /// What is wrong with its value.
         flaw: Flaw,
     },
+    /// The app's session is no token that could be exchanged.
+    #[error(
+        "the app's session came without a token to exchange: it takes a session of kind jwt or \
+         introspection"
+    )]
+    NoToken,
+    /// So many are being fetched that no turn comes soon.
+    #[error(
+        "too many credentials are wanted at once for fetches_per_minute; the next free turn is in \
+         {} s", .wait.as_millis().div_ceil(1000)
+    )]
+    Queued {
+        /// When to come again, counted from this error.
+        wait: Duration,
+    },
     /// The token endpoint refused for good.
-    #[error("the token endpoint refused: {0}")]
+    #[error("{who} refused: {0}", who = .0.who())]
     Refused(Arc<Refusal>),
     /// The engine refused a token that was fetched afresh a moment ago.
     #[error(
-        "the engine refused a token that the token endpoint issued a moment ago: check that \
-         token_url and engine.url are the same tenant, and the scope"
+        "the engine refused a credential that was made a moment ago: check that token_url and \
+         engine.url are the same tenant, and the scope; on Windows, the virtual proxy's Host allow \
+         list and session_cookie; at a bare engine, its key"
     )]
     RefusedAgain,
+    /// There is no one user to impersonate.
+    #[error("no user to impersonate: {0}")]
+    Unfit(Misfit),
     /// The token endpoint asked to be left alone (429).
     #[error(
-        "the token endpoint asked to be left alone for {} s: {refusal}",
+        "{} asked to be left alone for {} s: {refusal}",
+        refusal.who(),
         .wait.as_millis().div_ceil(1000)
     )]
     Throttled {
@@ -76,8 +96,10 @@ impl From<Unfilled> for CredentialError {
 impl Faulty for CredentialError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Crowded | Self::Down(_) | Self::Throttled { .. } => Fault::CredentialDown,
-            Self::Nobody { .. } => Fault::NotPermitted,
+            Self::Crowded | Self::Down(_) | Self::Queued { .. } | Self::Throttled { .. } => {
+                Fault::CredentialDown
+            }
+            Self::Nobody { .. } | Self::NoToken | Self::Unfit(_) => Fault::NotPermitted,
             Self::BadKey
             | Self::BadSigningKey
             | Self::FixedRefused
@@ -86,6 +108,35 @@ impl Faulty for CredentialError {
             | Self::TurnedAway { .. } => Fault::CredentialRefused,
         }
     }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Queued { wait } | Self::Throttled { wait, .. } => Some(*wait),
+            _ => None,
+        }
+    }
+}
+
+/// Why a user of the tenant is not impersonated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Misfit {
+    /// An administrator's role.
+    #[error(
+        "the user holds an administrator's role; such users are impersonated only with \
+         `admins = \"impersonate\"`"
+    )]
+    Admin,
+    /// There are two or more, or one that differs in its spelling.
+    #[error("the tenant has no user whose subject is exactly this, or more than one")]
+    Ambiguous,
+    /// The user is not active.
+    #[error("the user is not active in the tenant")]
+    Inactive,
+    /// The tenant does not say which roles the user has.
+    #[error(
+        "the tenant does not say which roles the user has: check the scope of the admin client"
+    )]
+    RolesUnknown,
 }
 
 /// What went wrong in a way that may pass.

@@ -3,10 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
 use super::error::CredentialError;
 use crate::config::Wording;
-use crate::person::Person;
-use crate::template::{Target, Template};
+use crate::person::{ClaimPath, Person};
+use crate::template::{Flaw, Target, Template, Unfilled};
+
+/// The most texts of a list that go into a credential.
+const MOST: usize = 200;
 
 /// How a route's credential finds a person's values.
 #[derive(Debug, Default)]
@@ -28,6 +34,27 @@ impl Who {
     #[must_use]
     pub(super) fn filled(self, template: Template, target: Target) -> Self {
         self.with(Slot::Filled(template, target))
+    }
+
+    /// Adds the texts of a list among the person's claims, as JSON; an empty text when there is none.
+    #[must_use]
+    pub(super) fn listed(self, claim: Option<ClaimPath>) -> Self {
+        match claim {
+            Some(claim) => self.with(Slot::Listed(claim)),
+            None => self.fixed(""),
+        }
+    }
+
+    /// Adds who vouches for the person, and whom they vouch for.
+    #[must_use]
+    pub(super) fn person(self) -> Self {
+        self.with(Slot::Issuer).with(Slot::Subject)
+    }
+
+    /// Adds the token that the app's session is.
+    #[must_use]
+    pub(super) fn session_token(self) -> Self {
+        self.with(Slot::Token)
     }
 
     /// Adds a value that is everybody's, or made of the person's claims.
@@ -52,7 +79,7 @@ impl Who {
 }
 
 /// What a credential is made for, and kept under: every value that is put into it, in order, each
-/// of at most a few kilobytes. Its `Debug` keeps the values to itself.
+/// of them bounded. Its `Debug` keeps the values to itself.
 #[derive(Clone, Default, Eq, Hash, PartialEq)]
 pub(super) struct Identity(Arc<[Box<str>]>);
 
@@ -83,6 +110,10 @@ impl fmt::Debug for Identity {
 enum Slot {
     Filled(Template, Target),
     Fixed(Box<str>),
+    Issuer,
+    Listed(ClaimPath),
+    Subject,
+    Token,
 }
 
 impl Slot {
@@ -90,8 +121,36 @@ impl Slot {
         match self {
             Self::Filled(template, target) => Ok(template.fill(person, *target)?.into()),
             Self::Fixed(value) => Ok(value.clone()),
+            Self::Issuer => Ok(person.issuer().as_str().into()),
+            Self::Listed(claim) => Ok(list(person, claim)?.into()),
+            Self::Subject => Ok(person.subject().as_str().into()),
+            Self::Token => {
+                let token = person.token().ok_or(CredentialError::NoToken)?;
+                Ok(token.expose_secret().into())
+            }
         }
     }
+}
+
+/// The texts of a list, or the one text, as JSON; a claim that is not there is an empty list.
+fn list(person: &Person, claim: &ClaimPath) -> Result<String, Unfilled> {
+    let blame = |flaw| Unfilled {
+        claim: claim.as_str().into(),
+        flaw,
+    };
+    let items = match person.claim(claim) {
+        None | Some(Value::Null) => &[][..],
+        Some(Value::Array(items)) => items,
+        Some(one) => std::slice::from_ref(one),
+    };
+    if items.len() > MOST {
+        return Err(blame(Flaw::Long));
+    }
+    for item in items {
+        let text = item.as_str().ok_or_else(|| blame(Flaw::NotText))?;
+        Target::Json.check(text).map_err(blame)?;
+    }
+    Ok(Value::from(items).to_string())
 }
 
 #[cfg(test)]

@@ -6,14 +6,18 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::alarm::News;
+use super::error::CredentialError;
 use super::identity::Identity;
 use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
-use super::shelf::{Flight, Flown, Generation, Landed, Landing, Shelf, Step, Takeoff, broken_off};
+use super::shelf::{
+    Flight, Flown, Generation, Landed, Landing, Purpose, Shelf, Step, Takeoff, broken_off,
+};
+use crate::config;
 
 /// Keeps the credentials of one mint.
 pub(super) struct Keeper {
@@ -21,10 +25,10 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(mint: impl Mint) -> Self {
+    pub(super) fn new(mint: impl Mint, pace: config::Pace) -> Self {
         let core = Arc::new(Core {
             mint: Box::new(mint),
-            shelf: Mutex::default(),
+            shelf: Mutex::new(Shelf::new(pace)),
         });
         Self { core }
     }
@@ -64,7 +68,10 @@ impl Keeper {
                 Ok(credential)
             }
             Step::Refuse(error) => {
-                outcomes.add(Outcome::Held);
+                outcomes.add(match error {
+                    CredentialError::Queued { .. } => Outcome::SentAway,
+                    _ => Outcome::Held,
+                });
                 Err(error)
             }
             Step::Serve(credential) => {
@@ -75,6 +82,9 @@ impl Keeper {
     }
 
     fn launch(&self, identity: Identity, takeoff: Takeoff, outcomes: &Arc<Outcomes>) {
+        if takeoff.turn > Instant::now() {
+            outcomes.add(Outcome::Queued);
+        }
         let core = Arc::clone(&self.core);
         let flight = fly(core, identity, takeoff, Arc::clone(outcomes));
         tokio::spawn(flight.in_current_span());
@@ -97,6 +107,15 @@ impl Core {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn fetch(&self, identity: &Identity, purpose: Purpose) -> Landing {
+        let flown = Flown {
+            purpose,
+            asked: Instant::now(),
+            minted: self.mint.mint(identity).await,
+        };
+        self.shelf().land(identity, flown, Instant::now())
+    }
+
     fn log(&self, landing: &Landing) {
         let endpoint = self.mint.name();
         match (landing.news, &landing.landed) {
@@ -114,14 +133,14 @@ impl Core {
     }
 }
 
-/// A fetch from its start to its end, whoever waits for it.
+/// A fetch from its turn to its end, whoever waits for it.
 async fn fly(core: Arc<Core>, identity: Identity, takeoff: Takeoff, outcomes: Arc<Outcomes>) {
-    let flown = Flown {
-        purpose: takeoff.purpose,
-        asked: Instant::now(),
-        minted: core.mint.mint(&identity).await,
+    sleep_until(takeoff.turn).await;
+    let cleared = core.shelf().clear(Instant::now());
+    let landing = match cleared {
+        Err(error) => core.shelf().call_off(&identity, error),
+        Ok(()) => core.fetch(&identity, takeoff.purpose).await,
     };
-    let landing = core.shelf().land(&identity, flown, Instant::now());
     outcomes.add(landing.outcome);
     core.log(&landing);
     takeoff.tell.send_replace(Some(landing.landed));

@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::keeper::Keeper;
 use super::mint::Mint;
+use crate::config::Pace;
 
 /// Every keeper, by what it was set up from.
 #[derive(Default)]
@@ -16,10 +17,10 @@ pub struct Keepers(Mutex<HashMap<Name, Arc<Keeper>>>);
 
 impl Keepers {
     /// The keeper of this name; a new one of `mint` when there is none.
-    pub(super) fn keeper(&self, name: Name, mint: impl Mint) -> Arc<Keeper> {
+    pub(super) fn keeper(&self, name: Name, mint: impl Mint, pace: Pace) -> Arc<Keeper> {
         let mut keepers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let keeper = keepers.entry(name);
-        Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint))))
+        Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace))))
     }
 }
 

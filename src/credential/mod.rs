@@ -14,22 +14,29 @@ use crate::injection::Injection;
 use crate::person::Person;
 
 mod alarm;
+mod asking;
+mod breaker;
+mod client;
 mod error;
 mod explain;
+mod grant;
 mod identity;
 mod keeper;
 mod keepers;
+mod key_file;
 mod kinds;
 mod mint;
 mod outcome;
+mod pace;
 mod place;
+mod secret;
 mod shelf;
 mod signer;
 #[cfg(test)]
 mod tests;
 
-pub use error::{CredentialError, Trouble};
-pub use explain::Refusal;
+pub use error::{CredentialError, Misfit, Trouble};
+pub use explain::{At, Refusal};
 pub use keepers::Keepers;
 use kinds::Source;
 pub use outcome::{Outcome, Outcomes};
@@ -53,6 +60,14 @@ pub struct Lent<'a> {
     pub certified: Option<&'a reqwest::Client>,
     /// The keepers of the whole process.
     pub keepers: &'a Keepers,
+}
+
+impl Lent<'_> {
+    /// Whom the client trusts, to tell keepers apart.
+    fn trust(&self) -> Vec<u8> {
+        let path = self.trust.map(Path::as_os_str);
+        path.map_or(Vec::new(), |path| path.as_encoded_bytes().to_vec())
+    }
 }
 
 impl Credentials {

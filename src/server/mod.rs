@@ -24,8 +24,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -42,9 +40,10 @@ use crate::live::Live;
 use crate::peer::Peer;
 use crate::record::Meters;
 use crate::route::{Door, Routes};
+use crate::tls::{Acceptor, ServerStream};
 
 /// A client's connection, plain or TLS.
-pub type ClientIo = Either<Socket, TlsStream<Socket>>;
+pub type ClientIo = Either<Socket, ServerStream<Socket>>;
 
 /// What every connection of the public door shares.
 #[derive(Debug)]
@@ -64,7 +63,7 @@ pub struct House {
 /// The public door.
 pub struct Server {
     listener: Listener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     house: Arc<House>,
     seats: Arc<Semaphore>,
     limits: Limits,
@@ -89,7 +88,7 @@ impl Server {
     #[must_use]
     pub fn new(
         listener: Listener,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Acceptor>,
         house: Arc<House>,
         listen: &Listen,
     ) -> Self {
@@ -229,9 +228,7 @@ impl Server {
 /// A peer, and whether it showed a certificate; the door has verified it then.
 fn certified(io: &ClientIo, peer: Peer) -> Peer {
     match (io, peer) {
-        (Either::Right(tls), Peer::Tcp(address))
-            if tls.get_ref().1.peer_certificates().is_some() =>
-        {
+        (Either::Right(tls), Peer::Tcp(address)) if tls.common().peer_certificates().is_some() => {
             Peer::Certified(address)
         }
         _ => peer,

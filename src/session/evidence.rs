@@ -109,3 +109,43 @@ impl fmt::Debug for Shown {
         f.write_str("Shown(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::testing::cookie_name;
+    use super::*;
+
+    #[test]
+    fn what_no_check_looks_at_is_not_kept() {
+        let tenant = HeaderName::from_static("x-tenant");
+        let wanted = Wanted {
+            cookies: ["sid", "sid", "twice", "absent"].map(cookie_name).into(),
+            headers: vec![AUTHORIZATION, tenant.clone()],
+        };
+        let lines = [
+            (COOKIE, "theme=dark; sid=a=b; twice=1"),
+            (COOKIE, "twice=2"),
+            (tenant.clone(), "one"),
+            (tenant.clone(), "two"),
+            (HeaderName::from_static("x-other"), "canary"),
+        ];
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let knock = Knock {
+            headers: &headers,
+            client: Client::Browser,
+            peer: Peer::Tcp(Ipv4Addr::LOCALHOST.into()),
+            upgrade: None,
+        };
+        let shown = Shown::of(&wanted, knock);
+        assert_eq!(shown.headers.len(), 3, "{:?}", shown.headers);
+        assert_eq!(shown.headers[COOKIE], "sid=a=b");
+        let tenants: Vec<_> = shown.headers.get_all(tenant).iter().collect();
+        assert_eq!(tenants, ["one", "two"]);
+        assert_eq!(format!("{shown:?}"), "Shown(…)");
+    }
+}

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use rustls::ClientConfig;
+use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -61,6 +62,16 @@ pub struct Sessions {
     checks: Vec<(Check, Tally)>,
     wanted: Wanted,
     renewals: Renewals,
+    tokens: Tokens,
+}
+
+/// What becomes of the token that a session is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Tokens {
+    /// It is forgotten once it has been judged.
+    Forgotten,
+    /// The person keeps it.
+    Kept,
 }
 
 impl Sessions {
@@ -79,7 +90,17 @@ impl Sessions {
             checks,
             wanted,
             renewals: Renewals::default(),
+            tokens: Tokens::Forgotten,
         })
+    }
+
+    /// Lets people keep the tokens that their sessions are, for a credential that is made of them.
+    #[must_use]
+    pub fn keeping_tokens(self) -> Self {
+        Self {
+            tokens: Tokens::Kept,
+            ..self
+        }
     }
 
     /// Judges a logout token that an issuer has sent: by the first check that takes such tokens and
@@ -124,7 +145,13 @@ impl Sessions {
     }
 
     async fn ask(&self, check: &Check, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
-        let found = check.identify(knock).await?;
+        let found = check
+            .identify(knock)
+            .await?
+            .map(|session| match self.tokens {
+                Tokens::Forgotten => session,
+                Tokens::Kept => session.bearing(check.token(knock)),
+            });
         Ok(found.map(|session| match check {
             // A token says its end once; only another token can say a later one.
             Check::Jwt(_) => self.renewals.follow(session),
@@ -218,6 +245,16 @@ impl Session {
     #[must_use]
     pub fn app(&self) -> Option<&AppId> {
         self.app.as_ref()
+    }
+
+    fn bearing(self, token: Option<SecretString>) -> Self {
+        match token {
+            Some(token) => Self {
+                person: self.person.bearing(token),
+                ..self
+            },
+            None => self,
+        }
     }
 
     fn only(self, app: Option<AppId>) -> Self {
@@ -314,6 +351,18 @@ impl Check {
             Self::Ticket(_) => Ok(None),
             Self::TrustedHeader(check) => check.identify(knock),
         }
+    }
+
+    /// The token that the session is, where it is one.
+    fn token(&self, knock: Knock<'_>) -> Option<SecretString> {
+        let cookie = match self {
+            Self::Introspection(check) => check.cookie(),
+            Self::Jwt(check) => check.cookie(),
+            _ => return None,
+        };
+        let text = bearer::find(knock, cookie).ok()??;
+        let text = std::str::from_utf8(text).ok()?;
+        Some(text.into())
     }
 
     async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod cloud;
 mod command_line;
 mod crowd;
 mod egress;

@@ -1,4 +1,5 @@
-//! The Redis of sessions, tickets and logouts is stopped and started while sockets open all the time.
+//! The Redis of sessions, tickets and logouts is stopped, started and hangs while sockets open all the
+//! time.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -128,7 +129,7 @@ async fn by_ticket(world: &World, second: &Sibling, cookie: &str, turn: usize) -
     open(at(second, turn + 1, world.connect(&target))).await
 }
 
-/// Stops and starts Redis again and again.
+/// Stops and starts Redis again and again, and then lets it hang for longer than anybody waits.
 async fn trouble(redis: &mut RealRedis, over: &Cell<bool>) {
     for _ in 0..OUTAGES {
         sleep(Duration::from_millis(700)).await;
@@ -137,6 +138,10 @@ async fn trouble(redis: &mut RealRedis, over: &Cell<bool>) {
         redis.resume().await;
         Scene::fill(redis).await;
     }
+    sleep(Duration::from_millis(700)).await;
+    redis.freeze();
+    sleep(Duration::from_millis(2_500)).await;
+    redis.thaw();
     sleep(Duration::from_millis(700)).await;
     over.set(true);
 }

@@ -19,7 +19,9 @@ use crate::peer::Believed;
 use crate::person::ClaimPath;
 
 pub use self::credential::{
-    ApiKey, ClientAuth, Credential, LookupField, OAuth, OAuthImpersonation,
+    Admins, AnonymousEmbed, ApiKey, ClientAuth, ClientProof, CloudJwt, Credential, KeyFile,
+    LookupField, OAuth, OAuthClient, OAuthImpersonation, Pace, Provision, Secret, Shown,
+    TokenExchange,
 };
 pub(super) use self::outbound::is_loopback;
 pub use self::outbound::{DirectHost, EgressLogin, EgressProxy, Outbound};

@@ -1,4 +1,5 @@
-//! `kind = "bearer-jwt"`: a token that the proxy signs, for an engine that checks it.
+//! `kind = "bearer-jwt"` and `kind = "passed-bearer"`: a token that the proxy signs, or the app's own,
+//! for an engine that checks it.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -11,6 +12,7 @@ use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minted, Minting};
+use crate::credential::pace::FREE;
 use crate::credential::signer::{self, Signer};
 use crate::credential::{Lent, bearer};
 use crate::template::Target;
@@ -30,8 +32,16 @@ pub(super) fn source(config: BearerJwt, lent: Lent<'_>) -> Result<Source, Creden
         signer,
         names: std::iter::once("sub".to_owned()).chain(names).collect(),
     };
-    let keeper = lent.keepers.keeper(Name::of(&parts), mint);
+    let keeper = lent.keepers.keeper(Name::of(&parts), mint, FREE);
     Ok(Source::Kept { keeper, who })
+}
+
+/// The token that a person's app session is.
+pub(super) fn passed_on() -> Source {
+    Source::Made {
+        who: Who::everybody().session_token(),
+        make: |identity| bearer(identity.value(0)),
+    }
 }
 
 struct Signing {

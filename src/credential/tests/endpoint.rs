@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use super::super::{CredentialError, Credentials, Keepers, Outcome};
 use super::support::{
     Reply, SECRET, TIMEOUT, TokenServer, impersonation, machine, oauth, person, prepare,
-    prepare_beside, shown,
+    prepare_beside, secret, shown,
 };
-use crate::config::{ApiKey, ClientAuth, Credential, LookupField};
+use crate::config::{ApiKey, ClientAuth, ClientProof, Credential, LookupField};
 use crate::fault::{Fault, Faulty};
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn a_machine_asks_for_its_own_token() {
 async fn the_secret_can_go_as_basic() {
     let server = TokenServer::start(|_| Reply::token("t-1")).await;
     let mut oauth = server.oauth();
-    oauth.client_auth = ClientAuth::Basic;
+    oauth.client.proof = ClientProof::Secret(secret(SECRET), ClientAuth::Basic);
     machine(oauth)
         .obtain(&person("ada", &json!({})))
         .await
@@ -201,8 +201,8 @@ async fn a_token_of_a_second_is_fetched_again() {
         .await
         .unwrap();
     assert!(
-        started.elapsed() >= Duration::from_millis(1600),
-        "not before 80 % of its life"
+        started.elapsed() >= Duration::from_millis(1400),
+        "not before 70 % of its life"
     );
 }
 
@@ -280,7 +280,7 @@ async fn a_refused_token_is_renewed_once() {
 
 #[tokio::test]
 async fn fixed_kinds_have_nothing_to_renew() {
-    let api_key = |key: &str| Credential::ApiKey(ApiKey { key: key.into() });
+    let api_key = |key: &str| Credential::ApiKey(ApiKey { key: secret(key) });
     let ada = person("ada", &json!({}));
     for (kind, expected) in [(api_key("k.e-y"), "Bearer k.e-y"), (Credential::None, "")] {
         let credentials = prepare(kind).unwrap();

@@ -14,13 +14,14 @@ use super::super::keeper::Keeper;
 use super::super::mint::{Mint, Minted, Minting};
 use super::super::shelf::Landed;
 use super::super::{Credential, CredentialError, Outcome, Outcomes, bearer};
-use super::support::shown;
+use super::support::{PACE, shown};
 
 const LIFE: Duration = Duration::from_secs(1000);
 const MINTING: Duration = Duration::from_millis(300);
 
-/// The last moment of the 80 % of a life that follow the fetch.
-const STILL_FRESH: Duration = Duration::from_millis(800_000 - 300 - 1);
+/// The last moment of the 70 % of a life that follow the fetch, and how long until it is old.
+const STILL_FRESH: Duration = Duration::from_millis(700_000 - 300 - 1);
+const TO_OLD_AGE: Duration = Duration::from_millis(100_001);
 
 /// What a mint is told to do next.
 #[derive(Clone, Copy)]
@@ -99,7 +100,7 @@ impl World {
             mints: Mutex::default(),
         }));
         let outcomes = Arc::<Outcomes>::default();
-        let keeper = Keeper::new(mint.clone());
+        let keeper = Keeper::new(mint.clone(), PACE);
         Self {
             keeper,
             mint,
@@ -220,6 +221,7 @@ async fn a_token_is_fetched_ahead_while_the_old_one_serves() {
     world.settle().await;
     assert_eq!(world.mint.mints(), 1, "too early");
 
+    advance(TO_OLD_AGE).await;
     let asked = Instant::now();
     let herd = join_all((0..50).map(|_| world.token())).await;
     assert!(herd.iter().all(|token| token == "Bearer token-1"));
@@ -409,7 +411,7 @@ async fn renewing_never_loops() {
         }
         sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(world.mint.mints(), 1 + 6);
+    assert_eq!(world.mint.mints(), 1 + 1, "one forced fetch a minute");
     assert!(refused > 400);
 }
 

@@ -20,13 +20,21 @@ use url::Url;
 
 use super::super::{Credential, CredentialError, Credentials, Keepers, Lent};
 use crate::config;
-use crate::config::{ClientAuth, LookupField, OAuth, OAuthImpersonation};
+use crate::config::{
+    ClientAuth, ClientProof, LookupField, OAuth, OAuthClient, OAuthImpersonation, Pace, Secret,
+};
 use crate::id::{Issuer, Subject};
 use crate::person::{ClaimPath, Person};
 use crate::template::Template;
 
 pub(super) const SECRET: &str = "canary-secret-4711";
 pub(super) const TIMEOUT: Duration = Duration::from_millis(400);
+
+/// The default.
+pub(super) const PACE: Pace = Pace {
+    per_minute: 80,
+    queue: Duration::from_mins(1),
+};
 
 /// What the endpoint answers.
 #[derive(Clone)]
@@ -113,6 +121,10 @@ impl TokenServer {
         self.seen.lock().unwrap().clone()
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(super) fn oauth(&self) -> OAuth {
         oauth(self.address)
     }
@@ -172,12 +184,25 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 
 pub(super) fn oauth(address: SocketAddr) -> OAuth {
     OAuth {
-        client_id: "client-1".to_owned(),
-        client_secret: SECRET.into(),
-        client_auth: ClientAuth::Body,
-        token_url: Url::parse(&format!("http://{address}/oauth/token")).unwrap(),
+        client: client(address, ClientAuth::Body),
         scope: "user_default".to_owned(),
+    }
+}
+
+pub(super) fn client(address: SocketAddr, auth: ClientAuth) -> OAuthClient {
+    OAuthClient {
+        id: "client-1".to_owned(),
+        proof: ClientProof::Secret(secret(SECRET), auth),
+        token_url: Url::parse(&format!("http://{address}/oauth/token")).unwrap(),
         timeout: TIMEOUT,
+        pace: PACE,
+    }
+}
+
+pub(super) fn secret(text: &str) -> Secret {
+    Secret {
+        text: text.into(),
+        file: None,
     }
 }
 
@@ -191,8 +216,9 @@ pub(super) fn impersonation(oauth: OAuth, field: LookupField, claim: &str) -> Cr
         oauth,
         field,
         value,
+        provision: None,
     };
-    prepare(config::Credential::OAuthImpersonation(config)).unwrap()
+    prepare(config::Credential::OAuthImpersonation(Box::new(config))).unwrap()
 }
 
 /// Prepares a credential that shares no keeper with another.

@@ -2,8 +2,9 @@
 //! token, which no browser puts on a websocket.
 //!
 //! Somebody whom another check has just found good enters, and gets 256 random bits; once, within
-//! seconds, and from the same origin, they open the very session that was found. The text itself
-//! is kept nowhere: the shelf has its hash.
+//! seconds, and from the same origin, they open the very session that was found; or, where replicas
+//! share their tickets, the one that is found again by what was shown. The text itself is kept
+//! nowhere: the shelf has its hash.
 
 mod carrier;
 mod door;

@@ -184,6 +184,7 @@ apps = "any"
 
 [route.credential]
 kind = "oauth-client"
+shared = true
 client_id = "machine"
 client_secret = { env = "MACHINE_SECRET" }
 

@@ -21,7 +21,7 @@ leeway = "0s"
 /// How a world is to be.
 pub(crate) struct Recipe {
     pub(super) tenant: Box<dyn FnOnce(tenant::Builder) -> tenant::Builder>,
-    pub(super) secrets: Secrets,
+    pub(crate) secrets: Secrets,
     process: String,
     admin: String,
     listen: String,
@@ -66,9 +66,9 @@ impl Secrets {
         match name {
             "QIX_IDENTITY_KEY" => Some(&self.identity_key),
             "SESSION_SECRET" => Some(&self.session),
-            "QLIK_CLIENT_SECRET" => Some(&self.client),
+            "QLIK_ADMIN_SECRET" | "QLIK_CLIENT_SECRET" => Some(&self.client),
             "QIX_ADMIN_TOKEN" => Some(&self.admin),
-            "QLIK_API_KEY" => Some(&self.api_key),
+            "QLIK_ACCESS_CODE" | "QLIK_API_KEY" => Some(&self.api_key),
             _ => None,
         }
     }
@@ -96,7 +96,8 @@ impl Default for Recipe {
             route: String::new(),
             session: COOKIE.to_owned(),
             access: "apps = \"any\"".to_owned(),
-            credential: "kind = \"api-key\"\nkey = { env = \"QLIK_API_KEY\" }".to_owned(),
+            credential: "kind = \"api-key\"\nshared = true\nkey = { env = \"QLIK_API_KEY\" }"
+                .to_owned(),
             engine: String::new(),
             limits: String::new(),
             socket_file: None,
@@ -160,6 +161,7 @@ impl Recipe {
             kind = "oauth-impersonation"
             client_id = "trusted"
             client_secret = { env = "QLIK_CLIENT_SECRET" }
+            fetches_per_minute = 10000
             user = { field = "subject", claim = "sub" }"#,
         )
     }
@@ -169,6 +171,7 @@ impl Recipe {
         self.credential(
             r#"
             kind = "oauth-client"
+            shared = true
             client_id = "machine"
             client_secret = { env = "QLIK_CLIENT_SECRET" }"#,
         )
@@ -198,6 +201,11 @@ impl Recipe {
     /// The config of a further proxy before the tenant of a world.
     pub(crate) fn config_for(&self, world: &World) -> Config {
         read(self, &world.tenant.url(), &world.secrets)
+    }
+
+    /// What signs the sessions of its world.
+    pub(crate) fn session_secret(&self) -> &str {
+        &self.secrets.session
     }
 
     /// Starts it.

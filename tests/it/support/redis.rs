@@ -58,6 +58,23 @@ impl RealRedis {
         until(|| TcpStream::connect(address).is_ok()).await;
     }
 
+    /// Lets it hang, with every connection open, until `thaw`.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let process = self.process.as_ref().unwrap().id();
+        let command = format!("kill -{name} {process}");
+        let status = Command::new("sh").args(["-c", &command]).status();
+        assert!(status.unwrap().success(), "{command}");
+    }
+
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)

@@ -44,6 +44,8 @@ struct Arguments {
     /// How long a token lives: `90s`, `15m`, `6h`.
     #[arg(long, default_value = "6h", value_parser = span)]
     token_life: Duration,
+    #[command(flatten)]
+    cloud: command::cloud::Arguments,
     /// Demands no bearer on the websocket.
     #[arg(long)]
     open: bool,
@@ -93,6 +95,7 @@ fn tenant(arguments: Arguments) -> anyhow::Result<Builder> {
         let (subject, user_id) = pair(user)?;
         builder = builder.user(subject, user_id);
     }
+    builder = arguments.cloud.apply(builder)?;
     if let (Some(certificate), Some(key)) = (arguments.tls_cert, arguments.tls_key) {
         builder = builder.tls(Arc::new(tls(&certificate, &key)?));
     }

@@ -2,12 +2,13 @@
 
 use url::Url;
 
+use super::client::{Proof, client};
+use super::provision::provision;
+use super::shared::demand_shared;
 use crate::config::defaults;
 use crate::config::model::{Credential, LookupField, OAuth, OAuthImpersonation};
 use crate::config::notes::Noted;
-use crate::config::read::engine::{allow_http, refuse_plain};
 use crate::config::table::Table;
-use crate::config::value::{Positive, SecretText, WebUrl, is_plain};
 use crate::person::ClaimPath;
 use crate::template::Template;
 
@@ -16,21 +17,37 @@ pub(super) fn impersonation(
     t: &mut Table<'_>,
     engine: Result<&Url, Noted>,
 ) -> Result<Credential, Noted> {
-    let oauth = client(t, engine);
+    let oauth = oauth(t, engine, defaults::SCOPE);
     let user = t.required_table(
         "user",
         "field = \"subject\"",
         "How Qlik finds the person.",
         user,
     );
+    let provision = t.optional_table(
+        "provision",
+        "Look people up, and make them users of the tenant where they are none yet.",
+        |t| provision(t, engine),
+    );
     let (field, value) = user?;
-    let oauth = oauth?;
-    let impersonation = OAuthImpersonation {
-        oauth,
-        field,
-        value,
-    };
-    Ok(Credential::OAuthImpersonation(impersonation))
+    let (oauth, provision) = (oauth?, provision?);
+    let same = |own: &OAuth| own.client.id == oauth.client.id;
+    if provision.as_ref().is_some_and(|own| same(&own.admin)) {
+        let what = "the client that administers users cannot be the one that impersonates them";
+        return Err(t.refuse("provision", what, "write the `client_id` of another client"));
+    }
+    if provision.is_some() && field == LookupField::UserId {
+        let what = "people without a user have no id of Qlik's either";
+        return Err(t.refuse("user", what, "write `field = \"subject\"`"));
+    }
+    Ok(Credential::OAuthImpersonation(Box::new(
+        OAuthImpersonation {
+            oauth,
+            field,
+            value,
+            provision,
+        },
+    )))
 }
 
 fn user(t: &mut Table<'_>) -> Result<(LookupField, Template), Noted> {
@@ -55,54 +72,23 @@ fn user(t: &mut Table<'_>) -> Result<(LookupField, Template), Noted> {
     Ok((field?, value))
 }
 
-/// The client and its endpoint.
-pub(super) fn client(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<OAuth, Noted> {
-    let client_id = t.required("client_id", "\"…\"", "The OAuth client's id.");
-    let client_secret = t.required(
-        "client_secret",
-        "{ env = \"QLIK_CLIENT_SECRET\" }",
-        "The OAuth client's secret.",
-    );
-    let client_auth = t.or(
-        "client_auth",
-        defaults::CLIENT_AUTH,
-        "Where the secret goes: the \"body\", as Qlik documents, or a \"basic\" header.",
-    );
-    let token_url = token_url(t, engine);
-    let scope = t.or("scope", defaults::SCOPE.to_owned(), "The scope asked for.");
-    let timeout = t.or(
-        "timeout",
-        Positive(defaults::TOKEN_TIMEOUT),
-        "How long fetching a token may take.",
-    );
-    let SecretText(client_secret) = client_secret?;
-    Ok(OAuth {
-        client_id: client_id?,
-        client_secret,
-        client_auth: client_auth?,
-        token_url: token_url?,
-        scope: scope?,
-        timeout: timeout?.0,
-    })
+/// The machine client's own token.
+pub(super) fn machine(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Credential, Noted> {
+    let oauth = oauth(t, engine, defaults::SCOPE);
+    demand_shared(t)?;
+    oauth.map(Credential::OAuthClient)
 }
 
-fn token_url(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Url, Noted> {
-    let written: Result<Option<WebUrl>, _> = t.optional(
-        "token_url",
-        "The token endpoint; by default /oauth/token at the engine's origin.",
-    );
-    let allow_http = allow_http(t);
-    if let Some(WebUrl(url)) = written? {
-        refuse_plain(t, "token_url", &url, allow_http)?;
-        return Ok(url);
-    }
-    let mut url = engine?.clone();
-    url.set_path(defaults::TOKEN_PATH);
-    if is_plain(&url) && !allow_http? {
-        return Err(t.absent(
-            "the client's secret would go to the engine's origin over plain http",
-            "write `token_url`, or `allow_http = true` in this table if that way is trusted",
-        ));
-    }
-    Ok(url)
+/// The client and its scope.
+pub(super) fn oauth(
+    t: &mut Table<'_>,
+    engine: Result<&Url, Noted>,
+    scope: &str,
+) -> Result<OAuth, Noted> {
+    let client = client(t, engine, Proof::Demanded);
+    let scope = t.or("scope", scope.to_owned(), "The scope asked for.");
+    Ok(OAuth {
+        client: client?,
+        scope: scope?,
+    })
 }

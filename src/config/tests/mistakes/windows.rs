@@ -11,8 +11,8 @@ const CASES: &[Case] = &[
     Case {
         name: "a token of nobody",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "qseow-jwt""#,
         )],
         mistakes: &[
@@ -24,8 +24,8 @@ key = { env = "KEY" }"#,
     Case {
         name: "users who get out of their place",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "engine-certificate"
 user = "everybody"
 user_directory = " Internal"
@@ -40,8 +40,8 @@ key = "client_key.pem""#,
     Case {
         name: "a directory that is another's id",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "qseow-ticket"
 user = "{sub}"
 user_directory = "CORP; UserId=root"
@@ -58,8 +58,8 @@ key = "client.pem""#,
     Case {
         name: "claims that are said twice",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "qseow-jwt"
 user = "{sub}"
 user_directory = "CORP"
@@ -73,8 +73,8 @@ claims = { userId = "{email}" }"#,
     Case {
         name: "a token that lives for ever",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "bearer-jwt"
 subject = "{sub}"
 signing_key = { env = "KEY" }
@@ -88,8 +88,8 @@ claims = { exp = "never" }"#,
     Case {
         name: "the certificate over plain http",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "qseow-session"
 user = "{sub}"
 user_directory = "CORP"

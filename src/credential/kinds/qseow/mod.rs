@@ -24,6 +24,7 @@ use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minted, Minting};
+use crate::credential::pace::FREE;
 use crate::credential::signer::{self, Signer, random_word};
 use crate::template::Target;
 
@@ -97,7 +98,7 @@ pub(super) fn somebody(user: &WindowsUser) -> Who {
 
 fn kept(mint: impl Mint, who: Who, parts: &[Vec<u8>], lent: Lent<'_>) -> Source {
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    let keeper = lent.keepers.keeper(Name::of(&parts), mint);
+    let keeper = lent.keepers.keeper(Name::of(&parts), mint, FREE);
     Source::Kept { keeper, who }
 }
 

@@ -1,5 +1,6 @@
 //! The kinds of Qlik, beside a tenant, that the process can stand in for.
 
+pub(crate) mod cloud;
 mod core;
 mod windows;
 

@@ -30,6 +30,8 @@ impl From<String> for ClientId {
 /// What an OAuth client may ask for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ClientKind {
+    /// `client_credentials`, for the users' API alone.
+    Admin,
     /// `client_credentials` alone.
     Machine,
     /// `client_credentials`, and impersonation of users.
@@ -80,6 +82,61 @@ impl Builder {
     #[must_use]
     pub fn disabled_user(mut self, subject: &str, user_id: &str) -> Self {
         self.settings.users.push(User::disabled(subject, user_id));
+        self
+    }
+
+    /// Adds an OAuth client that proves who it is by JWTs: `pem` is its public key.
+    ///
+    /// # Errors
+    /// When `pem` is none.
+    pub fn client_with_key(
+        mut self,
+        id: impl Into<ClientId>,
+        pem: &str,
+        kind: ClientKind,
+    ) -> io::Result<Self> {
+        let (id, key) = (id.into(), crate::jwt::verifier(pem)?);
+        self.settings.cloud.keys.insert(id.clone(), key);
+        self.settings.clients.insert(id, (String::new(), kind));
+        Ok(self)
+    }
+
+    /// Lets an identity provider vouch for people by JWTs: `pem` is its public key.
+    ///
+    /// # Errors
+    /// When `pem` is none.
+    pub fn identity_provider(mut self, issuer: &str, key_id: &str, pem: &str) -> io::Result<Self> {
+        self.settings.cloud.provide(issuer, key_id, pem)?;
+        Ok(self)
+    }
+
+    /// Exchanges the tokens that an app signs with this secret (HS256).
+    #[must_use]
+    pub fn exchanging_for(mut self, app_secret: &str) -> Self {
+        let key = jsonwebtoken::DecodingKey::from_secret(app_secret.as_bytes());
+        self.settings.cloud.app = Some((key, vec![jsonwebtoken::Algorithm::HS256]));
+        self
+    }
+
+    /// Lets whoever brings this access code in anonymously.
+    #[must_use]
+    pub fn anonymous(mut self, client_id: &str, access_code: &str) -> Self {
+        self.secrets.push(access_code.to_owned());
+        self.settings.cloud.anonymous = Some((client_id.to_owned(), access_code.to_owned()));
+        self
+    }
+
+    /// Knows its users: only those who are among them can be impersonated.
+    #[must_use]
+    pub fn knowing_users(self) -> Self {
+        self.settings.cloud.directory.open();
+        self
+    }
+
+    /// Adds a user with roles, and knows its users.
+    #[must_use]
+    pub fn account(self, subject: &str, roles: &[&str]) -> Self {
+        self.settings.cloud.directory.add(subject, roles);
         self
     }
 

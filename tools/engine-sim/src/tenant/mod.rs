@@ -5,6 +5,7 @@
 //! of everything that was seen. It never calculates: what a call answers is the engine's business.
 
 mod builder;
+mod cloud;
 pub(crate) mod control;
 pub(crate) mod falter;
 mod frames;
@@ -108,6 +109,11 @@ impl Tenant {
     /// Forgets what was seen, counted and scripted. Sockets, tokens and secrets stay.
     pub fn reset(&self) {
         self.shared.reset();
+    }
+
+    /// Lets somebody else create the next user, just before it would be created through the API.
+    pub fn expect_a_rival(&self) {
+        self.shared.settings.cloud.directory.expect_a_rival();
     }
 
     /// Stops listening, closes every socket with 1001 and waits until all is over.

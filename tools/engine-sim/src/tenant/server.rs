@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -13,8 +13,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    control,
-    refusal::{Answer, Refusal},
+    cloud, control,
+    refusal::Answer,
     shared::Shared,
     token, upgrade,
     wire::{Cork, Wire},
@@ -126,7 +126,7 @@ async fn route(
     } else if path.starts_with("/app/") {
         upgrade::answer(shared, entry, cork, Request::from_parts(head, body)).await
     } else {
-        Ok(Refusal::plain(StatusCode::NOT_FOUND).answer(shared.vault.trace()))
+        cloud::answer(shared, &entry, &head, body).await
     }
 }
 

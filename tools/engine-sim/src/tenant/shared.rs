@@ -6,6 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     builder::{ClientId, ClientKind},
+    cloud::{self, Cloud},
     ledger::Ledger,
     script::{Script, Stage},
     vault::{User, Vault},
@@ -38,7 +39,10 @@ impl Shared {
 
     pub(crate) fn obey(&self, script: Script) {
         match script {
-            Script::ExpireTokens => self.vault.expire_all(),
+            Script::ExpireTokens => {
+                self.vault.expire_all();
+                cloud::forget(self);
+            }
             script => self.stage.take(script),
         }
     }
@@ -57,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) users: Vec<User>,
     pub(crate) open: bool,
     pub(crate) quiet: bool,
+    pub(super) cloud: Cloud,
 }
 
 impl Settings {

@@ -15,6 +15,7 @@ use form::Form;
 
 use super::{
     builder::{ClientId, ClientKind},
+    cloud,
     falter::falter,
     ledger::Entry,
     refusal::{Answer, Refusal},
@@ -26,6 +27,7 @@ use super::{
 const BODY_LIMIT: usize = 64 * 1024;
 const CREDENTIALS: &str = "client_credentials";
 const IMPERSONATION: &str = "urn:qlik:oauth:user-impersonation";
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Answers one token request, or drops it when the script says so.
@@ -61,6 +63,7 @@ fn grant(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refusal
     }
     let kind = client(shared, form)?;
     let (user, purpose) = match form.text("grant_type") {
+        CREDENTIALS if kind == ClientKind::Admin => (form.client.clone(), Purpose::Admin),
         CREDENTIALS => (form.client.clone(), Purpose::Machine),
         IMPERSONATION if kind == ClientKind::Trusted => (user(shared, form)?, Purpose::Person),
         IMPERSONATION => return Err(Refusal::unknown_client()),
@@ -79,7 +82,13 @@ fn grant(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refusal
 fn client(shared: &Shared, form: &Form) -> Result<ClientKind, Refusal> {
     let client = shared.settings.clients.get(&ClientId(form.client.clone()));
     let (secret, kind) = client.ok_or_else(Refusal::unknown_client)?;
-    if *secret == form.secret {
+    let assertion = form.text("client_assertion");
+    let proven = if form.text("client_assertion_type") == ASSERTION {
+        cloud::holds(shared, &form.client, assertion)
+    } else {
+        !secret.is_empty() && *secret == form.secret
+    };
+    if proven {
         Ok(*kind)
     } else {
         Err(Refusal::plain(StatusCode::UNAUTHORIZED))
@@ -88,6 +97,10 @@ fn client(shared: &Shared, form: &Form) -> Result<ClientKind, Refusal> {
 
 fn user(shared: &Shared, form: &Form) -> Result<String, Refusal> {
     let (field, value) = form.lookup()?;
+    let known = &shared.settings.cloud.directory;
+    if let Some(found) = known.look_up(field == form::Field::UserId, value) {
+        return found.map_err(|()| unknown_user());
+    }
     let users = &shared.settings.users;
     if users.is_empty() {
         return Ok(value.to_owned());
@@ -99,8 +112,12 @@ fn user(shared: &Shared, form: &Form) -> Result<String, Refusal> {
     match found {
         Some(user) if user.active => Ok(user.id.clone()),
         Some(_) => Err(Refusal::plain(StatusCode::FORBIDDEN).detailed("User is disabled.")),
-        None => Err(Refusal::plain(StatusCode::FORBIDDEN).detailed("User was not found.")),
+        None => Err(unknown_user()),
     }
+}
+
+fn unknown_user() -> Refusal {
+    Refusal::plain(StatusCode::FORBIDDEN).detailed("User was not found.")
 }
 
 fn exchange(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refusal> {
@@ -110,6 +127,18 @@ fn exchange(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refu
         .contains_key(&ClientId(form.client.clone()))
     {
         return Err(Refusal::unknown_client());
+    }
+    if let Some(user) = shared.settings.cloud.person_of(form.text("subject_token")) {
+        let purpose = match form.text("purpose") {
+            "websocket" => Purpose::Websocket,
+            _ => Purpose::Person,
+        };
+        let token = shared.vault.mint(&user, purpose, life);
+        return Ok(Minted {
+            token,
+            life,
+            purpose,
+        });
     }
     let grant = shared.vault.grant(form.text("subject_token"));
     let grant = grant.ok_or_else(|| Refusal::plain(StatusCode::UNAUTHORIZED))?;

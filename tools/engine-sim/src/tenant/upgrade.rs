@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::form_urlencoded;
 
 use super::{
+    cloud,
     ledger::Entry,
     live::{self, Arrival, Greeting},
     manner::Manner,
@@ -206,7 +207,11 @@ fn admit(shared: &Shared, request: &Request<Incoming>) -> Option<String> {
     if let Some(bearer) = bearer(request.headers()) {
         return by_header(shared, bearer);
     }
-    let token = exchanged(request.uri().query()?)?;
+    let query = request.uri().query()?;
+    if let Some(user) = cloud::admit(shared, request.headers(), query) {
+        return Some(user);
+    }
+    let token = exchanged(query)?;
     let grant = shared.vault.grant(&token)?;
     (grant.purpose == Purpose::Websocket).then_some(grant.user)
 }
@@ -216,7 +221,8 @@ fn by_header(shared: &Shared, bearer: &str) -> Option<String> {
         return Some("api-key".to_owned());
     }
     let grant = shared.vault.grant(bearer)?;
-    (grant.purpose != Purpose::Websocket).then_some(grant.user)
+    let taken = matches!(grant.purpose, Purpose::Machine | Purpose::Person);
+    taken.then_some(grant.user)
 }
 
 /// The bearer of a request.

@@ -34,6 +34,8 @@ impl User {
 /// What a token was minted for, which decides where it is taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
+    /// `client_credentials` of a client that administers users: a bearer for their API alone.
+    Admin,
     /// `client_credentials`: a bearer that cannot be exchanged.
     Machine,
     /// Impersonation: a bearer that stands for a person.

@@ -1,12 +1,21 @@
-//! Certificates and trust: what the doors show, and whom the outgoing connections believe.
+//! Certificates and trust: what the doors show, and whom the outgoing connections believe; and the
+//! TLS connections themselves, which own no buffers while they are idle.
 
+mod handshake;
 mod named;
+mod records;
+mod rest;
+mod scratch;
+mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::VerifierBuilderError;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -15,7 +24,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret;
 use tracing::warn;
 
+pub use self::handshake::{Acceptor, Connector};
 use self::named::Named;
+pub use self::stream::{ClientStream, ServerStream, Stream};
 use crate::config::{ClientCertificate, EgressProxy, ListenTls};
 
 /// The TLS of the public door.
@@ -35,6 +46,8 @@ pub fn server_config(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // However many come back after an outage, they resume: nothing is remembered for them here.
+    config.ticketer = Ticketer::new()?;
     Ok(Arc::new(config))
 }
 
