@@ -84,6 +84,7 @@ algorithms = ["HS256"]
 apps = "any"
 [route.credential]
 kind = "api-key"
+shared = true
 key = { file = "/run/secrets/key" }
 [route.engine]
 url = "https://${ENGINE}:${port}"

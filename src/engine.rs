@@ -4,6 +4,8 @@
 //! nothing. Only a true 101 is an upgrade; whatever else comes back is dropped unread, and no
 //! connection is ever used twice.
 
+mod reach;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,31 +26,32 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::either::Either;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config;
+pub use self::reach::EgressError;
+use self::reach::Reach;
+use crate::config::{self, EgressProxy};
 use crate::fault::{Fault, Faulty};
 use crate::id::EngineIdentity;
 use crate::injection::Injection;
 use crate::policy::Permit;
+use crate::tls::{ClientStream, Connector};
 use crate::ws::{accepts, lists};
 
 /// A connection to the engine, plain or TLS.
-pub type EngineIo = Either<TcpStream, TlsStream<TcpStream>>;
+pub type EngineIo = Either<TcpStream, ClientStream<TcpStream>>;
 
 /// One Qlik, ready to be dialled.
 pub struct Engine {
-    host: String,
-    port: u16,
+    reach: Reach,
     authority: String,
     prefix: String,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Connector, ServerName<'static>)>,
     session_ttl: Duration,
     dial_timeout: Duration,
+    flavour: config::Flavour,
 }
 
 /// What one dial asks for besides its permit.
@@ -86,10 +89,13 @@ impl EngineSocket {
 
 impl Engine {
     /// Prepares an engine. `tls` is lent by the house.
-    pub fn new(config: &config::Engine, tls: &Arc<ClientConfig>) -> Result<Self, EngineError> {
+    pub fn new(
+        config: &config::Engine,
+        tls: &Arc<ClientConfig>,
+        egress: Option<&EgressProxy>,
+    ) -> Result<Self, EngineError> {
         let url = &config.url;
         let host = url.host_str().ok_or(EngineError::NoHost)?.to_owned();
-        let port = url.port_or_known_default().ok_or(EngineError::NoHost)?;
         let authority = url
             .port()
             .map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
@@ -101,18 +107,18 @@ impl Engine {
                     .clone()
                     .unwrap_or_else(|| address.clone());
                 let name = ServerName::try_from(name).map_err(|_| EngineError::BadName)?;
-                Some((TlsConnector::from(Arc::clone(tls)), name))
+                Some((Connector::new(Arc::clone(tls)), name))
             }
             _ => None,
         };
         Ok(Self {
-            host: address,
-            port,
+            reach: Reach::new(url, egress).ok_or(EngineError::NoHost)?,
             authority,
             prefix: url.path().trim_end_matches('/').to_owned(),
             tls,
             session_ttl: config.session_ttl,
             dial_timeout: config.dial_timeout,
+            flavour: config.flavour,
         })
     }
 
@@ -121,6 +127,18 @@ impl Engine {
         timeout(self.dial_timeout, self.open(permit, dial))
             .await
             .map_err(|_| EngineError::Timeout(self.dial_timeout))?
+    }
+
+    /// Whether the engine refused the credential, so that a fresh one may help. On Windows a session
+    /// that has ended is a 403.
+    #[must_use]
+    pub fn wants_another(&self, error: &EngineError) -> bool {
+        let windows = self.flavour == config::Flavour::Windows;
+        match error {
+            EngineError::Refused(StatusCode::UNAUTHORIZED) => true,
+            EngineError::Refused(StatusCode::FORBIDDEN) => windows,
+            _ => false,
+        }
     }
 
     async fn open(&self, permit: &Permit, dial: Dial<'_>) -> Result<EngineSocket, EngineError> {
@@ -146,9 +164,7 @@ impl Engine {
     }
 
     async fn connect(&self) -> Result<EngineIo, EngineError> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let tcp = tcp.map_err(EngineError::Connect)?;
-        tcp.set_nodelay(true).map_err(EngineError::Connect)?;
+        let tcp = self.reach.connect().await?;
         match &self.tls {
             None => Ok(Either::Left(tcp)),
             Some((connector, name)) => connector
@@ -168,7 +184,9 @@ impl Engine {
         let path = permit
             .target()
             .upstream_path(dial.identity.as_str(), self.session_ttl);
-        let mut request = Request::get(format!("{}{path}", self.prefix))
+        let (prefix, query) = (&self.prefix, dial.injection.query());
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut request = Request::get(format!("{prefix}{path}{mark}{query}"))
             .header(HOST, &self.authority)
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "websocket")
@@ -259,6 +277,9 @@ pub enum EngineError {
     /// No connection.
     #[error("the engine cannot be reached: {0}")]
     Connect(#[source] io::Error),
+    /// The egress proxy did not open the way.
+    #[error("the egress proxy does not lead to the engine: {0}")]
+    Egress(#[from] EgressError),
     /// The connection broke, or what came was no HTTP.
     #[error("the engine broke off the handshake: {0}")]
     Http(#[from] hyper::Error),
@@ -279,14 +300,6 @@ pub enum EngineError {
     Timeout(Duration),
 }
 
-impl EngineError {
-    /// Whether the engine refused the credential, so that a fresh one may help.
-    #[must_use]
-    pub fn is_unauthorized(&self) -> bool {
-        matches!(self, Self::Refused(StatusCode::UNAUTHORIZED))
-    }
-}
-
 impl Faulty for EngineError {
     fn fault(&self) -> Fault {
         match self {
@@ -300,6 +313,7 @@ impl Faulty for EngineError {
             Self::BadName
             | Self::BadRequest
             | Self::Connect(_)
+            | Self::Egress(_)
             | Self::Http(_)
             | Self::NoHost
             | Self::NotWebsocket(_)

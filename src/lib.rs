@@ -4,10 +4,11 @@
 //! stand above: they put the house together.
 //!
 //! ```text
-//! 4 doors   server  admin  telemetry                                    what the world knocks on
-//! 3 flow    gate  relay  live  revoked  quota  record                   the story of a connection
-//! 2 hands   tls  session  credential  engine                            each owns one outside thing, none knows another
-//! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  no sockets, no clocks: time is a parameter
+//! 5 doors   server  admin  telemetry                                    what the world knocks on
+//! 4 flow    gate  relay  live  revoked  replicas  quota  record         the story of a connection
+//! 3 hands   session  credential  engine                                 each owns one outside thing, none knows another
+//! 2 wires   flight  line  tls                                           what hands reach outside with
+//! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  template  no sockets, no clocks: time is a parameter
 //! 0 words   id  fault  person  revocation  injection                    the nouns everything else is said in
 //! ```
 
@@ -17,10 +18,12 @@ pub mod config;
 pub mod credential;
 pub mod engine;
 pub mod fault;
+pub mod flight;
 pub mod forwarded;
 pub mod gate;
 pub mod id;
 pub mod injection;
+pub mod line;
 pub mod live;
 pub mod person;
 pub mod policy;
@@ -29,6 +32,7 @@ pub mod qix;
 pub mod quota;
 pub mod record;
 pub mod relay;
+pub mod replicas;
 pub mod revocation;
 pub mod revoked;
 pub mod rfc3339;
@@ -36,5 +40,6 @@ pub mod route;
 pub mod server;
 pub mod session;
 pub mod telemetry;
+pub mod template;
 pub mod tls;
 pub mod ws;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::id::{Issuer, SessionId, Subject};
@@ -12,7 +13,10 @@ use crate::id::{Issuer, SessionId, Subject};
 /// `sub` is always among the claims and always the subject.
 /// It prints as nothing: claims are the app's, and may be anything.
 #[derive(Clone)]
-pub struct Person(Arc<Described>);
+pub struct Person {
+    described: Arc<Described>,
+    token: Option<Arc<SecretString>>,
+}
 
 /// Shared, because a socket and the registry both keep it.
 struct Described {
@@ -32,36 +36,53 @@ impl Person {
         mut claims: Map<String, Value>,
     ) -> Self {
         claims.insert("sub".to_owned(), Value::String(subject.as_str().to_owned()));
-        Self(Arc::new(Described {
+        let described = Described {
             issuer,
             subject,
             session,
             claims,
-        }))
+        };
+        Self {
+            described: Arc::new(described),
+            token: None,
+        }
+    }
+
+    /// The same person, with the token that their app session is.
+    #[must_use]
+    pub fn bearing(self, token: SecretString) -> Self {
+        let token = Some(Arc::new(token));
+        Self { token, ..self }
+    }
+
+    /// The token that their app session is, where it is one and somebody asked to keep it.
+    #[must_use]
+    pub fn token(&self) -> Option<&SecretString> {
+        self.token.as_deref()
     }
 
     /// Who vouched for the subject.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
-        &self.0.issuer
+        &self.described.issuer
     }
 
     /// The person within the issuer.
     #[must_use]
     pub fn subject(&self) -> &Subject {
-        &self.0.subject
+        &self.described.subject
     }
 
     /// The stable id of the app session, where the session kind knows one.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
-        self.0.session.as_ref()
+        self.described.session.as_ref()
     }
 
     /// The value at a claim path.
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
-        path.find(&self.0.claims)
+        path.find(&self.described.claims)
     }
 }
 

@@ -8,26 +8,39 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use rustls::{ClientConfig, RootCertStore};
+use secrecy::SecretSlice;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::config::{Config, Credential, ListenTls, Route};
-use crate::credential::{CredentialError, Credentials};
+use crate::config::{
+    self, Config, Credential, EgressProxy, Flavour, ListenTls, Outbound, Route, SessionCheck,
+};
+use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
+use crate::line::{Line, LineError};
 use crate::live::Live;
 use crate::quota::Quotas;
 use crate::record::Meters;
+use crate::replicas::Replicas;
+use crate::revocation::Revocation;
 use crate::revoked::Revoked;
 use crate::route::Routes;
 use crate::server::{House, Peers, Server};
-use crate::session::{Lent, Pseudonyms, SessionError, Sessions};
+use crate::session::{Lent, Pseudonyms, SessionError, Sessions, TicketStore};
 use crate::telemetry::Metrics;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Acceptor, TlsError};
+
+/// How long the public door waits for the logouts that were told before this start.
+const CATCH_UP: Duration = Duration::from_secs(5);
+/// How long a stop waits for logouts that the other replicas are not told yet.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the replicas' Redis may take for an answer.
+const REPLICAS_LIMIT: Duration = Duration::from_secs(2);
 
 /// A proxy whose doors are bound.
 pub struct Proxy {
@@ -35,6 +48,8 @@ pub struct Proxy {
     admin: Admin,
     addresses: Addresses,
     live: Arc<Live>,
+    revoked: Arc<Revoked>,
+    replicas: Option<Arc<Replicas>>,
     drain: Duration,
     stop: CancellationToken,
 }
@@ -61,15 +76,22 @@ impl Proxy {
             Some(key) => Pseudonyms::new(key),
             None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
         };
-        let outgoing = Outgoing::new(config.outbound.ca.as_deref())?;
+        let outgoing = Outgoing::new(config.outbound)?;
+        let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
+        let kin = shared.map(|shared| outgoing.kin(shared, &config.routes, &mut registry));
+        let (replicas, tickets) = kin.transpose()?.unzip();
+        let keepers = Keepers::default();
         let routes = config.routes.into_iter();
-        let lanes = routes.map(|route| outgoing.lane(route, &pseudonyms));
+        let lanes =
+            routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers, tickets.as_ref()));
         let lanes = lanes.collect::<Result<_, _>>()?;
+        let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
         let books = Books {
             live: Arc::clone(&live),
             meters: Arc::new(Meters::new(&mut registry)),
             quotas: Arc::new(Quotas::new(&config.limits)),
-            revoked: Arc::new(Revoked::new(Arc::clone(&live))),
+            revoked: Arc::clone(&revoked),
+            replicas: replicas.clone(),
         };
         let peers = Peers::new(config.listen.trusted_proxies.clone());
         let house = Arc::new(house(lanes, identities, books, peers));
@@ -93,6 +115,8 @@ impl Proxy {
             ),
             addresses,
             live,
+            revoked,
+            replicas,
             drain: config.listen.drain,
             stop: CancellationToken::new(),
         })
@@ -108,8 +132,12 @@ impl Proxy {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         info!(door = "public", address = %self.addresses.public, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
+        let talk = self
+            .replicas
+            .clone()
+            .map(|replicas| talk(replicas, self.revoked));
         let doors = self.stop.child_token();
-        let server = tokio::spawn(self.server.run(doors));
+        let server = tokio::spawn(open(self.server, self.replicas.clone(), doors));
         let admin = tokio::spawn(self.admin.run(self.stop.clone()));
         shutdown.await;
         info!(open = self.live.open(), "draining");
@@ -125,8 +153,33 @@ impl Proxy {
             // A door that panicked has said so already.
             let _ = door.await;
         }
+        if let Some(replicas) = self.replicas {
+            replicas.finish(FAREWELL).await;
+        }
+        drop(talk);
         info!("stopped");
     }
+}
+
+/// Begins to tell and to hear logouts; ends when it is dropped.
+fn talk(replicas: Arc<Replicas>, revoked: Arc<Revoked>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let hear = |revocation: &Revocation, remember| {
+            let sockets = revoked.revoke(revocation, remember);
+            if sockets > 0 {
+                info!(sockets, "logged out by the issuer, as another replica says");
+            }
+        };
+        replicas.converse(hear).await;
+    }))
+}
+
+/// Opens the public door, once the logouts of the other replicas are known.
+async fn open(server: Server, replicas: Option<Arc<Replicas>>, doors: CancellationToken) {
+    if let Some(replicas) = replicas {
+        doors.run_until_cancelled(replicas.catch_up(CATCH_UP)).await;
+    }
+    server.run(doors).await;
 }
 
 /// Puts the rooms together that every connection shares.
@@ -141,55 +194,143 @@ fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) 
     }
 }
 
-fn acceptor(files: Option<&ListenTls>) -> Result<Option<TlsAcceptor>, TlsError> {
+fn acceptor(files: Option<&ListenTls>) -> Result<Option<Acceptor>, TlsError> {
     Ok(files
         .map(tls::server_config)
         .transpose()?
-        .map(TlsAcceptor::from))
+        .map(Acceptor::new))
 }
 
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
+    roots: RootCertStore,
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
+    egress: Option<EgressProxy>,
 }
 
 impl Outgoing {
-    fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
-        Self::trusting(tls::system_roots(extra)?)
+    fn new(outbound: Outbound) -> Result<Self, TlsError> {
+        let roots = tls::system_roots(outbound.ca.as_deref())?;
+        Self::trusting(roots, outbound.proxy)
     }
 
     /// The outgoing side of an engine with CAs of its own.
-    fn of(ca: &Path) -> Result<Self, TlsError> {
-        Self::trusting(tls::file_roots(ca)?)
+    fn of(&self, ca: &Path) -> Result<Self, TlsError> {
+        Self::trusting(tls::file_roots(ca)?, self.egress.clone())
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, TlsError> {
-        let tls = tls::client_config(roots);
+    fn trusting(roots: RootCertStore, egress: Option<EgressProxy>) -> Result<Self, TlsError> {
+        let tls = tls::client_config(roots.clone());
         Ok(Self {
-            http: tls::http_client(&tls)?,
+            roots,
+            http: tls::http_client(&tls, egress.as_ref())?,
             tls: Arc::new(tls),
+            egress,
+        })
+    }
+
+    /// What is shared with other replicas: what they tell each other, and where tickets lie.
+    fn kin(
+        &self,
+        (replicas, key): (&config::Replicas, &SecretSlice<u8>),
+        routes: &[Route],
+        registry: &mut Registry,
+    ) -> Result<(Arc<Replicas>, TicketStore), StartError> {
+        let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
+        let tickets = TicketStore::new(Arc::clone(&line), &replicas.prefix, key);
+        let memory = longest_memory(routes);
+        let replicas = Replicas::new(replicas, key, line, memory, registry);
+        Ok((Arc::new(replicas), tickets))
+    }
+
+    /// The clients that a credential is fetched with: one for all, and one with its certificate.
+    fn fetchers(&self, route: &Route) -> Result<Fetchers, TlsError> {
+        let windows = route.engine.flavour == Flavour::Windows;
+        let name = route.engine.server_name.as_deref().filter(|_| windows);
+        let egress = self.egress.as_ref();
+        let client = |config| tls::http_client(&tls::named(config, &self.roots, name)?, egress);
+        let certified = route.credential.api_certificate();
+        let certified = certified.map(|files| {
+            let config = tls::certified_config(self.roots.clone(), files)?;
+            client(config)
+        });
+        Ok(Fetchers {
+            plain: match name {
+                None => self.http.clone(),
+                Some(_) => client(tls::client_config(self.roots.clone()))?,
+            },
+            certified: certified.transpose()?,
+        })
+    }
+
+    /// What the engine is dialled with.
+    fn dialler(&self, route: &Route) -> Result<Arc<ClientConfig>, TlsError> {
+        Ok(match route.credential.engine_certificate() {
+            None => tls::engine_config(&self.tls),
+            Some(files) => {
+                let config = tls::certified_config(self.roots.clone(), files)?;
+                tls::engine_config(&config)
+            }
         })
     }
 
     /// Gives a route its hands.
-    fn lane(&self, mut route: Route, pseudonyms: &Pseudonyms) -> Result<Lane, StartError> {
-        let own = route.engine.ca.as_deref().map(Self::of).transpose()?;
+    fn lane(
+        &self,
+        mut route: Route,
+        pseudonyms: &Pseudonyms,
+        keepers: &Keepers,
+        tickets: Option<&TicketStore>,
+    ) -> Result<Lane, StartError> {
+        let own = route.engine.ca.as_deref();
+        let own = own.map(|ca| self.of(ca)).transpose()?;
         let qlik = own.as_ref().unwrap_or(self);
+        let (fetchers, dialler) = (qlik.fetchers(&route)?, qlik.dialler(&route)?);
         let checks = std::mem::take(&mut route.sessions);
-        let credential = std::mem::replace(&mut route.credential, Credential::None);
+        let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
+            tickets,
         };
+        let borrowed = credential::Lent {
+            http: &fetchers.plain,
+            trust: route.engine.ca.as_deref(),
+            certified: fetchers.certified.as_ref(),
+            keepers,
+        };
+        let mut sessions = Sessions::new(&route.name, checks, lent)?;
+        if wanted.wants_session_token() {
+            sessions = sessions.keeping_tokens();
+        }
         Ok(Lane {
-            sessions: Sessions::new(&route.name, checks, lent)?,
-            credentials: Credentials::new(credential, &qlik.http)?,
-            engine: Engine::new(&route.engine, &tls::engine_config(&qlik.tls))?,
+            sessions,
+            credentials: Credentials::new(wanted, borrowed)?,
+            engine: Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?,
             route: Arc::new(route),
         })
     }
+}
+
+/// How long the longest of all logouts counts.
+fn longest_memory(routes: &[Route]) -> Duration {
+    let checks = routes.iter().flat_map(|route| &route.sessions);
+    let logouts = checks.filter_map(|check| match check {
+        SessionCheck::Jwt(jwt) => jwt.logout.as_ref(),
+        _ => None,
+    });
+    logouts
+        .map(|logout| logout.memory)
+        .max()
+        .unwrap_or_default()
+}
+
+/// The clients that a credential is fetched with.
+struct Fetchers {
+    plain: reqwest::Client,
+    certified: Option<reqwest::Client>,
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -213,6 +354,9 @@ pub enum StartError {
     /// A bound door does not know its address.
     #[error("a door cannot be opened: {0}")]
     Io(#[from] io::Error),
+    /// The line to the replicas' Redis could not be set up.
+    #[error("[replicas]: {0}")]
+    Line(#[from] LineError),
     /// No random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,

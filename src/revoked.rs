@@ -20,6 +20,9 @@ use crate::revocation::{Revocation, Whom};
 /// How many logouts are remembered at once; only issuers that the config trusts can add one.
 const MOST: usize = 200_000;
 
+/// Logouts that are remembered no further apart than this are one, told twice.
+const SAME: Duration = Duration::from_secs(2);
+
 /// The remembered logouts, and the sockets they end.
 #[derive(Debug)]
 pub struct Revoked {
@@ -46,9 +49,13 @@ impl Revoked {
     }
 
     /// Remembers a logout for as long as a session that it hits could live, and ends the sockets
-    /// it hits; says how many.
+    /// it hits; says how many. One that is known already ends nothing: what it hits was ended when
+    /// it became known, and none was let in since.
     pub fn revoke(&self, revocation: &Revocation, remember: Duration) -> usize {
-        self.lock().remember(revocation, Instant::now() + remember);
+        let expiry = Instant::now() + remember;
+        if !self.lock().remember(revocation, expiry) {
+            return 0;
+        }
         self.live.end_where(
             |socket| revocation.hits(socket.person()),
             Cause::SessionEnded,
@@ -70,8 +77,12 @@ impl Revoked {
 }
 
 impl Memory {
-    fn remember(&mut self, revocation: &Revocation, expiry: Instant) {
+    /// Says whether it is news.
+    fn remember(&mut self, revocation: &Revocation, expiry: Instant) -> bool {
         self.forget_old(Instant::now());
+        if self.knows(revocation, expiry) {
+            return false;
+        }
         let issuer = revocation.issuer.clone();
         match &revocation.whom {
             Whom::Session(session) => {
@@ -84,6 +95,24 @@ impl Memory {
             }
         }
         self.order.push_back((revocation.clone(), expiry));
+        true
+    }
+
+    /// Whether a logout is remembered that reaches as far, for as long: replicas hear the same one
+    /// again and again.
+    fn knows(&self, revocation: &Revocation, expiry: Instant) -> bool {
+        let issuer = revocation.issuer.clone();
+        let lasts = |known: Instant| known + SAME >= expiry;
+        match &revocation.whom {
+            Whom::Session(session) => {
+                let known = self.sessions.get(&(issuer, session.clone()));
+                known.is_some_and(|known| lasts(*known))
+            }
+            Whom::Subject { subject, until } => {
+                let known = self.subjects.get(&(issuer, subject.clone()));
+                known.is_some_and(|(reach, known)| reach >= until && lasts(*known))
+            }
+        }
     }
 
     fn holds(&self, person: &Person, now: Instant) -> bool {
@@ -236,6 +265,21 @@ mod tests {
         revoked.revoke(&by_subject(50), DAY);
         assert!(holds(&revoked, &person("a", 100)));
         assert!(!holds(&revoked, &person("a", 101)), "a new login");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_twice_is_remembered_once() {
+        let revoked = revoked();
+        let shorter = DAY.saturating_sub(Duration::from_millis(900));
+        for remember in [DAY, shorter, DAY] {
+            revoked.revoke(&by_session("s1"), remember);
+            revoked.revoke(&by_subject(100), remember);
+        }
+        assert_eq!(revoked.lock().order.len(), 2);
+        revoked.revoke(&by_subject(101), DAY);
+        revoked.revoke(&by_session("s1"), DAY * 2);
+        assert_eq!(revoked.lock().order.len(), 4);
+        assert!(holds(&revoked, &person("a", 101)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,7 +19,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -27,6 +26,7 @@ use self::sockets::Sockets;
 use crate::config;
 use crate::live::Live;
 use crate::telemetry::Metrics;
+use crate::tls::Acceptor;
 
 /// How long an operator may take for a request head, or for TLS.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The operators' door.
 pub struct Admin {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     metrics: Metrics,
     live: Arc<Live>,
     sockets: Sockets,
@@ -45,7 +45,7 @@ impl Admin {
     #[must_use]
     pub fn new(
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Acceptor>,
         config: config::Admin,
         metrics: Metrics,
         live: Arc<Live>,

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::model::{
-    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle,
+    Admins, Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle,
+    Shown,
 };
 
 const KIB: usize = 1024;
@@ -30,6 +31,9 @@ pub(super) const SOCKETS_PER_SUBJECT: usize = 50;
 pub(super) const IDENTITIES_PER_SUBJECT: usize = 20;
 pub(super) const OPENS_PER_MINUTE: usize = 120;
 pub(super) const FAILURES_PER_MINUTE: usize = 60;
+
+// [replicas]
+pub(super) const REPLICAS_PREFIX: &str = "qix-proxy:";
 
 // [[route]]
 pub(super) const CLIENTS: ClientsWithoutOrigin = ClientsWithoutOrigin::Refuse;
@@ -69,12 +73,30 @@ pub(super) const METHODS: Methods = Methods::Consumer;
 pub(super) const CLIENT_AUTH: ClientAuth = ClientAuth::Body;
 pub(super) const SCOPE: &str = "user_default";
 pub(super) const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const FETCHES_PER_MINUTE: usize = 80;
+pub(super) const FETCH_QUEUE: Duration = Duration::from_mins(1);
 pub(super) const TOKEN_PATH: &str = "/oauth/token";
+pub(super) const USERS_PATH: &str = "/api/v1/users";
+pub(super) const USERS_SCOPE: &str = "admin_classic";
+pub(super) const LOGIN_PATH: &str = "/login/jwt-session";
+pub(super) const ANONYMOUS_PATH: &str = "/oauth/token/anonymous-embed";
+pub(super) const CLOUD_SESSION_LIFE: Duration = Duration::from_mins(20);
+pub(super) const ADMINS: Admins = Admins::Refuse;
+pub(super) const SHOWN: Shown = Shown::Header;
+
+pub(super) const USER_ATTRIBUTE: &str = "userId";
+pub(super) const DIRECTORY_ATTRIBUTE: &str = "userDirectory";
+pub(super) const PROXY_SERVICE_PORT: u16 = 4243;
+pub(super) const PROXY_SESSION_LIFE: Duration = Duration::from_mins(25);
+pub(super) const PROXY_SESSION_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const SIGNED_LIFE: Duration = Duration::from_mins(30);
 
 // [route.engine]
 pub(super) const PING: Option<Duration> = Some(Duration::from_secs(20));
 pub(super) const SESSION_TTL: Duration = Duration::from_mins(1);
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const WINDOWS_PING: Option<Duration> = None;
+pub(super) const WINDOWS_DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 // [route.limits]
 pub(super) const CLIENT_MESSAGE: usize = MIB;

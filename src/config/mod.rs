@@ -31,11 +31,15 @@ use self::table::Table;
 
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
-    Access, Admin, Algorithm, ApiKey, Apps, Carrier, ClientAuth, ClientsWithoutOrigin, Config,
-    Credential, Engine, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Limits,
-    Listen, ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthImpersonation, Outbound,
-    Place, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Route,
-    SessionCheck, Spring, TicketRules, TrustedHeader,
+    Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, BearerJwt, Carrier, ClientAuth,
+    ClientCertificate, ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, DirectHost,
+    EgressLogin, EgressProxy, Engine, EngineCertificate, Express, Flavour, ForwardAuth,
+    Introspection, Jwks, Jwt, JwtKeys, JwtLogout, KeyFile, Limits, Listen, ListenTls, Log,
+    LogFormat, LookupField, Methods, OAuth, OAuthClient, OAuthImpersonation, Outbound, Pace, Place,
+    Provision, ProxyService, ProxySession, QseowHeader, QseowJwt, QseowService, Redis, RedisFormat,
+    RedisServer, RedisTls, RefusalStyle, RelayLimits, Replicas, Route, Secret, SessionCheck, Shown,
+    SignedToken, SigningKey, Spring, TicketRules, TokenExchange, TrustedHeader, WindowsUser,
+    Wording,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

@@ -80,6 +80,7 @@ fn property(key: &Key) -> Json {
 
 fn rule(rule: &Rule) -> Json {
     match rule {
+        Rule::AtMostOne(names) => json!({"not": {"required": names}}),
         Rule::Demanded(name, other) => json!({"dependentRequired": {*other: [name]}}),
         Rule::ExactlyOne(names) => {
             let each: Vec<Json> = names

@@ -51,6 +51,8 @@ pub(super) enum Form {
 /// What must hold between the keys of a table.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
+    /// No more than one of these is there.
+    AtMostOne(&'static [&'static str]),
     /// The first must be there beside the second.
     Demanded(&'static str, &'static str),
     /// Exactly one of these is there.

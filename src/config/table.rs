@@ -105,6 +105,16 @@ impl<'a> Table<'a> {
     /// the reader to find that there is none (see `lacks`).
     pub(super) fn exactly_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
         self.shape.rules.push(Rule::ExactlyOne(names));
+        self.refuse_all_but_one(names)
+    }
+
+    /// Demands that no more than one of these keys is there.
+    pub(super) fn at_most_one(&mut self, names: &'static [&'static str]) -> Result<(), Noted> {
+        self.shape.rules.push(Rule::AtMostOne(names));
+        self.refuse_all_but_one(names)
+    }
+
+    fn refuse_all_but_one(&self, names: &[&str]) -> Result<(), Noted> {
         let mut there = names.iter().filter(|name| self.has(name));
         let first = there.next();
         let refused = there.next_back().zip(first).map(|(last, first)| {
@@ -195,6 +205,12 @@ impl<'a> Table<'a> {
         };
         let items = self.node(name).map(|node| node.items());
         items.into_iter().flatten().any(|item| written(&item))
+    }
+
+    /// What the table at a key says that its kind is.
+    pub(super) fn kind_of(&self, name: &str) -> Option<&'a str> {
+        let table = self.node(name)?.value.as_table()?;
+        table.get("kind")?.get_ref().as_str()
     }
 
     /// Notes a mistake at a key, or at the table when the key is not written.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::explain::Refusal;
-use super::lookup::Flaw;
 use crate::fault::{Fault, Faulty};
+use crate::template::{Flaw, Unfilled};
 
 /// Why there is no credential. `Display` is for the operator; it holds no secret, no token and no
 /// raw body. Cheap to clone: everybody who waited for one fetch gets the same.
@@ -14,6 +14,9 @@ pub enum CredentialError {
     /// The configured API key cannot stand in a header.
     #[error("the API key is empty or holds characters that no header can carry")]
     BadKey,
+    /// The configured key cannot sign with the configured algorithm.
+    #[error("the signing key is of no use for `algorithm`, or for any algorithm: see signing_key")]
+    BadSigningKey,
     /// More identities are being fetched at once than are kept.
     #[error("too many identities are being fetched at once")]
     Crowded,
@@ -29,13 +32,28 @@ pub enum CredentialError {
     /// The session says nothing usable about whom to look up.
     #[error("nobody to look up at Qlik: claim `{claim}` {flaw}")]
     Nobody {
-        /// The configured claim path.
+        /// The claim's path.
         claim: Arc<str>,
         /// What is wrong with its value.
         flaw: Flaw,
     },
+    /// The app's session is no token that could be exchanged.
+    #[error(
+        "the app's session came without a token to exchange: it takes a session of kind jwt or \
+         introspection"
+    )]
+    NoToken,
+    /// So many are being fetched that no turn comes soon.
+    #[error(
+        "too many credentials are wanted at once for fetches_per_minute; the next free turn is in \
+         {} s", .wait.as_millis().div_ceil(1000)
+    )]
+    Queued {
+        /// When to come again, counted from this error.
+        wait: Duration,
+    },
     /// The token endpoint refused for good.
-    #[error("the token endpoint refused: {0}")]
+    #[error("{who} refused: {0}", who = .0.who())]
     Refused(Arc<Refusal>),
     /// The engine refused a token that was fetched afresh a moment ago.
     #[error(
@@ -43,9 +61,13 @@ pub enum CredentialError {
          token_url and engine.url are the same tenant, and the scope"
     )]
     RefusedAgain,
+    /// There is no one user to impersonate.
+    #[error("no user to impersonate: {0}")]
+    Unfit(Misfit),
     /// The token endpoint asked to be left alone (429).
     #[error(
-        "the token endpoint asked to be left alone for {} s: {refusal}",
+        "{} asked to be left alone for {} s: {refusal}",
+        refusal.who(),
         .wait.as_millis().div_ceil(1000)
     )]
     Throttled {
@@ -54,18 +76,66 @@ pub enum CredentialError {
         /// For how long, counted from this error.
         wait: Duration,
     },
+    /// Qlik on Windows did not open a session.
+    #[error("Qlik's proxy service answered with status {status}: {advice}")]
+    TurnedAway {
+        /// The status.
+        status: u16,
+        /// What it means and what to do about it.
+        advice: &'static str,
+    },
+}
+
+impl From<Unfilled> for CredentialError {
+    fn from(Unfilled { claim, flaw }: Unfilled) -> Self {
+        Self::Nobody { claim, flaw }
+    }
 }
 
 impl Faulty for CredentialError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Crowded | Self::Down(_) | Self::Throttled { .. } => Fault::CredentialDown,
-            Self::Nobody { .. } => Fault::NotPermitted,
-            Self::BadKey | Self::FixedRefused | Self::Refused(_) | Self::RefusedAgain => {
-                Fault::CredentialRefused
+            Self::Crowded | Self::Down(_) | Self::Queued { .. } | Self::Throttled { .. } => {
+                Fault::CredentialDown
             }
+            Self::Nobody { .. } | Self::NoToken | Self::Unfit(_) => Fault::NotPermitted,
+            Self::BadKey
+            | Self::BadSigningKey
+            | Self::FixedRefused
+            | Self::Refused(_)
+            | Self::RefusedAgain
+            | Self::TurnedAway { .. } => Fault::CredentialRefused,
         }
     }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Queued { wait } | Self::Throttled { wait, .. } => Some(*wait),
+            _ => None,
+        }
+    }
+}
+
+/// Why a user of the tenant is not impersonated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Misfit {
+    /// An administrator's role.
+    #[error(
+        "the user holds an administrator's role; such users are impersonated only with \
+         `admins = \"impersonate\"`"
+    )]
+    Admin,
+    /// There are two or more, or one that differs in its spelling.
+    #[error("the tenant has no user whose subject is exactly this, or more than one")]
+    Ambiguous,
+    /// The user is not active.
+    #[error("the user is not active in the tenant")]
+    Inactive,
+    /// The tenant does not say which roles the user has.
+    #[error(
+        "the tenant does not say which roles the user has: check the scope of the admin client"
+    )]
+    RolesUnknown,
 }
 
 /// What went wrong in a way that may pass.

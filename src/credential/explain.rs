@@ -7,9 +7,32 @@ use std::fmt;
 
 use http::StatusCode;
 
+/// Who refused.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum At {
+    /// `POST /login/jwt-session`.
+    Login,
+    /// A token endpoint.
+    #[default]
+    Token,
+    /// The users' API.
+    Users,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Login => "the tenant's JWT login",
+            Self::Token => "the token endpoint",
+            Self::Users => "the users' API",
+        })
+    }
+}
+
 /// A refusal, ready to be shown to an operator.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
+    at: At,
     status: StatusCode,
     code: Option<String>,
     title: Option<String>,
@@ -21,11 +44,23 @@ impl Refusal {
     pub(super) fn new(status: StatusCode, said: &Said, secrets: &[String]) -> Self {
         let word = |text: &Option<String>| text.as_deref().and_then(|text| word(text, secrets));
         Self {
+            at: At::default(),
             status,
             code: word(&said.code),
             title: said.title.as_deref().map(|text| sentence(text, secrets)),
             trace_id: word(&said.trace_id),
         }
+    }
+
+    /// The same refusal of somebody else.
+    pub(super) fn at(self, at: At) -> Self {
+        Self { at, ..self }
+    }
+
+    /// Who refused.
+    #[must_use]
+    pub fn who(&self) -> At {
+        self.at
     }
 
     /// The HTTP status of the answer.
@@ -44,7 +79,11 @@ impl Refusal {
     #[must_use]
     pub fn advice(&self) -> &'static str {
         let known = self.code().and_then(advice_on_code);
-        known.unwrap_or_else(|| advice_on_status(self.status))
+        known.unwrap_or_else(|| match self.at {
+            At::Login => advice_on_login(self.status),
+            At::Token => advice_on_status(self.status),
+            At::Users => advice_on_users(self.status),
+        })
     }
 }
 
@@ -104,6 +143,26 @@ fn advice_on_status(status: StatusCode) -> &'static str {
         429 => "too many requests (Qlik allows 100 tokens a minute); nobody's token is fetched until the wait is over",
         500..=599 => "the endpoint has trouble of its own; it is asked again by and by",
         _ => "the answer is none that a token endpoint gives; check token_url",
+    }
+}
+
+#[rustfmt::skip] // a row a status
+fn advice_on_login(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "a claim is missing or not as Qlik wants it; check subject, name and email",
+        401 | 403 => "the tenant does not believe the JWT; check issuer, key_id and private_key against its identity provider, and this machine's clock",
+        404 | 405 => "there is no JWT login here; check login_url",
+        _ => advice_on_status(status),
+    }
+}
+
+#[rustfmt::skip] // a row a status
+fn advice_on_users(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "the request was not accepted; check name and email, and users_url",
+        401 | 403 => "the client of [route.credential.provision] may not administer users; check its scope",
+        404 | 405 => "there is no users' API here; check users_url",
+        _ => advice_on_status(status),
     }
 }
 

@@ -3,117 +3,117 @@
 //! A fetch runs on a task of its own, so that whoever asked may leave without ending it for
 //! others. How a token is minted is a parameter: nothing here knows of HTTP.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::alarm::News;
 use super::error::CredentialError;
-use super::lookup::Identity;
+use super::identity::Identity;
+use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
-use super::shelf::{Flight, Flown, Generation, Landed, Landing, Shelf, Step, Takeoff, broken_off};
-use crate::injection::Injection;
+use super::shelf::{
+    Flight, Flown, Generation, Landed, Landing, Purpose, Shelf, Step, Takeoff, broken_off,
+};
+use crate::config;
 
-/// What makes tokens.
-pub(super) trait Mint: Send + Sync + 'static {
-    /// What to call it in the log.
-    fn name(&self) -> Cow<'_, str>;
-
-    /// Makes a token for an identity. It must end within a time of its own.
-    fn mint(
-        &self,
-        identity: &Identity,
-    ) -> impl Future<Output = Result<Minted, CredentialError>> + Send;
+/// Keeps the credentials of one mint.
+pub(super) struct Keeper {
+    core: Arc<Core>,
 }
 
-/// A token just made.
-pub(super) struct Minted {
-    /// How it is shown to the engine.
-    pub(super) injection: Injection,
-    /// How long it is good, counted from the moment it was asked for.
-    pub(super) life: Duration,
-}
-
-/// Keeps the tokens of one token endpoint.
-pub(super) struct Keeper<M> {
-    core: Arc<Core<M>>,
-}
-
-impl<M: Mint> Keeper<M> {
-    pub(super) fn new(mint: M, outcomes: Arc<Outcomes>) -> Self {
-        let shelf = Mutex::default();
+impl Keeper {
+    pub(super) fn new(mint: impl Mint, pace: config::Pace) -> Self {
         let core = Arc::new(Core {
-            mint,
-            outcomes,
-            shelf,
+            mint: Box::new(mint),
+            shelf: Mutex::new(Shelf::new(pace)),
         });
         Self { core }
     }
 
-    /// The credential of an identity: the kept one, or one that is fetched.
-    pub(super) async fn obtain(&self, identity: Identity) -> Landed {
+    /// The credential of an identity: the kept one, or one that is fetched. How it went is
+    /// counted in `outcomes`.
+    pub(super) async fn obtain(&self, identity: Identity, outcomes: &Arc<Outcomes>) -> Landed {
         let step = self.core.shelf().ask(&identity, Instant::now());
-        self.follow(identity, step).await
+        self.follow(identity, step, outcomes).await
     }
 
     /// One that is not `refused`.
-    pub(super) async fn renew(&self, identity: Identity, refused: Generation) -> Landed {
+    pub(super) async fn renew(
+        &self,
+        identity: Identity,
+        refused: Generation,
+        outcomes: &Arc<Outcomes>,
+    ) -> Landed {
         let step = self.core.shelf().renew(&identity, refused, Instant::now());
-        self.follow(identity, step).await
+        self.follow(identity, step, outcomes).await
     }
 
-    async fn follow(&self, identity: Identity, step: Step) -> Landed {
+    async fn follow(&self, identity: Identity, step: Step, outcomes: &Arc<Outcomes>) -> Landed {
         match step {
             Step::Fetch(takeoff) => {
                 let flight = takeoff.tell.subscribe();
-                self.launch(identity, takeoff);
+                self.launch(identity, takeoff, outcomes);
                 wait(flight).await
             }
             Step::Join(flight) => {
-                self.core.outcomes.add(Outcome::Joined);
+                outcomes.add(Outcome::Joined);
                 wait(flight).await
             }
             Step::Refresh(credential, takeoff) => {
-                self.launch(identity, takeoff);
-                self.core.outcomes.add(Outcome::Cached);
+                self.launch(identity, takeoff, outcomes);
+                outcomes.add(Outcome::Cached);
                 Ok(credential)
             }
             Step::Refuse(error) => {
-                self.core.outcomes.add(Outcome::Held);
+                outcomes.add(match error {
+                    CredentialError::Queued { .. } => Outcome::SentAway,
+                    _ => Outcome::Held,
+                });
                 Err(error)
             }
             Step::Serve(credential) => {
-                self.core.outcomes.add(Outcome::Cached);
+                outcomes.add(Outcome::Cached);
                 Ok(credential)
             }
         }
     }
 
-    fn launch(&self, identity: Identity, takeoff: Takeoff) {
-        let flight = fly(Arc::clone(&self.core), identity, takeoff);
+    fn launch(&self, identity: Identity, takeoff: Takeoff, outcomes: &Arc<Outcomes>) {
+        if takeoff.turn > Instant::now() {
+            outcomes.add(Outcome::Queued);
+        }
+        let core = Arc::clone(&self.core);
+        let flight = fly(core, identity, takeoff, Arc::clone(outcomes));
         tokio::spawn(flight.in_current_span());
     }
 }
 
-impl<M: Mint> fmt::Debug for Keeper<M> {
+impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keeper({})", self.core.mint.name())
     }
 }
 
-struct Core<M> {
-    mint: M,
-    outcomes: Arc<Outcomes>,
+struct Core {
+    mint: Box<dyn Mint>,
     shelf: Mutex<Shelf>,
 }
 
-impl<M: Mint> Core<M> {
+impl Core {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn fetch(&self, identity: &Identity, purpose: Purpose) -> Landing {
+        let flown = Flown {
+            purpose,
+            asked: Instant::now(),
+            minted: self.mint.mint(identity).await,
+        };
+        self.shelf().land(identity, flown, Instant::now())
     }
 
     fn log(&self, landing: &Landing) {
@@ -133,15 +133,15 @@ impl<M: Mint> Core<M> {
     }
 }
 
-/// A fetch from its start to its end, whoever waits for it.
-async fn fly<M: Mint>(core: Arc<Core<M>>, identity: Identity, takeoff: Takeoff) {
-    let flown = Flown {
-        purpose: takeoff.purpose,
-        asked: Instant::now(),
-        minted: core.mint.mint(&identity).await,
+/// A fetch from its turn to its end, whoever waits for it.
+async fn fly(core: Arc<Core>, identity: Identity, takeoff: Takeoff, outcomes: Arc<Outcomes>) {
+    sleep_until(takeoff.turn).await;
+    let cleared = core.shelf().clear(Instant::now());
+    let landing = match cleared {
+        Err(error) => core.shelf().call_off(&identity, error),
+        Ok(()) => core.fetch(&identity, takeoff.purpose).await,
     };
-    let landing = core.shelf().land(&identity, flown, Instant::now());
-    core.outcomes.add(landing.outcome);
+    outcomes.add(landing.outcome);
     core.log(&landing);
     takeoff.tell.send_replace(Some(landing.landed));
 }

@@ -3,35 +3,42 @@
 //! A person enters; a `Credential` leaves, fetched once however many ask. This room talks to the
 //! token endpoint alone. Nothing secret shows in its `Debug`, errors or logs.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use secrecy::ExposeSecret;
 
 use crate::config;
 use crate::injection::Injection;
 use crate::person::Person;
 
 mod alarm;
-mod endpoint;
+mod asking;
+mod breaker;
+mod client;
 mod error;
 mod explain;
+mod grant;
+mod identity;
 mod keeper;
-mod lookup;
-mod oauth;
+mod keepers;
+mod key_file;
+mod kinds;
+mod mint;
 mod outcome;
+mod pace;
 mod place;
+mod secret;
 mod shelf;
+mod signer;
 #[cfg(test)]
 mod tests;
 
-use endpoint::Endpoint;
-pub use error::{CredentialError, Trouble};
-pub use explain::Refusal;
-use keeper::Keeper;
-pub use lookup::Flaw;
-use lookup::Who;
+pub use error::{CredentialError, Misfit, Trouble};
+pub use explain::{At, Refusal};
+pub use keepers::Keepers;
+use kinds::Source;
 pub use outcome::{Outcome, Outcomes};
 use shelf::Generation;
 
@@ -42,38 +49,47 @@ pub struct Credentials {
     outcomes: Arc<Outcomes>,
 }
 
+/// What the house lends to the credentials of a route.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent<'a> {
+    /// A client that trusts whom the engine is trusted by, and follows no redirects.
+    pub http: &'a reqwest::Client,
+    /// The file of whom it trusts, where that is not everybody's.
+    pub trust: Option<&'a Path>,
+    /// One that shows the credential's client certificate besides, where it has one.
+    pub certified: Option<&'a reqwest::Client>,
+    /// The keepers of the whole process.
+    pub keepers: &'a Keepers,
+}
+
+impl Lent<'_> {
+    /// Whom the client trusts, to tell keepers apart.
+    fn trust(&self) -> Vec<u8> {
+        let path = self.trust.map(Path::as_os_str);
+        path.map_or(Vec::new(), |path| path.as_encoded_bytes().to_vec())
+    }
+}
+
 impl Credentials {
-    /// Prepares the source. `http` is lent by the house; it follows no redirects.
-    pub fn new(
-        credential: config::Credential,
-        http: &reqwest::Client,
-    ) -> Result<Self, CredentialError> {
-        let outcomes = Arc::<Outcomes>::default();
-        let kept = |oauth, who| {
-            let endpoint = Endpoint::new(oauth, http.clone());
-            let keeper = Keeper::new(endpoint, Arc::clone(&outcomes));
-            Source::Kept { keeper, who }
-        };
-        let source = match credential {
-            config::Credential::ApiKey(api) => {
-                let key = bearer(api.key.expose_secret()).ok_or(CredentialError::BadKey)?;
-                Source::Fixed(Credential::fixed(key))
-            }
-            config::Credential::None => Source::Fixed(Credential::fixed(Injection::nothing())),
-            config::Credential::OAuthClient(oauth) => kept(oauth, Who::Client),
-            config::Credential::OAuthImpersonation(config) => {
-                let (field, claim) = (config.field, config.claim);
-                kept(config.oauth, Who::Person { field, claim })
-            }
-        };
-        Ok(Self { source, outcomes })
+    /// Prepares the source.
+    pub fn new(credential: config::Credential, lent: Lent<'_>) -> Result<Self, CredentialError> {
+        Ok(Self {
+            source: Source::new(credential, lent)?,
+            outcomes: Arc::default(),
+        })
     }
 
     /// The credential for a person: cached, refreshed ahead, one fetch however many ask.
     pub async fn obtain(&self, person: &Person) -> Result<Credential, CredentialError> {
         match &self.source {
             Source::Fixed(credential) => Ok(credential.clone()),
-            Source::Kept { keeper, who } => keeper.obtain(who.identify(person)?).await,
+            Source::Made { who, make } => {
+                let made = make(&who.identify(person)?);
+                Ok(Credential::fixed(made.ok_or(CredentialError::BadKey)?))
+            }
+            Source::Kept { keeper, who } => {
+                keeper.obtain(who.identify(person)?, &self.outcomes).await
+            }
         }
     }
 
@@ -88,10 +104,11 @@ impl Credentials {
         refused: &Credential,
     ) -> Result<Credential, CredentialError> {
         match &self.source {
-            Source::Fixed(_) => Err(CredentialError::FixedRefused),
+            Source::Fixed(_) | Source::Made { .. } => Err(CredentialError::FixedRefused),
             Source::Kept { keeper, who } => {
+                let identity = who.identify(person)?;
                 keeper
-                    .renew(who.identify(person)?, refused.generation)
+                    .renew(identity, refused.generation, &self.outcomes)
                     .await
             }
         }
@@ -125,12 +142,6 @@ impl Credential {
             generation,
         }
     }
-}
-
-#[derive(Debug)]
-enum Source {
-    Fixed(Credential),
-    Kept { keeper: Keeper<Endpoint>, who: Who },
 }
 
 /// `Authorization: Bearer`, if the token is of one visible ASCII word that a header can carry.

@@ -17,25 +17,31 @@ pub enum Outcome {
     Held,
     /// Waited for a fetch that somebody else had started.
     Joined,
+    /// A fetch had to wait for its turn.
+    Queued,
     /// A token was fetched ahead, in the background.
     Refreshed,
     /// A token was fetched because the engine refused the one before.
     Renewed,
+    /// Sent away until later: too many fetches were waiting for their turns.
+    SentAway,
     /// A fetch was answered with 429.
     Throttled,
 }
 
 impl Outcome {
     /// Every outcome there is, in the order of declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Cached,
         Self::FailedFinal,
         Self::FailedPassing,
         Self::Fetched,
         Self::Held,
         Self::Joined,
+        Self::Queued,
         Self::Refreshed,
         Self::Renewed,
+        Self::SentAway,
         Self::Throttled,
     ];
 
@@ -49,8 +55,10 @@ impl Outcome {
             Self::Fetched => "fetched",
             Self::Held => "held",
             Self::Joined => "joined",
+            Self::Queued => "queued",
             Self::Refreshed => "refreshed",
             Self::Renewed => "renewed",
+            Self::SentAway => "sent_away",
             Self::Throttled => "throttled",
         }
     }

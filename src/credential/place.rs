@@ -12,7 +12,7 @@ use super::error::CredentialError;
 use super::shelf::{Flight, Purpose, Takeoff};
 
 /// How long after a forced fetch the next one of the same identity waits.
-const FORCED_PAUSE: Duration = Duration::from_secs(10);
+const FORCED_PAUSE: Duration = Duration::from_mins(1);
 
 /// What is kept of one identity.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub(super) struct Place {
     flight: Option<Flight>,
     failure: Option<Failure>,
     forced: Option<Instant>,
+    promised: Option<Instant>,
     used: Option<Instant>,
 }
 
@@ -70,23 +71,45 @@ impl Place {
             || self.was_forced(now)
     }
 
-    /// A fetch starts.
-    pub(super) fn take_off(&mut self, purpose: Purpose, now: Instant) -> Takeoff {
-        let (tell, flight) = watch::channel(None);
-        self.flight = Some(flight);
-        if purpose == Purpose::Renewal {
-            self.forced = Some(now);
-        }
-        Takeoff { purpose, tell }
+    /// When somebody who was sent away may come again.
+    pub(super) fn promised(&self, now: Instant) -> Option<Instant> {
+        self.promised.filter(|promised| now < *promised)
     }
 
-    /// The fetch brought a token, good for `life` from the moment it was asked for.
-    pub(super) fn keep(&mut self, credential: Credential, asked: Instant, life: Duration) {
+    /// Somebody is sent away until then.
+    pub(super) fn promise(&mut self, promised: Instant) {
+        self.promised = Some(promised);
+    }
+
+    /// A fetch starts at its turn.
+    pub(super) fn take_off(&mut self, purpose: Purpose, turn: Instant) -> Takeoff {
+        let (tell, flight) = watch::channel(None);
+        self.flight = Some(flight);
+        self.promised = None;
+        if purpose == Purpose::Renewal {
+            self.forced = Some(turn);
+        }
+        Takeoff {
+            purpose,
+            turn,
+            tell,
+        }
+    }
+
+    /// The fetch brought a token, good for `life` from the moment it was asked for; `number` tells
+    /// it from others.
+    pub(super) fn keep(
+        &mut self,
+        credential: Credential,
+        asked: Instant,
+        life: Duration,
+        number: u64,
+    ) {
         self.flight = None;
         self.failure = None;
         self.kept = Some(Kept {
             credential,
-            fresh_until: asked + life * 4 / 5,
+            fresh_until: asked + youth(life, number),
             expires: asked + life,
         });
     }
@@ -117,10 +140,19 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Whether it is time to fetch the next one.
-    pub(super) fn is_stale(&self, now: Instant) -> bool {
-        self.fresh_until <= now
+    /// How long it lives still, once it is time to fetch the next one.
+    pub(super) fn left_when_stale(&self, now: Instant) -> Option<Duration> {
+        (self.fresh_until <= now).then(|| self.expires.saturating_duration_since(now))
     }
+}
+
+/// How long a token is fresh: 70 to 80 % of its life, spread, so that those who came together do
+/// not all come back together.
+fn youth(life: Duration, number: u64) -> Duration {
+    // A multiplier without pattern (Knuth, TAOCP 6.4) and its upper bits: 0 to 1023.
+    let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
+    let share = 8192 - u32::try_from(spread).unwrap_or(0);
+    life / 10240 * share
 }
 
 /// How long to wait after failures in a row: doubling from the first to the longest.
@@ -143,7 +175,7 @@ impl Pauses {
         longest: Duration::from_mins(1),
     };
 
-    fn after(self, strikes: u32) -> Duration {
+    pub(super) fn after(self, strikes: u32) -> Duration {
         let times = 2_u32.saturating_pow(strikes);
         self.first.saturating_mul(times).min(self.longest)
     }

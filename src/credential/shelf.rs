@@ -4,18 +4,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Credential;
 use super::alarm::{Alarm, News};
+use super::breaker::Breaker;
 use super::error::{CredentialError, Trouble};
 use super::explain::Refusal;
-use super::keeper::Minted;
-use super::lookup::Identity;
+use super::identity::Identity;
+use super::mint::Minted;
 use super::outcome::Outcome;
+use super::pace::{Pace, Turn};
 use super::place::{Pauses, Place};
+use crate::config;
 
 /// How many identities are kept.
 const ROOM: usize = 10_000;
@@ -48,6 +52,8 @@ pub(super) enum Step {
 pub(super) struct Takeoff {
     /// Why it starts.
     pub(super) purpose: Purpose,
+    /// When it may start.
+    pub(super) turn: Instant,
     /// Where its end is told.
     pub(super) tell: watch::Sender<Option<Landed>>,
 }
@@ -88,40 +94,53 @@ pub(super) struct Landing {
     pub(super) news: News,
 }
 
-/// What is kept of every identity of one token endpoint.
-#[derive(Default)]
+/// What is kept of every identity of one mint.
 pub(super) struct Shelf {
     places: HashMap<Identity, Place>,
     generation: u64,
     closed: Option<Closed>,
+    breaker: Breaker,
+    pace: Pace,
     alarm: Alarm,
 }
 
 impl Shelf {
+    pub(super) fn new(pace: config::Pace) -> Self {
+        Self {
+            places: HashMap::new(),
+            generation: 0,
+            closed: None,
+            breaker: Breaker::default(),
+            pace: Pace::new(pace),
+            alarm: Alarm::default(),
+        }
+    }
+
     /// Somebody asks for a credential.
     pub(super) fn ask(&mut self, identity: &Identity, now: Instant) -> Step {
-        let closed = self.closed(now);
+        let grounded = self.grounded(now);
         let Some(place) = self.place(identity, now) else {
             return Step::Refuse(CredentialError::Crowded);
         };
-        let held = closed.or_else(|| place.held(now));
-        match (place.kept(now), place.flight()) {
-            (Some(kept), None) if kept.is_stale(now) && held.is_none() => {
-                let credential = kept.credential.clone();
-                Step::Refresh(credential, place.take_off(Purpose::Refresh, now))
-            }
-            (Some(kept), _) => Step::Serve(kept.credential.clone()),
-            (None, Some(flight)) => Step::Join(flight),
-            (None, None) => match held {
-                Some(error) => Step::Refuse(error),
-                None => Step::Fetch(place.take_off(Purpose::First, now)),
+        let held = grounded.or_else(|| place.held(now));
+        let flight = place.flight();
+        let kept = place.kept(now);
+        let left = kept.and_then(|kept| kept.left_when_stale(now));
+        match (kept.map(|kept| kept.credential.clone()), flight, held) {
+            (Some(credential), None, None) => match left {
+                Some(left) => self.refresh(identity, credential, left, now),
+                None => Step::Serve(credential),
             },
+            (Some(credential), ..) => Step::Serve(credential),
+            (None, Some(flight), _) => Step::Join(flight),
+            (None, None, Some(error)) => Step::Refuse(error),
+            (None, None, None) => self.fetch(identity, Purpose::First, now),
         }
     }
 
     /// Somebody was given `refused`, and the engine said no to it.
     pub(super) fn renew(&mut self, identity: &Identity, refused: Generation, now: Instant) -> Step {
-        let closed = self.closed(now);
+        let grounded = self.grounded(now);
         let Some(place) = self.place(identity, now) else {
             return Step::Refuse(CredentialError::Crowded);
         };
@@ -130,7 +149,7 @@ impl Shelf {
         {
             return Step::Serve(kept.credential.clone());
         }
-        let held = closed.or_else(|| place.held(now));
+        let held = grounded.or_else(|| place.held(now));
         if let Some(flight) = place.flight() {
             place.drop_kept();
             return Step::Join(flight);
@@ -142,23 +161,93 @@ impl Shelf {
         place.drop_kept();
         match held {
             Some(error) => Step::Refuse(error),
-            None => Step::Fetch(place.take_off(Purpose::Renewal, now)),
+            None => self.fetch(identity, Purpose::Renewal, now),
+        }
+    }
+
+    /// The turn of a fetch has come: leave to start it, or why not any more.
+    pub(super) fn clear(&mut self, now: Instant) -> Result<(), CredentialError> {
+        if let Some(error) = self.grounded(now) {
+            return Err(error);
+        }
+        self.breaker.attempt(now);
+        Ok(())
+    }
+
+    /// Why nobody may ask the mint now, if so.
+    fn grounded(&self, now: Instant) -> Option<CredentialError> {
+        self.closed(now).or_else(|| self.breaker.open(now))
+    }
+
+    /// A fetch that was not cleared is over.
+    pub(super) fn call_off(&mut self, identity: &Identity, error: CredentialError) -> Landing {
+        self.places.entry(identity.clone()).or_default().give_up();
+        Landing {
+            landed: Err(error),
+            outcome: Outcome::Held,
+            news: News::Nothing,
         }
     }
 
     /// A fetch has ended.
     pub(super) fn land(&mut self, identity: &Identity, flown: Flown, now: Instant) -> Landing {
         match flown.minted {
-            Ok(minted) => Landing {
-                landed: Ok(self.keep(identity, minted, flown.asked)),
-                outcome: flown.purpose.outcome(),
-                news: self.alarm.calm(),
-            },
+            Ok(minted) => {
+                self.breaker.calm();
+                Landing {
+                    landed: Ok(self.keep(identity, minted, flown.asked)),
+                    outcome: flown.purpose.outcome(),
+                    news: self.alarm.calm(),
+                }
+            }
             Err(error) => Landing {
                 outcome: self.note(identity, &error, now),
                 news: self.alarm.raise(&error, now),
                 landed: Err(error),
             },
+        }
+    }
+
+    /// Starts a fetch when its turn comes soon.
+    fn fetch(&mut self, identity: &Identity, purpose: Purpose, now: Instant) -> Step {
+        match self.pace.turn(now, Duration::MAX) {
+            Turn::At(turn) => Step::Fetch(self.take_off(identity, purpose, turn)),
+            Turn::NotBefore(_) => Step::Refuse(self.send_away(identity, now)),
+        }
+    }
+
+    /// Starts a fetch if its turn comes while the old credential lives.
+    fn refresh(
+        &mut self,
+        identity: &Identity,
+        credential: Credential,
+        left: Duration,
+        now: Instant,
+    ) -> Step {
+        match self.pace.turn(now, left) {
+            Turn::At(turn) => {
+                let takeoff = self.take_off(identity, Purpose::Refresh, turn);
+                Step::Refresh(credential, takeoff)
+            }
+            Turn::NotBefore(_) => Step::Serve(credential),
+        }
+    }
+
+    fn take_off(&mut self, identity: &Identity, purpose: Purpose, turn: Instant) -> Takeoff {
+        let place = self.places.entry(identity.clone()).or_default();
+        place.take_off(purpose, turn)
+    }
+
+    /// Says when to come again; who comes before is told the same once more.
+    fn send_away(&mut self, identity: &Identity, now: Instant) -> CredentialError {
+        let place = self.places.entry(identity.clone()).or_default();
+        let promised = match place.promised(now) {
+            Some(promised) => promised,
+            None => self.pace.promise(now),
+        };
+        place.promise(promised);
+        CredentialError::Queued {
+            wait: promised - now,
         }
     }
 
@@ -169,7 +258,7 @@ impl Shelf {
             generation: Generation(self.generation),
         };
         let place = self.places.entry(identity.clone()).or_default();
-        place.keep(credential.clone(), asked, minted.life);
+        place.keep(credential.clone(), asked, minted.life, self.generation);
         credential
     }
 
@@ -183,9 +272,11 @@ impl Shelf {
             }
             CredentialError::Down(_) => {
                 place.fail(error.clone(), Pauses::PASSING, now);
+                self.breaker.strike(error, now);
                 Outcome::FailedPassing
             }
             _ => {
+                self.breaker.calm();
                 place.fail(error.clone(), Pauses::FINAL, now);
                 Outcome::FailedFinal
             }
@@ -200,7 +291,7 @@ impl Shelf {
         self.closed = longer.or(Some(Closed { refusal, until }));
     }
 
-    /// Why nobody may ask the endpoint now, if so.
+    /// Whether the endpoint asked to be left alone.
     fn closed(&self, now: Instant) -> Option<CredentialError> {
         let closed = self.closed.as_ref().filter(|closed| now < closed.until)?;
         Some(CredentialError::Throttled {
@@ -257,13 +348,18 @@ pub(super) fn broken_off() -> CredentialError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::injection::Injection;
 
     fn person(number: usize) -> Identity {
-        Identity::UserId(number.to_string().into())
+        Identity::of([&number.to_string()])
+    }
+
+    fn shelf() -> Shelf {
+        Shelf::new(config::Pace {
+            per_minute: usize::MAX,
+            queue: Duration::ZERO,
+        })
     }
 
     fn fetch(shelf: &mut Shelf, number: usize, now: Instant) {
@@ -288,7 +384,7 @@ mod tests {
 
     #[test]
     fn the_idlest_make_room_for_who_comes() {
-        let (mut shelf, start) = (Shelf::default(), Instant::now());
+        let (mut shelf, start) = (shelf(), Instant::now());
         let at = |number: usize| start + Duration::from_millis(number as u64);
         for number in 0..ROOM {
             fetch(&mut shelf, number, at(number));
@@ -307,7 +403,7 @@ mod tests {
 
     #[test]
     fn what_is_dead_goes_before_what_is_idle() {
-        let (mut shelf, start) = (Shelf::default(), Instant::now());
+        let (mut shelf, start) = (shelf(), Instant::now());
         for number in 0..ROOM - 1 {
             fetch(&mut shelf, number, start);
         }
@@ -319,7 +415,7 @@ mod tests {
 
     #[test]
     fn when_all_are_being_fetched_nobody_else_is() {
-        let (mut shelf, now) = (Shelf::default(), Instant::now());
+        let (mut shelf, now) = (shelf(), Instant::now());
         let flights: Vec<Step> = (0..ROOM)
             .map(|number| shelf.ask(&person(number), now))
             .collect();

@@ -7,6 +7,7 @@
 mod identity;
 mod origin;
 mod plain;
+mod second;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,9 +20,10 @@ use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
 pub use self::plain::Asker;
-use crate::config::{Access, Apps, Route};
+use self::second::Redial;
+use crate::config::{Access, Apps, Flavour, Route};
 use crate::credential::{Credential, Credentials};
-use crate::engine::{Dial, Engine, EngineError, EngineSocket};
+use crate::engine::{Dial, Engine, EngineError, EngineIo, EngineSocket};
 use crate::fault::{Fault, Faulty};
 use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::live::Live;
@@ -30,14 +32,15 @@ use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
 use crate::quota::{Quotas, Verdict};
 use crate::record::{Meters, Opening};
-use crate::relay::{Compression, Leash, Terms};
+use crate::relay::{Compression, Leash, Second, Terms};
+use crate::replicas::Replicas;
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
+use crate::session::{Client, Knock, Logout, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
 pub struct Gate {
-    lanes: HashMap<RouteName, Lane>,
+    lanes: HashMap<RouteName, Arc<Lane>>,
     identities: IdentityKey,
     books: Books,
 }
@@ -53,6 +56,8 @@ pub struct Books {
     pub quotas: Arc<Quotas>,
     /// The remembered logouts.
     pub revoked: Arc<Revoked>,
+    /// Who else is to hear of a logout.
+    pub replicas: Option<Arc<Replicas>>,
 }
 
 /// One route, with the hands that answer its questions.
@@ -88,7 +93,6 @@ pub struct Caller<'a> {
 }
 
 /// What the gate has opened: the engine's end, and all that the relay needs.
-#[derive(Debug)]
 pub struct Opened {
     /// The engine's end.
     pub engine: EngineSocket,
@@ -96,6 +100,9 @@ pub struct Opened {
     pub terms: Terms,
     /// What can end it from outside.
     pub leash: Leash,
+    /// How the engine is opened once more, where its first words can be that it takes nobody's
+    /// credential.
+    pub second: Option<Second<EngineIo>>,
 }
 
 impl Gate {
@@ -104,7 +111,7 @@ impl Gate {
     pub fn new(lanes: Vec<Lane>, identities: IdentityKey, books: Books) -> Self {
         let lanes = lanes
             .into_iter()
-            .map(|lane| (lane.route.name.clone(), lane))
+            .map(|lane| (lane.route.name.clone(), Arc::new(lane)))
             .collect();
         Self {
             lanes,
@@ -143,24 +150,33 @@ impl Gate {
         let ended = self.books.revoked.refuse_ended(person);
         ended.map_err(naming(person))?;
         let credential = lane.credentials.obtain(person).await?;
-        let offers = caller
-            .offers
-            .filter(|_| permit.reading() == Reading::Nothing);
+        let offers = caller.offers.filter(|_| is_passed_unread(route, &permit));
         let call = Call {
             lane,
             person,
             permit: &permit,
             identity: &opening.identity,
             offers,
+            meters: &self.books.meters,
         };
-        let engine = self.dial(call, credential).await?;
+        let (engine, credential) = call.dial(credential).await?;
         let compression = Compression::of(engine.extension());
+        let redial = Redial {
+            lane: Arc::clone(lane),
+            books: self.books.clone(),
+            person: person.clone(),
+            permit: permit.clone(),
+            opening,
+            refused: credential,
+        };
         Ok(Opened {
+            second: redial.into_second(),
             terms: Terms {
                 permit,
                 limits: route.limits,
                 engine_ping: route.engine.ping,
                 compression,
+                flavour: route.engine.flavour,
             },
             leash: Leash {
                 standing: session.standing(),
@@ -170,20 +186,24 @@ impl Gate {
         })
     }
 
-    /// Takes a logout token that a route's issuer has sent: remembers the logout, and ends the
-    /// sockets it hits on every route; says how many.
+    /// Takes a logout token that a route's issuer has sent: remembers the logout, ends the sockets
+    /// it hits on every route, and tells the other replicas; says how many it ended here.
     pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
         let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
-        let logout = lane.sessions.logout(token).await?;
-        Ok(self
-            .books
-            .revoked
-            .revoke(&logout.revocation, logout.remember))
+        let Logout {
+            revocation,
+            remember,
+        } = lane.sessions.logout(token).await?;
+        let ended = self.books.revoked.revoke(&revocation, remember);
+        if let Some(replicas) = &self.books.replicas {
+            replicas.announce(&revocation, remember);
+        }
+        Ok(ended)
     }
 
     /// Every route with its hands, for telemetry.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        self.lanes.values()
+        self.lanes.values().map(Arc::as_ref)
     }
 
     /// Finds out who a caller is, within what its address may fail.
@@ -207,38 +227,11 @@ impl Gate {
         attempt.settle(verdict(&identified));
         Ok(identified?)
     }
+}
 
-    /// Dials; when the engine refuses the credential, once more with a fresh one.
-    async fn dial(&self, call: Call<'_>, credential: Credential) -> Result<EngineSocket, Refusal> {
-        match self.dial_once(call, &credential).await {
-            Err(error) if error.is_unauthorized() => {
-                let fresh = call
-                    .lane
-                    .credentials
-                    .renew(call.person, &credential)
-                    .await?;
-                Ok(self.dial_once(call, &fresh).await?)
-            }
-            dialled => Ok(dialled?),
-        }
-    }
-
-    async fn dial_once(
-        &self,
-        call: Call<'_>,
-        credential: &Credential,
-    ) -> Result<EngineSocket, EngineError> {
-        let started = Instant::now();
-        let injection = credential.injection();
-        let dial = Dial {
-            identity: call.identity,
-            injection,
-            offers: call.offers,
-        };
-        let dialled = call.lane.engine.dial(call.permit, dial).await;
-        self.books.meters.dial_took(started.elapsed());
-        dialled
-    }
+/// Whether nobody looks into the messages of a socket, so that they may be compressed end to end.
+fn is_passed_unread(route: &Route, permit: &Permit) -> bool {
+    permit.reading() == Reading::Nothing && route.engine.flavour == Flavour::Engine
 }
 
 /// Leave to open a target; a session by a ticket for one app is held to that app.
@@ -277,6 +270,35 @@ struct Call<'a> {
     permit: &'a Permit,
     identity: &'a EngineIdentity,
     offers: Option<&'a str>,
+    meters: &'a Meters,
+}
+
+impl Call<'_> {
+    /// Dials; when the engine refuses the credential, once more with a fresh one. The credential
+    /// that opened it comes along.
+    async fn dial(self, credential: Credential) -> Result<(EngineSocket, Credential), Refusal> {
+        match self.dial_once(&credential).await {
+            Err(error) if self.lane.engine.wants_another(&error) => {
+                let fresh = self.lane.credentials.renew(self.person, &credential);
+                let fresh = fresh.await?;
+                Ok((self.dial_once(&fresh).await?, fresh))
+            }
+            dialled => Ok((dialled?, credential)),
+        }
+    }
+
+    async fn dial_once(self, credential: &Credential) -> Result<EngineSocket, EngineError> {
+        let started = Instant::now();
+        let injection = credential.injection();
+        let dial = Dial {
+            identity: self.identity,
+            injection,
+            offers: self.offers,
+        };
+        let dialled = self.lane.engine.dial(self.permit, dial).await;
+        self.meters.dial_took(started.elapsed());
+        dialled
+    }
 }
 
 fn opening(

@@ -3,16 +3,15 @@
 
 use std::net::IpAddr;
 
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Gate, Lane, Refusal, verdict};
+use super::{Gate, Refusal, verdict};
 use crate::config::Route;
 use crate::fault::Fault;
 use crate::id::AppId;
 use crate::policy::permit;
 use crate::qix::{Document, Target};
-use crate::session::{Client, Knock, Session, SessionError, Ticket};
+use crate::session::{Client, Knock, Session, Ticket};
 
 /// A plain request, whose origin is known.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +32,7 @@ impl Gate {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
         let quotas = &self.books.quotas;
         let attempt = quotas.attempt(asker.address, asker.headers)?;
-        let identified = identify(lane, asker).await;
+        let identified = lane.sessions.recognise(asker.knock()).await;
         attempt.settle(verdict(&identified));
         let session = identified?;
         self.books.revoked.refuse_ended(session.person())?;
@@ -75,7 +74,7 @@ impl Gate {
             };
             permit(&route.access, session.person(), &target)?;
         }
-        Ok(lane.sessions.ticket(session, asker.headers, app).await?)
+        Ok(lane.sessions.ticket(session, asker.knock(), app).await?)
     }
 
     /// Whether a route has tickets.
@@ -92,24 +91,13 @@ impl Gate {
     }
 }
 
-/// A page may come by bearer here, which it has to send on purpose, where a cookie goes along by
-/// itself.
-async fn identify(lane: &Lane, asker: Asker<'_>) -> Result<Session, SessionError> {
-    let knock = Knock {
-        headers: asker.headers,
-        client: asker.client,
-        peer: asker.peer,
-        upgrade: None,
-    };
-    let by_bearer = Knock {
-        client: Client::Program,
-        ..knock
-    };
-    if knock.client == Client::Browser && knock.headers.contains_key(AUTHORIZATION) {
-        match lane.sessions.identify(by_bearer).await {
-            Err(SessionError::Missing) => {}
-            identified => return identified,
+impl<'a> Asker<'a> {
+    fn knock(self) -> Knock<'a> {
+        Knock {
+            headers: self.headers,
+            client: self.client,
+            peer: self.peer,
+            upgrade: None,
         }
     }
-    lane.sessions.identify(knock).await
 }

@@ -7,9 +7,11 @@ mod call;
 mod denial;
 mod greeting;
 pub mod methods;
+mod notice;
 mod target;
 
 pub use call::{Argument, Call, Id, Unreadable};
 pub use denial::Denial;
 pub use greeting::Greeting;
+pub use notice::{Admission, Meaning, Notice, Speech, Weight};
 pub use target::{Document, Target, is_app_id, is_session_app};

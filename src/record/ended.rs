@@ -30,6 +30,8 @@ impl Side {
 pub enum Cause {
     /// A leg sent a Close.
     Closed(Side),
+    /// The engine did not take the proxy's credential.
+    CredentialRefused,
     /// The proxy is draining.
     Drained,
     /// Nothing was said for too long.
@@ -62,6 +64,7 @@ impl Cause {
             | Self::Stalled(side)
             | Self::Vanished(side) => side,
             Self::TooBig => Side::Client,
+            Self::CredentialRefused => Side::Engine,
             Self::Drained
             | Self::Idle
             | Self::Operator
@@ -76,6 +79,7 @@ impl Cause {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Closed(_) => "closed",
+            Self::CredentialRefused => "credential_refused",
             Self::Drained => "drained",
             Self::Idle => "idle",
             Self::Operator => "operator",
@@ -94,6 +98,7 @@ impl Cause {
     pub const fn client_code(self) -> CloseCode {
         match self {
             Self::Closed(_) => CloseCode::ENGINE_PROXY,
+            Self::CredentialRefused => CloseCode::DEPENDENCY,
             Self::Drained | Self::Stopped => CloseCode::TERMINATING,
             Self::Idle => CloseCode::IDLE,
             Self::Protocol(Side::Client) => CloseCode::PROTOCOL,

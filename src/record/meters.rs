@@ -36,6 +36,11 @@ struct OfEnd {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfNotice {
+    notice: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct OfReason {
     reason: &'static str,
 }
@@ -53,6 +58,7 @@ pub struct Meters {
     ended: Family<OfEnd, Counter>,
     refused: Family<OfReason, Counter>,
     denied: Family<OfReason, Counter>,
+    notices: Family<OfNotice, Counter>,
     up: Traffic,
     down: Traffic,
     gate: Histogram,
@@ -82,6 +88,7 @@ impl Meters {
             ended: Family::default(),
             refused: Family::default(),
             denied: Family::default(),
+            notices: Family::default(),
             up: traffic("up"),
             down: traffic("down"),
             gate: seconds(),
@@ -107,6 +114,11 @@ impl Meters {
             "denied_calls",
             "Calls answered by the proxy",
             self.denied.clone(),
+        );
+        registry.register(
+            "notices",
+            "Notices of Qlik's proxy service on Windows",
+            self.notices.clone(),
         );
         let gate = "From the request to the 101, or to the refusal";
         registry.register_with_unit("gate", gate, Unit::Seconds, self.gate.clone());
@@ -152,6 +164,10 @@ impl Meters {
                 reason: reason.label(),
             })
             .inc();
+    }
+
+    pub(super) fn noticed(&self, notice: &'static str) {
+        self.notices.get_or_create(&OfNotice { notice }).inc();
     }
 
     /// Counts a refusal.

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 pub use self::ended::{Cause, Ended, Side};
 pub use self::meters::{Meters, Way};
 pub use self::tally::{Tally, Traffic};
 use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::policy::DenyReason;
-use crate::qix::Greeting;
+use crate::qix::{Greeting, Notice, Weight};
 
 /// What is known of a socket when it opens; all of it may stand in a log.
 #[derive(Clone, Debug)]
@@ -103,6 +103,16 @@ impl Record {
                 connection = self.opening.id.0,
                 state, "the engine will not serve this session"
             );
+        }
+    }
+
+    /// Counts a notice of Qlik's proxy service.
+    pub fn noticed(&mut self, notice: &Notice) {
+        let (connection, notice, weight) = (self.opening.id.0, notice.label(), notice.weight());
+        self.meters.noticed(notice);
+        match weight {
+            Weight::Heavy => warn!(connection, notice, "Qlik will not serve this session"),
+            Weight::Light => debug!(connection, notice, "Qlik gave notice"),
         }
     }
 

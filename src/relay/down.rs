@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::ear::Ear;
 use super::pump::Pump;
 use crate::fault::CloseCode;
 use crate::qix::Greeting;
@@ -40,6 +41,10 @@ where
         self.engine.alive = true;
         let before = self.down.messages();
         let length = input.len();
+        if self.ear.is_some() {
+            self.digest_heard(cx, input);
+            input = &[];
+        }
         while !self.engine.silent() {
             let until = self.until_down();
             match self.down.step(&mut input, until) {
@@ -55,10 +60,10 @@ where
             .moved(Way::Down, self.down.messages() - before, length);
     }
 
-    fn until_down(&self) -> Until {
+    pub(super) fn until_down(&self) -> Until {
         if !self.client.urgent.is_empty() || self.client.farewell.is_some() {
             Until::FrameEnd
-        } else if self.answers.is_empty() {
+        } else if self.answers.is_empty() && self.ear.is_none() {
             Until::Control
         } else {
             Until::MessageEnd
@@ -68,8 +73,20 @@ where
     fn data_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         self.clock.active = Instant::now();
         self.overhear(bytes);
-        if !self.client.said_close {
+        self.pass_down(cx, bytes);
+    }
+
+    pub(super) fn pass_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+        if !self.client.said_close && !bytes.is_empty() {
             self.client.put(cx, bytes);
+        }
+    }
+
+    /// Listens to a greeting that is there whole, for the record.
+    pub(super) fn overhear_whole(&mut self, frames: &[u8]) {
+        let greeting = Greeting::read(frames);
+        if greeting != Greeting::Unknown {
+            self.record.greeted(greeting);
         }
     }
 
@@ -88,7 +105,7 @@ where
         self.overheard = None;
     }
 
-    fn control_down(&mut self, cx: &mut Context<'_>, control: &Control) {
+    pub(super) fn control_down(&mut self, cx: &mut Context<'_>, control: &Control) {
         match control.opcode {
             Opcode::Close => self.engine_closed(&control.payload),
             Opcode::Pong if control.payload == self.ping_tag => {}
@@ -119,16 +136,31 @@ where
 
     pub(super) fn engine_vanished(&mut self) {
         self.engine.abort();
-        if !self.down.at_frame_boundary() {
+        if self.is_client_mid_frame() {
             self.client.abort();
         }
         self.end(Cause::Vanished(Side::Engine));
         self.answer_close();
     }
 
-    fn engine_violated(&mut self) {
+    /// Whether what went to the client so far ends within a frame.
+    pub(super) fn is_client_mid_frame(&self) -> bool {
+        !self.down.at_frame_boundary() && !self.is_holding()
+    }
+
+    /// Whether what went to the client so far ends within a message.
+    pub(super) fn is_client_mid_message(&self) -> bool {
+        !self.down.at_message_boundary() && !self.is_holding()
+    }
+
+    /// Whether nothing of the engine's current message has gone to the client.
+    fn is_holding(&self) -> bool {
+        self.ear.as_ref().is_some_and(Ear::is_holding)
+    }
+
+    pub(super) fn engine_violated(&mut self) {
         self.engine.heard_close = Some(Close::Malformed);
-        if !self.down.at_frame_boundary() {
+        if self.is_client_mid_frame() {
             self.client.abort();
         }
         self.end(Cause::Protocol(Side::Engine));

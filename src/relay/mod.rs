@@ -6,10 +6,13 @@
 
 mod clock;
 mod down;
+mod ear;
 mod leg;
+mod notices;
 mod pump;
 mod scratch;
 mod speech;
+mod trial;
 mod up;
 
 use std::future::{pending, poll_fn};
@@ -22,7 +25,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use self::leg::Leg;
 use self::pump::Pump;
-use crate::config::RelayLimits;
+pub use self::trial::Second;
+use self::trial::Trial;
+use crate::config::{Flavour, RelayLimits};
 use crate::live::Seat;
 use crate::policy::Permit;
 use crate::record::{Ended, Record};
@@ -48,6 +53,8 @@ pub struct Terms {
     pub engine_ping: Option<Duration>,
     /// Whether permessage-deflate was negotiated end to end.
     pub compression: Compression,
+    /// Who speaks between the engine's messages.
+    pub flavour: Flavour,
 }
 
 /// Whether permessage-deflate was negotiated end to end.
@@ -99,6 +106,14 @@ where
             pump: Pump::new(client, engine, terms, record),
             leash,
         }
+    }
+
+    /// Lets the engine be opened once more, should its first words be that it takes nobody's
+    /// credential.
+    #[must_use]
+    pub fn with_second(mut self, second: Second<E>) -> Self {
+        self.pump.trial = Trial::new(second);
+        self
     }
 
     /// Relays until one leg ends and the other has been told.

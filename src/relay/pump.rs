@@ -7,8 +7,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::ear::Ear;
 use super::leg::Leg;
+use super::trial::Trial;
 use super::{Compression, Terms, scratch};
+use crate::config::Flavour;
 use crate::fault::CloseCode;
 use crate::record::{Cause, Ended, Record};
 use crate::session::Standing;
@@ -29,6 +32,10 @@ pub(super) struct Pump<C, E> {
     pub(super) answers: Vec<u8>,
     /// The beginning of the engine's first message, until enough of it is heard.
     pub(super) overheard: Option<Vec<u8>>,
+    /// Listens for notices, where somebody speaks between the engine's messages.
+    pub(super) ear: Option<Ear>,
+    /// Whether the engine took the credential.
+    pub(super) trial: Trial<E>,
     pub(super) terms: Terms,
     pub(super) clock: Clock,
     pub(super) cause: Option<Cause>,
@@ -43,29 +50,23 @@ where
     E: AsyncRead + AsyncWrite + Unpin,
 {
     pub(super) fn new(client: Leg<C>, engine: Leg<E>, terms: Terms, record: Record) -> Self {
-        let reserved = match terms.compression {
-            Compression::Deflate => RSV1,
-            Compression::None => 0,
-        };
+        let reserved = reserved(&terms);
         let max_message = terms.limits.client_message as u64;
         let up = Stream {
             sender: Sender::Client,
             reserved,
             max_message,
         };
-        let down = Stream {
-            sender: Sender::Server,
-            reserved,
-            max_message: u64::MAX,
-        };
         Self {
             client,
             engine,
             up: Cursor::new(up),
-            down: Cursor::new(down),
+            down: Self::cursor_down(&terms),
             held: Vec::new(),
             answers: Vec::new(),
             overheard: Some(Vec::new()),
+            ear: (terms.flavour == Flavour::Windows).then(Ear::new),
+            trial: Trial::Over,
             clock: Clock::new(terms.limits.client_ping, terms.engine_ping),
             terms,
             cause: None,
@@ -75,13 +76,22 @@ where
         }
     }
 
+    /// At the start of what an engine says.
+    pub(super) fn cursor_down(terms: &Terms) -> Cursor {
+        Cursor::new(Stream {
+            sender: Sender::Server,
+            reserved: reserved(terms),
+            max_message: u64::MAX,
+        })
+    }
+
     /// Moves what can be moved; ready when something has begun to end or has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ending = self.cause;
-        scratch::reading(|scratch| {
-            // Each way can give the other something to say, so both are asked until both rest.
-            while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) | self.mourn() {}
-        });
+        self.poll_ways(cx);
+        while self.poll_again(cx) {
+            self.poll_ways(cx);
+        }
         if self.cause != ending || self.finished() {
             Poll::Ready(())
         } else {
@@ -89,10 +99,20 @@ where
         }
     }
 
+    fn poll_ways(&mut self, cx: &mut Context<'_>) {
+        scratch::reading(|scratch| {
+            // Each way can give the other something to say, so both are asked until both rest.
+            while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) | self.mourn() {}
+        });
+    }
+
     /// Ends the relay whose leg broke under a write: nothing is read of it any more, so no read
     /// would. True when there is something left to be said to the other.
     fn mourn(&mut self) -> bool {
         let begins = self.cause.is_none();
+        if self.trial.is_again() {
+            return false;
+        }
         if begins && self.client.is_gone() {
             self.client_vanished();
         } else if self.engine.is_gone() && (begins || self.client.is_unanswered()) {
@@ -117,6 +137,7 @@ where
             return;
         }
         self.cause = Some(cause);
+        self.trial = Trial::Over;
         self.clock.grace = Some(Instant::now() + self.terms.limits.close_grace);
         self.close_client(cause.client_code());
         self.close_engine(cause.engine_code());
@@ -162,6 +183,13 @@ where
         };
         self.record.end(ended);
         ended
+    }
+}
+
+fn reserved(terms: &Terms) -> u8 {
+    match terms.compression {
+        Compression::Deflate => RSV1,
+        Compression::None => 0,
     }
 }
 

@@ -47,17 +47,23 @@ where
 
     pub(super) fn speak_to_client(&mut self, cx: &mut Context<'_>) -> bool {
         let mut spoke = false;
-        if !self.answers.is_empty() && self.down.at_message_boundary() && !self.client.said_close {
+        if !self.answers.is_empty() && !self.is_client_mid_message() && !self.client.said_close {
             let answers = std::mem::take(&mut self.answers);
             self.client.put(cx, &answers);
             spoke = true;
         }
         let quiet = self.client.urgent.is_empty() && self.client.farewell.is_none();
-        if !quiet && self.down.at_frame_boundary() {
+        if !quiet && !self.is_client_mid_frame() {
             speak(&mut self.client, cx);
             spoke = true;
         }
         spoke
+    }
+
+    /// Whether something of ours waits to be said to the client.
+    pub(super) fn wants_to_speak_to_client(&self) -> bool {
+        let quiet = self.client.urgent.is_empty() && self.client.farewell.is_none();
+        !quiet || !self.answers.is_empty()
     }
 
     pub(super) fn watch_session(&mut self, now: Instant) {
@@ -88,7 +94,7 @@ where
             if !self.client.alive && !self.blocked() {
                 return self.client_vanished();
             }
-            self.client.alive = self.blocked() || !self.down.at_frame_boundary();
+            self.client.alive = self.blocked() || self.is_client_mid_frame();
             if self.client.urgent.is_empty() {
                 self.client.urgent = ping_frame(&self.ping_tag, None);
             }
@@ -116,7 +122,8 @@ where
     }
 
     fn blocked(&self) -> bool {
-        self.client.blocked_since().is_some() || self.engine.blocked_since().is_some()
+        let waiting = self.client.blocked_since().or(self.engine.blocked_since());
+        waiting.is_some() || self.trial.is_again()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::*;
-use crate::config::{Access, Apps, Limits, Methods};
+use crate::config::{Access, Apps, Flavour, Limits, Methods};
 use crate::fault::CloseCode;
 use crate::id::{AppId, Issuer, Subject};
 use crate::live::Live;
@@ -24,6 +24,8 @@ use crate::ws::{
     Close, Cursor, Mask, Opcode, Sender, Step, Stream, Until, close_frame, message_frame,
     ping_frame, pong_frame, unmask_message,
 };
+
+mod windows;
 
 const LIMITS: RelayLimits = RelayLimits {
     client_message: 4096,
@@ -723,6 +725,7 @@ fn ties(
         limits: LIMITS,
         engine_ping: ping,
         compression: Compression::None,
+        flavour: Flavour::Engine,
     };
     let leash = Leash {
         standing: watch,

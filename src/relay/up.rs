@@ -31,7 +31,7 @@ where
         let mut moved = false;
         loop {
             moved |= self.speak_to_engine(cx);
-            if self.engine.poll_drain(cx).is_pending() || self.client.silent() {
+            if self.engine.poll_drain(cx).is_pending() || self.is_nothing_to_read() {
                 return moved;
             }
             if self.is_client_crowded(cx) {
@@ -45,6 +45,11 @@ where
             }
             moved = true;
         }
+    }
+
+    /// Whether the client has said its last, or must wait for an engine that is being opened again.
+    fn is_nothing_to_read(&self) -> bool {
+        self.client.silent() || self.trial.is_again()
     }
 
     /// Whether so much waits for the client that it must not make us say more: it takes none of it,
@@ -89,7 +94,7 @@ where
             return;
         }
         if self.terms.permit.reading() == Reading::Nothing {
-            return self.engine.put(cx, bytes);
+            return self.send_up(cx, bytes);
         }
         if self.held.is_empty() && self.up.at_message_boundary() {
             return self.judge(cx, bytes);
@@ -114,13 +119,18 @@ where
             self.terms.permit.judge(kind, payload)
         });
         match verdict {
-            Verdict::Pass => self.engine.put(cx, frames),
+            Verdict::Pass => self.send_up(cx, frames),
             Verdict::Deny(denial) => {
                 self.record.denied(denial.reason);
                 self.answers
                     .extend_from_slice(&message_frame(&denial.answer));
             }
         }
+    }
+
+    fn send_up(&mut self, cx: &mut Context<'_>, frames: &[u8]) {
+        self.trial.keep(frames);
+        self.engine.put(cx, frames);
     }
 
     fn control_up(&mut self, cx: &mut Context<'_>, control: &Control) {

@@ -6,8 +6,8 @@ use proptest::sample::{select, subsequence};
 
 use super::*;
 use crate::config::{
-    Access, Apps, ClientsWithoutOrigin, Credential, Engine, Methods, RefusalStyle, RelayLimits,
-    RoutePath,
+    Access, Apps, ClientsWithoutOrigin, Credential, Engine, Flavour, Methods, RefusalStyle,
+    RelayLimits, RoutePath,
 };
 use crate::id::{AppId, RouteName};
 use crate::qix::Document;
@@ -35,6 +35,7 @@ fn route(name: &str, path: &[&str], hosts: &[&str]) -> Arc<Route> {
             ping: None,
             session_ttl: Duration::from_mins(1),
             dial_timeout: Duration::from_secs(10),
+            flavour: Flavour::Engine,
         },
         limits: RelayLimits {
             client_message: 1 << 20,

@@ -25,8 +25,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -40,9 +38,10 @@ use crate::id::ConnectionId;
 use crate::live::Live;
 use crate::record::Meters;
 use crate::route::{Door, Routes};
+use crate::tls::{Acceptor, ServerStream};
 
 /// A client's connection, plain or TLS.
-pub type ClientIo = Either<TcpStream, TlsStream<TcpStream>>;
+pub type ClientIo = Either<TcpStream, ServerStream<TcpStream>>;
 
 /// What every connection of the public door shares.
 #[derive(Debug)]
@@ -62,7 +61,7 @@ pub struct House {
 /// The public door.
 pub struct Server {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     house: Arc<House>,
     seats: Arc<Semaphore>,
     limits: Limits,
@@ -87,7 +86,7 @@ impl Server {
     #[must_use]
     pub fn new(
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Acceptor>,
         house: Arc<House>,
         listen: &Listen,
     ) -> Self {

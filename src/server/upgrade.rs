@@ -103,12 +103,18 @@ fn relay(
             engine,
             terms,
             leash,
+            second,
         } = opened;
         let (io, early) = engine.into_parts();
         let engine = End { io, early };
         let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
         let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
-        Relay::new(client, engine, terms, leash, record).run().await;
+        let relay = Relay::new(client, engine, terms, leash, record);
+        let relay = match second {
+            Some(second) => relay.with_second(second),
+            None => relay,
+        };
+        relay.run().await;
         drop(knock);
     });
     response

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::fault::{Fault, Faulty};
+use crate::line::LineError;
 
 /// Why there is no session. `Display` is for the operator, and holds nothing of a credential.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -189,6 +190,18 @@ pub enum Outage {
     TooLarge,
     /// It cannot be reached; the transport's own words.
     Transport(String),
+}
+
+impl From<LineError> for Outage {
+    fn from(error: LineError) -> Self {
+        match error {
+            LineError::Timeout => Self::Timeout,
+            LineError::Transport(words) => Self::Transport(words),
+            LineError::Authorities | LineError::Host | LineError::Lost => {
+                Self::Answer("the line to it was lost")
+            }
+        }
+    }
 }
 
 impl fmt::Display for Outage {

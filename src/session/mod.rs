@@ -6,8 +6,8 @@
 mod bearer;
 mod cookies;
 mod error;
+mod evidence;
 mod fetch;
-mod flight;
 mod forward_auth;
 mod introspection;
 mod json;
@@ -28,12 +28,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use rustls::ClientConfig;
+use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
+use self::evidence::Wanted;
 use self::forward_auth::ForwardAuthCheck;
 use self::introspection::IntrospectionCheck;
 use self::jwt::JwtCheck;
@@ -41,8 +43,8 @@ use self::moment::Moment;
 pub use self::pseudonym::Pseudonyms;
 use self::redis::RedisCheck;
 use self::renewal::Renewals;
-pub use self::ticket::Ticket;
 use self::ticket::TicketCheck;
+pub use self::ticket::{Ticket, TicketStore};
 use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
 use crate::id::{AppId, RouteName};
@@ -53,7 +55,18 @@ use crate::revocation::Revocation;
 #[derive(Debug)]
 pub struct Sessions {
     checks: Vec<Check>,
+    wanted: Wanted,
     renewals: Renewals,
+    tokens: Tokens,
+}
+
+/// What becomes of the token that a session is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Tokens {
+    /// It is forgotten once it has been judged.
+    Forgotten,
+    /// The person keeps it.
+    Kept,
 }
 
 impl Sessions {
@@ -63,14 +76,26 @@ impl Sessions {
         checks: Vec<SessionCheck>,
         lent: Lent<'_>,
     ) -> Result<Self, SessionError> {
+        let wanted = Wanted::of(&checks);
         let checks = checks
             .into_iter()
             .map(|check| Check::new(route, check, lent))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             checks,
+            wanted,
             renewals: Renewals::default(),
+            tokens: Tokens::Forgotten,
         })
+    }
+
+    /// Lets people keep the tokens that their sessions are, for a credential that is made of them.
+    #[must_use]
+    pub fn keeping_tokens(self) -> Self {
+        Self {
+            tokens: Tokens::Kept,
+            ..self
+        }
     }
 
     /// Judges a logout token that an issuer has sent: by the first check that takes such tokens and
@@ -90,57 +115,46 @@ impl Sessions {
     /// Finds who knocks: the first kind that finds a credential of its sort decides.
     pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
         for check in &self.checks {
-            if let Some(session) = check.identify(knock).await? {
-                return Ok(match check {
-                    // A token says its end once; only another token can say a later one.
-                    Check::Jwt(_) => self.renewals.follow(session),
-                    _ => session,
-                });
+            let found = match check {
+                Check::Ticket(tickets) => self.redeem(tickets, knock).await?,
+                _ => self.ask(check, knock).await?,
+            };
+            if let Some(session) = found {
+                return Ok(session);
             }
         }
         Err(SessionError::Missing)
+    }
+
+    /// Finds who knocks by anything but a ticket.
+    async fn vouch(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
+        for check in &self.checks {
+            if let Some(session) = self.ask(check, knock).await? {
+                return Ok(session);
+            }
+        }
+        Err(SessionError::Missing)
+    }
+
+    async fn ask(&self, check: &Check, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
+        let found = check
+            .identify(knock)
+            .await?
+            .map(|session| match self.tokens {
+                Tokens::Forgotten => session,
+                Tokens::Kept => session.bearing(check.token(knock)),
+            });
+        Ok(found.map(|session| match check {
+            // A token says its end once; only another token can say a later one.
+            Check::Jwt(_) => self.renewals.follow(session),
+            _ => session,
+        }))
     }
 
     /// Moves on the end of the open sockets of the same issuer, subject and session id to the end
     /// of this session, where it is later; says how many moved.
     pub fn renew(&self, session: &Session) -> usize {
         self.renewals.renew(session)
-    }
-}
-
-impl Sessions {
-    /// Makes a ticket for a session, where the route has tickets: for requests of the origin of
-    /// this one and, where it is named, for one app alone.
-    pub async fn ticket(
-        &self,
-        session: Session,
-        headers: &HeaderMap,
-        app: Option<AppId>,
-    ) -> Result<Ticket, SessionError> {
-        match self.tickets() {
-            Some(tickets) => tickets.issue(session, headers, app).await,
-            None => Err(SessionError::Missing),
-        }
-    }
-
-    /// Whether the route has tickets.
-    #[must_use]
-    pub fn has_tickets(&self) -> bool {
-        self.tickets().is_some()
-    }
-
-    /// The subprotocol that a 101 must name: the one that carries a ticket, where the route takes
-    /// tickets so.
-    #[must_use]
-    pub fn subprotocol(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        self.tickets()?.subprotocol(headers)
-    }
-
-    fn tickets(&self) -> Option<&TicketCheck> {
-        self.checks.iter().find_map(|check| match check {
-            Check::Ticket(tickets) => Some(tickets),
-            _ => None,
-        })
     }
 }
 
@@ -162,6 +176,8 @@ pub struct Lent<'a> {
     pub tls: &'a Arc<ClientConfig>,
     /// Names for those whom nobody names.
     pub pseudonyms: &'a Pseudonyms,
+    /// Where replicas keep their tickets; without it each process has its own.
+    pub tickets: Option<&'a TicketStore>,
 }
 
 /// A request as the session checks see it.
@@ -220,6 +236,16 @@ impl Session {
     #[must_use]
     pub fn app(&self) -> Option<&AppId> {
         self.app.as_ref()
+    }
+
+    fn bearing(self, token: Option<SecretString>) -> Self {
+        match token {
+            Some(token) => Self {
+                person: self.person.bearing(token),
+                ..self
+            },
+            None => self,
+        }
     }
 
     fn only(self, app: Option<AppId>) -> Self {
@@ -291,7 +317,9 @@ impl Check {
                 .map(Box::new)
                 .map(Self::Jwt),
             SessionCheck::Redis(config) => RedisCheck::new(route, config, lent).map(Self::Redis),
-            SessionCheck::Ticket(rules) => Ok(Self::Ticket(TicketCheck::new(route, rules))),
+            SessionCheck::Ticket(rules) => {
+                Ok(Self::Ticket(TicketCheck::new(route, rules, lent.tickets)))
+            }
             SessionCheck::TrustedHeader(config) => {
                 Ok(Self::TrustedHeader(TrustedHeaderCheck::new(config)))
             }
@@ -304,9 +332,22 @@ impl Check {
             Self::Introspection(check) => check.identify(knock).await,
             Self::Jwt(check) => check.identify(knock).await,
             Self::Redis(check) => check.identify(knock).await,
-            Self::Ticket(check) => check.identify(knock).await,
+            // A ticket stands for what another check has found.
+            Self::Ticket(_) => Ok(None),
             Self::TrustedHeader(check) => check.identify(knock),
         }
+    }
+
+    /// The token that the session is, where it is one.
+    fn token(&self, knock: Knock<'_>) -> Option<SecretString> {
+        let cookie = match self {
+            Self::Introspection(check) => check.cookie(),
+            Self::Jwt(check) => check.cookie(),
+            _ => return None,
+        };
+        let text = bearer::find(knock, cookie).ok()??;
+        let text = std::str::from_utf8(text).ok()?;
+        Some(text.into())
     }
 
     async fn logout(&self, token: &[u8]) -> Result<Option<Logout>, SessionError> {

@@ -3,8 +3,10 @@
 #![cfg(test)]
 
 mod access;
+mod cloud;
 mod command_line;
 mod crowd;
+mod egress;
 mod endings;
 mod floors;
 mod leaks;
@@ -19,6 +21,9 @@ mod people;
 mod quotas;
 mod refusals;
 mod relaying;
+mod replicas;
+mod replicas_load;
+mod replicas_tickets;
 mod session_door;
 mod small_answers;
 mod smuggling;
@@ -26,3 +31,4 @@ mod support;
 mod tickets;
 mod tls;
 mod trusted_header;
+mod windows;

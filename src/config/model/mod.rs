@@ -1,22 +1,36 @@
 //! The finished config: types the rest of the house can trust.
 
+mod credential;
+mod outbound;
 mod session;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretSlice;
 use url::Url;
 
 use super::values::{Origin, RoutePath};
 use crate::id::{AppId, RouteName};
 use crate::person::ClaimPath;
 
+pub use self::credential::{
+    Admins, AnonymousEmbed, ApiKey, ClientAuth, ClientProof, CloudJwt, Credential, KeyFile,
+    LookupField, OAuth, OAuthClient, OAuthImpersonation, Pace, Provision, Secret, Shown,
+    TokenExchange,
+};
+pub(super) use self::outbound::is_loopback;
+pub use self::outbound::{DirectHost, EgressLogin, EgressProxy, Outbound};
 pub use self::session::{
     Algorithm, Carrier, Express, ForwardAuth, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, Place,
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
+};
+pub use self::windows::{
+    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
+    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
@@ -34,6 +48,8 @@ pub struct Config {
     pub limits: Limits,
     /// What every outgoing connection shares.
     pub outbound: Outbound,
+    /// The Redis that several proxies share; never without an `identity_key`.
+    pub replicas: Option<Replicas>,
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
 }
@@ -112,11 +128,13 @@ pub struct Limits {
     pub failures_per_minute: usize,
 }
 
-/// What every outgoing connection shares.
-#[derive(Debug, Default)]
-pub struct Outbound {
-    /// PEM file of further CAs to trust besides the system's.
-    pub ca: Option<PathBuf>,
+/// The Redis that several proxies share.
+#[derive(Debug)]
+pub struct Replicas {
+    /// Where it is.
+    pub server: RedisServer,
+    /// What every key begins with, never empty (default `qix-proxy:`).
+    pub prefix: String,
 }
 
 /// One route: the four questions.
@@ -197,73 +215,6 @@ pub enum Methods {
     Consumer,
 }
 
-/// As whom the engine sees them.
-#[derive(Debug)]
-pub enum Credential {
-    /// One API key.
-    ApiKey(ApiKey),
-    /// The engine asks for nothing.
-    None,
-    /// A machine client's own token (client credentials).
-    OAuthClient(OAuth),
-    /// A token per person (user impersonation).
-    OAuthImpersonation(OAuthImpersonation),
-}
-
-/// `kind = "api-key"`.
-#[derive(Debug)]
-pub struct ApiKey {
-    /// The key.
-    pub key: SecretString,
-}
-
-/// What both OAuth kinds share.
-#[derive(Debug)]
-pub struct OAuth {
-    /// The client's id.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
-    /// Where the secret goes (default: the body, as Qlik documents).
-    pub client_auth: ClientAuth,
-    /// The token endpoint; by default `/oauth/token` at the engine's origin. https, or http to
-    /// loopback or by setting.
-    pub token_url: Url,
-    /// The scope asked for (default `user_default`).
-    pub scope: String,
-    /// How long one fetch may take (default 10 s).
-    pub timeout: Duration,
-}
-
-/// Where a client secret goes in a token request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ClientAuth {
-    /// `Authorization: Basic`.
-    Basic,
-    /// The request body.
-    Body,
-}
-
-/// `kind = "oauth-impersonation"`.
-#[derive(Debug)]
-pub struct OAuthImpersonation {
-    /// The client.
-    pub oauth: OAuth,
-    /// How Qlik looks the person up.
-    pub field: LookupField,
-    /// The claim whose value is looked up.
-    pub claim: ClaimPath,
-}
-
-/// The field of a Qlik user that a lookup compares.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LookupField {
-    /// The identity provider's subject.
-    Subject,
-    /// Qlik's own user id.
-    UserId,
-}
-
 /// Which Qlik.
 #[derive(Debug)]
 pub struct Engine {
@@ -273,12 +224,23 @@ pub struct Engine {
     pub ca: Option<PathBuf>,
     /// The name the engine's certificate must carry, when it is not the URL's host.
     pub server_name: Option<String>,
-    /// How often the engine is pinged; `None` for never.
+    /// How often the engine is pinged; `None` for never, as it is on Windows by default.
     pub ping: Option<Duration>,
     /// How long Qlik keeps an engine session for a reconnect (default 60 s).
     pub session_ttl: Duration,
-    /// How long a dial may take (default 10 s).
+    /// How long a dial may take (default 10 s; 30 s on Windows, where a cold start takes 20 s).
     pub dial_timeout: Duration,
+    /// Who speaks on the engine's side.
+    pub flavour: Flavour,
+}
+
+/// Who speaks on the engine's side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flavour {
+    /// The engine alone.
+    Engine,
+    /// Qlik Sense Enterprise on Windows: its proxy service speaks between the engine's messages.
+    Windows,
 }
 
 /// Limits of a relayed socket.

@@ -1,16 +1,22 @@
 //! `[route.engine]`: which Qlik?
 
+use std::time::Duration;
+
 use rustls_pki_types::ServerName;
 use url::Url;
 
 use crate::config::defaults;
-use crate::config::model::Engine;
+use crate::config::model::{Engine, Flavour};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{Authorities, EngineUrl, OrNever, Positive, is_plain};
 
 /// The engine; its URL is left in `found` even when another key is wrong.
-pub(super) fn engine(t: &mut Table<'_>, found: &mut Option<Url>) -> Result<Engine, Noted> {
+pub(super) fn engine(
+    t: &mut Table<'_>,
+    kind: Flavour,
+    found: &mut Option<Url>,
+) -> Result<Engine, Noted> {
     let url: Result<EngineUrl, _> = t.required(
         "url",
         "\"https://tenant.eu.qlikcloud.com\"",
@@ -25,10 +31,18 @@ pub(super) fn engine(t: &mut Table<'_>, found: &mut Option<Url>) -> Result<Engin
         "server_name",
         "The name that the engine's certificate carries, when it is not the URL's host.",
     );
+    let flavour = t.or(
+        "flavour",
+        kind,
+        "Who speaks on the engine's side: \"windows\" for the proxy service of Qlik Sense Enterprise \
+         on Windows, as with the credentials `qseow-…` by default; \"engine\" for the engine alone.",
+    );
+    let (ping, dial_timeout) = habits(flavour);
     let ping = t.or(
         "ping",
-        OrNever(defaults::PING),
-        "How often the engine is pinged; \"never\" where the other side wedges on a ping.",
+        OrNever(ping),
+        "How often the engine is pinged; \"never\" where the other side wedges on a ping, as it does \
+         where the flavour is \"windows\".",
     );
     let session_ttl = t.or(
         "session_ttl",
@@ -37,9 +51,16 @@ pub(super) fn engine(t: &mut Table<'_>, found: &mut Option<Url>) -> Result<Engin
     );
     let dial_timeout = t.or(
         "dial_timeout",
-        Positive(defaults::DIAL_TIMEOUT),
-        "How long a dial may take.",
+        Positive(dial_timeout),
+        "How long a dial may take; 30s where the flavour is \"windows\".",
     );
+    if let (Ok(Flavour::Windows), Ok(OrNever(Some(_)))) = (&flavour, &ping) {
+        t.warn(
+            "ping",
+            "Qlik's proxy service on Windows wedges on a ping: the next call is never answered",
+            "write `ping = \"never\"`, or leave it out",
+        );
+    }
     let EngineUrl(url) = url?;
     *found = Some(url.clone());
     refuse_plain(t, "url", &url, allow_http)?;
@@ -50,7 +71,16 @@ pub(super) fn engine(t: &mut Table<'_>, found: &mut Option<Url>) -> Result<Engin
         ping: ping?.0,
         session_ttl: session_ttl?,
         dial_timeout: dial_timeout?.0,
+        flavour: flavour?,
     })
+}
+
+/// How often an engine of a flavour is pinged, and how long its dial may take.
+fn habits(flavour: Result<Flavour, Noted>) -> (Option<Duration>, Duration) {
+    match flavour {
+        Ok(Flavour::Windows) => (defaults::WINDOWS_PING, defaults::WINDOWS_DIAL_TIMEOUT),
+        _ => (defaults::PING, defaults::DIAL_TIMEOUT),
+    }
 }
 
 /// The switch beside every URL that a secret goes to.

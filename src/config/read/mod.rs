@@ -3,7 +3,10 @@
 mod access;
 mod credential;
 mod engine;
+mod outbound;
 mod process;
+mod redis_server;
+mod replicas;
 mod route;
 mod session;
 

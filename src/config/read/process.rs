@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::route;
+use super::{outbound, replicas, route};
 use crate::config::defaults;
-use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log, Outbound};
+use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{
-    Authorities, Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
+    Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
 };
 
 /// The largest head that fits no connection's buffer is hyper's smallest buffer.
@@ -40,7 +40,18 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
     let outbound = t.table(
         "outbound",
         "What every outgoing connection shares.",
-        outbound,
+        outbound::outbound,
+    );
+    let replicas = t.optional_table(
+        "replicas",
+        "The Redis that several proxies share: logouts and tickets of one are known to all.",
+        replicas::replicas,
+    );
+    let shared_key = t.demanded_with(
+        "identity_key",
+        "replicas",
+        "{ env = \"QIX_IDENTITY_KEY\" }",
+        "what replicas tell each other is sealed under it",
     );
     let taken = RefCell::default();
     let routes = t.required_tables(
@@ -49,6 +60,7 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         "A route: the four questions.",
         |t| route::route(t, &taken),
     );
+    shared_key?;
     Ok(Config {
         identity_key: identity_key?.map(|LongSecret(key)| key),
         listen: listen?,
@@ -56,6 +68,7 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         log: log?,
         limits: limits?,
         outbound: outbound?,
+        replicas: replicas?,
         routes: routes?,
     })
 }
@@ -228,15 +241,5 @@ fn limits(t: &mut Table<'_>) -> Result<Limits, Noted> {
         identities_per_subject: identities_per_subject?.0,
         opens_per_minute: opens_per_minute?.0,
         failures_per_minute: failures_per_minute?.0,
-    })
-}
-
-fn outbound(t: &mut Table<'_>) -> Result<Outbound, Noted> {
-    let ca: Option<Authorities> = t.optional(
-        "ca",
-        "A PEM file of CAs to trust besides the system's, for every outgoing connection.",
-    )?;
-    Ok(Outbound {
-        ca: ca.map(|Authorities(path)| path),
     })
 }

@@ -6,7 +6,9 @@ use url::Url;
 
 use super::{access, credential, engine, session};
 use crate::config::defaults;
-use crate::config::model::{ClientsWithoutOrigin, RefusalStyle, RelayLimits, Route, SessionCheck};
+use crate::config::model::{
+    ClientsWithoutOrigin, Credential, RefusalStyle, RelayLimits, Route, SessionCheck,
+};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{HostName, OneOrMore, Positive, Size, WebUrl};
@@ -39,11 +41,12 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         access::access,
     );
     let mut found = None;
+    let flavour = credential::flavour(t);
     let engine = t.required_table(
         "engine",
         "url = \"https://tenant.eu.qlikcloud.com\"",
         "4: which Qlik?",
-        |t| engine::engine(t, &mut found),
+        |t| engine::engine(t, flavour, &mut found),
     );
     let url = match &engine {
         Ok(engine) => Ok(&engine.url),
@@ -56,6 +59,9 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         |t| credential::credential(t, url),
     );
     let limits = t.table("limits", "Limits of a relayed socket.", limits);
+    if let (Ok(sessions), Ok(credential)) = (&sessions, &credential) {
+        demand_a_token(t, sessions, credential)?;
+    }
     let place = place?;
     let OneOrMore(origins) = origins?;
     Ok(Route {
@@ -204,6 +210,24 @@ fn demand_a_bearer_check(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(),
         "clients_without_origin",
         "no session of this route knows a client by `Authorization: Bearer`",
         "write \"refuse\", or add a [[route.session]] with `kind = \"jwt\"`",
+    ))
+}
+
+fn demand_a_token(
+    t: &Table<'_>,
+    sessions: &[SessionCheck],
+    credential: &Credential,
+) -> Result<(), Noted> {
+    let is_token = |check: &SessionCheck| {
+        matches!(check, SessionCheck::Introspection(_) | SessionCheck::Jwt(_))
+    };
+    if !credential.wants_session_token() || sessions.iter().any(is_token) {
+        return Ok(());
+    }
+    Err(t.refuse(
+        "credential",
+        "no session of this route is a token that could be exchanged",
+        "add a [[route.session]] with `kind = \"jwt\"` or `kind = \"introspection\"`",
     ))
 }
 

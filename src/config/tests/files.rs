@@ -38,7 +38,7 @@ fn the_annotated_file_is_read() {
     let Credential::OAuthImpersonation(credential) = &route.credential else {
         panic!("{:?}", route.credential);
     };
-    let token_url = credential.oauth.token_url.as_str();
+    let token_url = credential.oauth.client.token_url.as_str();
     assert_eq!(token_url, "https://tenant.eu.qlikcloud.com/oauth/token");
 }
 
@@ -55,15 +55,27 @@ fn the_examples_are_read() {
     assert_eq!(
         names,
         [
+            "anonymous-embed",
+            "cloud-jwt",
+            "cloud-private-key",
+            "cloud-provision",
+            "core-jwt",
+            "engine-certificate",
             "forward-auth-impersonation",
             "gateway",
             "jwt-api-key",
             "local-core",
             "redis-express",
             "redis-spring",
+            "replicas",
             "sidecar",
             "ticket",
-            "trusted-ingress"
+            "token-exchange",
+            "trusted-ingress",
+            "windows-header",
+            "windows-jwt",
+            "windows-session",
+            "windows-ticket"
         ]
     );
 }

@@ -105,8 +105,8 @@ fn careless() -> String {
     let comment = "# the secret\n";
     BASE.replace("{ env = \"IDENTITY\" }", "\"canary\"")
         .replace(
-            "key = { env = \"KEY\" }",
-            &format!("{comment}key = \"canary\" # was canary"),
+            "kind = \"none\"\n# it asks for nothing",
+            &format!("shared = true\nkind = \"api-key\"\n{comment}key = \"canary\" # was canary"),
         )
         .replace(
             "audience = \"a\"",

@@ -27,7 +27,10 @@ config.toml:15:1: [route.access] has no key `session_aps`
 
 #[test]
 fn a_secret_is_blotted_out() {
-    let page = page("key = { env = \"KEY\" }", "key = \"canary\"");
+    let page = page(
+        "kind = \"none\"\n# it asks for nothing",
+        "kind = \"api-key\"\nkey = \"canary\"\nshared = true",
+    );
     let expected = "config.toml:17:7: `key` is a secret: it never stands in the config
  17 | key = …
     |       ^

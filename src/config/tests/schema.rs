@@ -91,8 +91,11 @@ fn it_holds_the_rules_between_keys_and_within_values() {
         (jwks, "pem = { file = \"idp.pem\" }\njwks_keep = \"1h\""),
         ("audience = \"a\"\n", ""),
         ("kind = \"jwt\"", "kind = \"ticket\""),
-        ("{ env = \"KEY\" }", "{ env = \"KEY\", file = \"key\" }"),
-        ("{ env = \"KEY\" }", "\"inline\""),
+        (
+            "{ env = \"IDENTITY\" }",
+            "{ env = \"KEY\", file = \"key\" }",
+        ),
+        ("{ env = \"IDENTITY\" }", "\"inline\""),
         ("[\"https://a.example\"]", "[]"),
         ("[\"https://a.example\"]", "[\"https://*.example\"]"),
         ("\"/qlik\"", "\"/qlik/\""),

@@ -32,8 +32,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#;
@@ -58,7 +58,10 @@ impl Sources for StandIn {
         let text = match &*name {
             "missing" | "missing.pem" => return Err(io::ErrorKind::NotFound.into()),
             "empty" => String::new(),
-            "server-key.pem" | "tls.key" => PAIR.signing_key.serialize_pem(),
+            "server-key.pem" | "tls.key" | "client_key.pem" => PAIR.signing_key.serialize_pem(),
+            _ if name.starts_with("qlik-") && name.ends_with("-key.pem") => {
+                PAIR.signing_key.serialize_pem()
+            }
             "portal-key.pem" | "idp.pem" => PAIR.signing_key.public_key_pem(),
             _ if name.ends_with(".pem") || name.ends_with(".crt") => PAIR.cert.pem(),
             _ => format!("{SECRET}\r\n"),

@@ -68,3 +68,17 @@ fn tickets_carry_the_bearer_of_a_route_without_cookies() {
     assert_eq!(rules.life, Duration::from_secs(30));
     assert_eq!(rules.carriers, [Carrier::Query, Carrier::Subprotocol]);
 }
+
+#[test]
+fn a_ping_that_wedges_the_other_side_is_told() {
+    let url = "url = \"https://t.example\"";
+    let windows = format!("{url}\nflavour = \"windows\"");
+    assert!(warnings(url, &windows).is_empty());
+    assert_eq!(
+        warnings(url, &format!("{windows}\nping = \"20s\"")),
+        [
+            "config.toml:21:8: Qlik's proxy service on Windows wedges on a ping: the next call is \
+             never answered; write `ping = \"never\"`, or leave it out"
+        ]
+    );
+}

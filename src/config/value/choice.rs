@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use crate::config::model::{
-    Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, LookupField, Methods,
-    RefusalStyle,
+    Admins, Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, Flavour, LogFormat, LookupField,
+    Methods, RefusalStyle, Shown,
 };
 use crate::config::node::{Node, Value, Written};
 use crate::config::notes::Noted;
@@ -66,6 +66,11 @@ impl Choice for RefusalStyle {
     ];
 }
 
+impl Choice for Flavour {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("engine", Self::Engine), ("windows", Self::Windows)];
+}
+
 impl Choice for Carrier {
     const WORDS: &'static [(&'static str, Self)] =
         &[("query", Self::Query), ("subprotocol", Self::Subprotocol)];
@@ -73,6 +78,16 @@ impl Choice for Carrier {
 
 impl Choice for ClientAuth {
     const WORDS: &'static [(&'static str, Self)] = &[("body", Self::Body), ("basic", Self::Basic)];
+}
+
+impl Choice for Admins {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("refuse", Self::Refuse), ("impersonate", Self::Impersonate)];
+}
+
+impl Choice for Shown {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("header", Self::Header), ("query", Self::Query)];
 }
 
 impl Choice for LookupField {

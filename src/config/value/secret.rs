@@ -34,6 +34,9 @@ pub(in crate::config) struct Certificate(pub(in crate::config) PathBuf);
 /// A PEM file of one's own private key.
 pub(in crate::config) struct PrivateKey(pub(in crate::config) PathBuf);
 
+/// A private key in PEM that signs tokens.
+pub(in crate::config) struct SigningPem(pub(in crate::config) SecretSlice<u8>);
+
 /// A public key (or its certificate), PEM, from a file.
 pub(in crate::config) struct PublicKey(pub(in crate::config) Vec<u8>);
 
@@ -282,6 +285,23 @@ impl Value for PrivateKey {
 
     fn schema() -> Json {
         path_schema()
+    }
+}
+
+impl Value for SigningPem {
+    const WANTED: &'static str = SecretText::WANTED;
+
+    fn read(node: &Node<'_>) -> Result<Self, Noted> {
+        let pem = secret(node)?;
+        if PrivateKeyDer::from_pem_slice(&pem).is_err() {
+            let what = format!("what `{}` names is no private key in PEM", node.key);
+            return Err(node.refuse(what, "name a file with -----BEGIN PRIVATE KEY-----"));
+        }
+        Ok(Self(pem.into()))
+    }
+
+    fn schema() -> Json {
+        secret_schema()
     }
 }
 

@@ -1,8 +1,9 @@
 //! URLs that the proxy itself goes to.
 
 use serde_json::{Value as Json, json};
-use url::{Host, Url};
+use url::Url;
 
+use crate::config::model::is_loopback;
 use crate::config::node::{Node, Value};
 use crate::config::notes::Noted;
 
@@ -15,15 +16,6 @@ pub(in crate::config) struct WebUrl(pub(in crate::config) Url);
 /// Whether what goes to this URL can be read on the way: `http`, and not to this very machine.
 pub(in crate::config) fn is_plain(url: &Url) -> bool {
     url.scheme() == "http" && !is_loopback(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
-        None => false,
-    }
 }
 
 impl Value for WebUrl {

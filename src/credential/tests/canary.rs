@@ -9,18 +9,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
-use super::super::Credentials;
-use super::support::{Reply, SECRET, TokenServer, http, machine, person, shown};
-use crate::config::{ApiKey, ClientAuth, Credential};
+use super::support::{Reply, SECRET, TokenServer, machine, person, prepare, secret, shown};
+use crate::config::{ApiKey, ClientAuth, ClientProof, Credential};
 
 const TOKEN: &str = "canary-token-4711";
 const KEY: &str = "canary-key-4711";
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -45,7 +44,7 @@ impl io::Write for Log {
     }
 }
 
-fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
+pub(super) fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -81,15 +80,15 @@ async fn no_canary_is_seen_anywhere() {
     for (number, client_auth) in rounds {
         let server = TokenServer::start(move |_| indiscreet(number)).await;
         let mut oauth = server.oauth();
-        oauth.client_auth = client_auth;
+        oauth.client.proof = ClientProof::Secret(secret(SECRET), client_auth);
         let credentials = machine(oauth);
         let got = credentials.obtain(&person("ada", &json!({}))).await;
         assert_eq!(got.is_ok(), number == 1, "{number}");
         write!(seen, "{credentials:?} {credentials:#?} {got:?} {got:#?}").unwrap();
         seen.push_str(&got.map_or_else(|error| error.to_string(), |_| String::new()));
     }
-    let key = || Credential::ApiKey(ApiKey { key: KEY.into() });
-    let fixed = Credentials::new(key(), &http()).unwrap();
+    let key = || Credential::ApiKey(ApiKey { key: secret(KEY) });
+    let fixed = prepare(key()).unwrap();
     let credential = fixed.obtain(&person("ada", &json!({}))).await.unwrap();
     assert!(shown(&credential).contains(KEY));
     write!(seen, "{fixed:?} {credential:?} {:?}", key()).unwrap();

@@ -9,17 +9,19 @@ use tokio::time::{Instant, advance, sleep, sleep_until};
 
 use super::super::error::Trouble;
 use super::super::explain::{Refusal, Said};
-use super::super::keeper::{Keeper, Mint, Minted};
-use super::super::lookup::Identity;
+use super::super::identity::Identity;
+use super::super::keeper::Keeper;
+use super::super::mint::{Mint, Minted, Minting};
 use super::super::shelf::Landed;
 use super::super::{Credential, CredentialError, Outcome, Outcomes, bearer};
-use super::support::shown;
+use super::support::{PACE, shown};
 
 const LIFE: Duration = Duration::from_secs(1000);
 const MINTING: Duration = Duration::from_millis(300);
 
-/// The last moment of the 80 % of a life that follow the fetch.
-const STILL_FRESH: Duration = Duration::from_millis(800_000 - 300 - 1);
+/// The last moment of the 70 % of a life that follow the fetch, and how long until it is old.
+const STILL_FRESH: Duration = Duration::from_millis(700_000 - 300 - 1);
+const TO_OLD_AGE: Duration = Duration::from_millis(100_001);
 
 /// What a mint is told to do next.
 #[derive(Clone, Copy)]
@@ -55,7 +57,13 @@ impl Mint for Handle {
         "fake".into()
     }
 
-    async fn mint(&self, _: &Identity) -> Result<Minted, CredentialError> {
+    fn mint<'a>(&'a self, _: &'a Identity) -> Minting<'a> {
+        Box::pin(self.make())
+    }
+}
+
+impl Handle {
+    async fn make(&self) -> Result<Minted, CredentialError> {
         let number = {
             let mut mints = self.0.mints.lock().unwrap();
             mints.push(Instant::now());
@@ -80,7 +88,7 @@ impl Mint for Handle {
 }
 
 struct World {
-    keeper: Keeper<Handle>,
+    keeper: Keeper,
     mint: Handle,
     outcomes: Arc<Outcomes>,
 }
@@ -92,7 +100,7 @@ impl World {
             mints: Mutex::default(),
         }));
         let outcomes = Arc::<Outcomes>::default();
-        let keeper = Keeper::new(mint.clone(), Arc::clone(&outcomes));
+        let keeper = Keeper::new(mint.clone(), PACE);
         Self {
             keeper,
             mint,
@@ -101,7 +109,7 @@ impl World {
     }
 
     async fn obtain(&self) -> Landed {
-        self.keeper.obtain(ada()).await
+        self.keeper.obtain(ada(), &self.outcomes).await
     }
 
     async fn token(&self) -> String {
@@ -109,7 +117,9 @@ impl World {
     }
 
     async fn renew(&self, refused: &Credential) -> Landed {
-        self.keeper.renew(ada(), refused.generation).await
+        self.keeper
+            .renew(ada(), refused.generation, &self.outcomes)
+            .await
     }
 
     /// Waits until every fetch under way has landed.
@@ -130,11 +140,11 @@ fn refusal(status: u16) -> Arc<Refusal> {
 }
 
 fn ada() -> Identity {
-    Identity::Subject("ada".into())
+    Identity::of(["ada"])
 }
 
 fn numbered(number: usize) -> Identity {
-    Identity::Subject(number.to_string().into())
+    Identity::of([&number.to_string()])
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +167,7 @@ async fn a_herd_of_one_identity_costs_one_fetch() {
 #[tokio::test(start_paused = true)]
 async fn a_herd_of_a_hundred_identities_costs_a_hundred() {
     let world = World::new();
-    let herd = (0..1000).map(|number| world.keeper.obtain(numbered(number % 100)));
+    let herd = (0..1000).map(|number| world.keeper.obtain(numbered(number % 100), &world.outcomes));
     let mut tokens: Vec<_> = join_all(herd).await;
     assert_eq!(world.mint.mints(), 100);
     let mut tokens: Vec<_> = tokens
@@ -175,12 +185,12 @@ async fn the_same_text_under_another_field_is_another_identity() {
     let world = World::new();
     world
         .keeper
-        .obtain(Identity::Subject("x".into()))
+        .obtain(Identity::of(["subject", "x"]), &world.outcomes)
         .await
         .unwrap();
     world
         .keeper
-        .obtain(Identity::UserId("x".into()))
+        .obtain(Identity::of(["userId", "x"]), &world.outcomes)
         .await
         .unwrap();
     assert_eq!(world.mint.mints(), 2);
@@ -211,6 +221,7 @@ async fn a_token_is_fetched_ahead_while_the_old_one_serves() {
     world.settle().await;
     assert_eq!(world.mint.mints(), 1, "too early");
 
+    advance(TO_OLD_AGE).await;
     let asked = Instant::now();
     let herd = join_all((0..50).map(|_| world.token())).await;
     assert!(herd.iter().all(|token| token == "Bearer token-1"));
@@ -302,7 +313,11 @@ async fn a_refusal_for_good_is_remembered_for_ten_seconds() {
 
     world.mint.set(Mood::Good);
     assert!(
-        world.keeper.obtain(numbered(1)).await.is_ok(),
+        world
+            .keeper
+            .obtain(numbered(1), &world.outcomes)
+            .await
+            .is_ok(),
         "others are not meant"
     );
     sleep(Duration::from_secs(1)).await;
@@ -312,7 +327,11 @@ async fn a_refusal_for_good_is_remembered_for_ten_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_429_closes_the_endpoint_to_everybody() {
     let world = World::new();
-    let kept = world.keeper.obtain(numbered(1)).await.unwrap();
+    let kept = world
+        .keeper
+        .obtain(numbered(1), &world.outcomes)
+        .await
+        .unwrap();
     world.mint.set(Mood::Throttle(60));
     assert!(matches!(
         world.obtain().await,
@@ -322,14 +341,21 @@ async fn a_429_closes_the_endpoint_to_everybody() {
     let closed = Instant::now();
     while closed.elapsed() < Duration::from_secs(59) {
         for identity in [ada(), numbered(2), numbered(3)] {
-            let refused = world.keeper.obtain(identity).await;
+            let refused = world.keeper.obtain(identity, &world.outcomes).await;
             assert!(matches!(refused, Err(CredentialError::Throttled { .. })));
         }
-        let one = world.keeper.obtain(numbered(1)).await.unwrap();
+        let one = world
+            .keeper
+            .obtain(numbered(1), &world.outcomes)
+            .await
+            .unwrap();
         assert_eq!(shown(&one), "Bearer token-1", "who has a token keeps it");
         sleep(Duration::from_secs(1)).await;
     }
-    let renewed = world.keeper.renew(numbered(1), kept.generation).await;
+    let renewed = world
+        .keeper
+        .renew(numbered(1), kept.generation, &world.outcomes)
+        .await;
     assert!(matches!(renewed, Err(CredentialError::Throttled { .. })));
     assert_eq!(world.mint.mints(), 2);
     sleep(Duration::from_secs(1)).await;
@@ -385,7 +411,7 @@ async fn renewing_never_loops() {
         }
         sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(world.mint.mints(), 1 + 6);
+    assert_eq!(world.mint.mints(), 1 + 1, "one forced fetch a minute");
     assert!(refused > 400);
 }
 

@@ -1,6 +1,8 @@
 //! The room as a whole: the keeper under a paused clock, the endpoint over real sockets.
 
 mod canary;
+mod canary_kinds;
 mod endpoint;
 mod keeper;
+mod pacing;
 mod support;

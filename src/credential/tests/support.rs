@@ -18,14 +18,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use url::Url;
 
-use super::super::{Credential, Credentials};
+use super::super::{Credential, CredentialError, Credentials, Keepers, Lent};
 use crate::config;
-use crate::config::{ClientAuth, LookupField, OAuth, OAuthImpersonation};
+use crate::config::{
+    ClientAuth, ClientProof, LookupField, OAuth, OAuthClient, OAuthImpersonation, Pace, Secret,
+};
 use crate::id::{Issuer, Subject};
 use crate::person::{ClaimPath, Person};
+use crate::template::Template;
 
 pub(super) const SECRET: &str = "canary-secret-4711";
 pub(super) const TIMEOUT: Duration = Duration::from_millis(400);
+
+/// The default.
+pub(super) const PACE: Pace = Pace {
+    per_minute: 80,
+    queue: Duration::from_mins(1),
+};
 
 /// What the endpoint answers.
 #[derive(Clone)]
@@ -112,6 +121,10 @@ impl TokenServer {
         self.seen.lock().unwrap().clone()
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(super) fn oauth(&self) -> OAuth {
         oauth(self.address)
     }
@@ -171,27 +184,59 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 
 pub(super) fn oauth(address: SocketAddr) -> OAuth {
     OAuth {
-        client_id: "client-1".to_owned(),
-        client_secret: SECRET.into(),
-        client_auth: ClientAuth::Body,
-        token_url: Url::parse(&format!("http://{address}/oauth/token")).unwrap(),
+        client: client(address, ClientAuth::Body),
         scope: "user_default".to_owned(),
+    }
+}
+
+pub(super) fn client(address: SocketAddr, auth: ClientAuth) -> OAuthClient {
+    OAuthClient {
+        id: "client-1".to_owned(),
+        proof: ClientProof::Secret(secret(SECRET), auth),
+        token_url: Url::parse(&format!("http://{address}/oauth/token")).unwrap(),
         timeout: TIMEOUT,
+        pace: PACE,
+    }
+}
+
+pub(super) fn secret(text: &str) -> Secret {
+    Secret {
+        text: text.into(),
+        file: None,
     }
 }
 
 pub(super) fn machine(oauth: OAuth) -> Credentials {
-    Credentials::new(config::Credential::OAuthClient(oauth), &http()).unwrap()
+    prepare(config::Credential::OAuthClient(oauth)).unwrap()
 }
 
 pub(super) fn impersonation(oauth: OAuth, field: LookupField, claim: &str) -> Credentials {
-    let claim = ClaimPath::new(claim);
+    let value = Template::claim(ClaimPath::new(claim));
     let config = OAuthImpersonation {
         oauth,
         field,
-        claim,
+        value,
+        provision: None,
     };
-    Credentials::new(config::Credential::OAuthImpersonation(config), &http()).unwrap()
+    prepare(config::Credential::OAuthImpersonation(Box::new(config))).unwrap()
+}
+
+/// Prepares a credential that shares no keeper with another.
+pub(super) fn prepare(config: config::Credential) -> Result<Credentials, CredentialError> {
+    prepare_beside(config, &Keepers::default())
+}
+
+pub(super) fn prepare_beside(
+    config: config::Credential,
+    keepers: &Keepers,
+) -> Result<Credentials, CredentialError> {
+    let lent = Lent {
+        http: &http(),
+        trust: None,
+        certified: None,
+        keepers,
+    };
+    Credentials::new(config, lent)
 }
 
 pub(super) fn http() -> reqwest::Client {

@@ -35,6 +35,11 @@ impl IntrospectionCheck {
         }
     }
 
+    /// The cookie that carries a browser's token.
+    pub(super) fn cookie(&self) -> Option<&CookieName> {
+        self.cookie.as_ref()
+    }
+
     /// Asks about a client's token; `None` when it brings none.
     pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
         let Some(text) = bearer::find(knock, self.cookie.as_ref())? else {

@@ -13,11 +13,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::super::error::{Flaw, Outage, SessionError};
-use super::super::flight::Flight;
 use super::super::{fetch, json};
 use super::key::VerifyingKey;
 use super::token::Token;
 use crate::config::Jwks;
+use crate::flight::Flight;
 use crate::id::RouteName;
 
 /// The largest key set that is read, in bytes.

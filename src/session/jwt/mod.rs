@@ -57,6 +57,11 @@ impl JwtCheck {
         })
     }
 
+    /// The cookie that carries a browser's token.
+    pub(super) fn cookie(&self) -> Option<&CookieName> {
+        self.cookie.as_ref()
+    }
+
     /// Finds and judges a token; `None` when there is none.
     pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
         let Some(text) = bearer::find(knock, self.cookie.as_ref())? else {

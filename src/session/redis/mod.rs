@@ -8,7 +8,6 @@
 
 mod express;
 mod id;
-mod line;
 mod spring;
 mod store;
 #[cfg(test)]
@@ -16,13 +15,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::line::Line;
 use self::store::Store;
 use super::error::SessionError;
 use super::vouching::{Desk, Fingerprint};
 use super::{Client, Knock, Lent, Session, cookies};
 use crate::config::{CookieName, Redis, RedisFormat};
 use crate::id::RouteName;
+use crate::line::Line;
 
 /// The `redis` check.
 #[derive(Debug)]
@@ -39,7 +38,8 @@ impl RedisCheck {
         config: Redis,
         lent: Lent<'_>,
     ) -> Result<Self, SessionError> {
-        let line = Line::new(&config.server, config.timeout, lent.tls)?;
+        let line = Line::new(&config.server, config.timeout, lent.tls);
+        let line = line.map_err(|error| SessionError::Setup(error.to_string()))?;
         Ok(Self {
             route: route.clone(),
             cookie: config.cookie.clone(),

@@ -11,10 +11,10 @@ use super::super::moment::Moment;
 use super::super::vouching::{Answer, Health, LAST_LOOK, Pace, Source};
 use super::super::{Pseudonyms, json, subject};
 use super::express::{self, Signatures};
-use super::line::Line;
 use super::{Redis, RedisFormat};
 use super::{id, spring};
 use crate::id::{Issuer, RouteName, SessionId};
+use crate::line::Line;
 use crate::person::{ClaimPath, Person};
 
 /// The largest session that is read, in bytes.
@@ -205,7 +205,8 @@ impl Store {
     }
 
     async fn fetch<T: redis::FromRedisValue>(&self, asking: &Pipeline) -> Result<T, SessionError> {
-        self.line.ask(asking).await.map_err(Self::down)
+        let answer = self.line.ask(asking).await;
+        answer.map_err(|error| Self::down(error.into()))
     }
 }
 

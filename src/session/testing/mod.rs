@@ -17,7 +17,7 @@ pub(super) use self::clock::{HeldClock, until};
 pub(super) use self::redis::RealRedis;
 pub(super) use self::server::{Reply, Server};
 pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
-use super::{Client, Knock, Lent, Pseudonyms, Session, SessionError, Sessions};
+use super::{Client, Knock, Lent, Pseudonyms, Session, SessionError, Sessions, TicketStore};
 use crate::config::{CookieName, SessionCheck};
 use crate::id::RouteName;
 
@@ -52,6 +52,15 @@ pub(super) fn sessions_of(
     route: &str,
     checks: Vec<SessionCheck>,
 ) -> Result<Sessions, SessionError> {
+    replica_of(route, checks, None)
+}
+
+/// The same, with tickets that lie where replicas share them.
+pub(super) fn replica_of(
+    route: &str,
+    checks: Vec<SessionCheck>,
+    tickets: Option<&TicketStore>,
+) -> Result<Sessions, SessionError> {
     let http = http();
     let tls = ClientConfig::builder()
         .with_root_certificates(RootCertStore::empty())
@@ -60,6 +69,7 @@ pub(super) fn sessions_of(
         http: &http,
         tls: &Arc::new(tls),
         pseudonyms: &Pseudonyms::new(&b"0123456789abcdef".to_vec().into()),
+        tickets,
     };
     Sessions::new(&RouteName::new(route), checks, lent)
 }

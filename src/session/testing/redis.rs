@@ -103,6 +103,14 @@ impl RealRedis {
         command.query_async(&mut connection).await.unwrap()
     }
 
+    /// The same with what is no text.
+    pub(in crate::session) async fn run_bytes(&self, words: &[&[u8]]) {
+        let mut connection = self.connection().await;
+        let mut command = cmd(std::str::from_utf8(words[0]).unwrap());
+        command.arg(&words[1..]);
+        let () = command.query_async(&mut connection).await.unwrap();
+    }
+
     /// How often a command was used.
     pub(in crate::session) async fn used(&self, command: &str) -> usize {
         let statistics: String = self.run(&["INFO", "commandstats"]).await;

@@ -2,18 +2,25 @@
 //! token, which no browser puts on a websocket.
 //!
 //! Somebody whom another check has just found good enters, and gets 256 random bits; once, within
-//! seconds, and from the same origin, they open the very session that was found. The text itself
-//! is kept nowhere: the shelf has its hash.
+//! seconds, and from the same origin, they open the very session that was found; or, where replicas
+//! share their tickets, the one that is found again by what was shown. The text itself is kept
+//! nowhere: the shelf has its hash.
 
 mod carrier;
+mod door;
+mod letter;
+mod number;
+mod places;
 mod shelf;
+mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_shared;
 
 use std::fmt;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,9 +28,12 @@ use http::header::ORIGIN;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use self::shelf::{Memory, Print, Shelf, Stub};
+use self::number::Number;
+use self::shelf::{Found, Holder, Memory, Shelf, Stub};
+use self::store::Shared;
+pub use self::store::TicketStore;
+use super::Knock;
 use super::error::{Outage, SessionError, Spoilt};
-use super::{Knock, Session};
 use crate::config::{Carrier, TicketRules};
 use crate::id::{AppId, RouteName};
 
@@ -67,38 +77,42 @@ pub(super) struct TicketCheck {
 }
 
 impl TicketCheck {
-    /// Prepares the check.
-    pub(super) fn new(route: &RouteName, rules: TicketRules) -> Self {
+    /// Prepares the check; its tickets lie in `store`, where replicas share one.
+    pub(super) fn new(route: &RouteName, rules: TicketRules, store: Option<&TicketStore>) -> Self {
+        let shelf: Box<dyn Shelf> = match store {
+            None => Box::new(Memory::default()),
+            Some(store) => Box::new(Shared::new(store.clone())),
+        };
         Self {
             route: route.clone(),
             rules,
-            shelf: Box::new(Memory::default()),
+            shelf,
         }
     }
 
-    /// Makes a ticket for a session, for requests of the same origin as this one and, where it is
-    /// named, for one app alone.
-    pub(super) async fn issue(
+    /// Makes a ticket for somebody, for requests of the same origin and, where it is named, for one
+    /// app alone.
+    async fn issue(
         &self,
-        session: Session,
-        headers: &HeaderMap,
+        found: Found,
+        origin: Option<&HeaderValue>,
         app: Option<AppId>,
     ) -> Result<Ticket, SessionError> {
         let text = random_text()?;
         let life = self.rules.life;
         let stub = Stub {
-            session,
-            origin: headers.get(ORIGIN).cloned(),
+            holder: found,
+            origin: origin.cloned(),
             app,
             until: Instant::now() + life,
         };
-        self.shelf.put(self.print(&text), stub).await?;
+        self.shelf.put(self.number(&text), stub).await?;
         Ok(Ticket { text, life })
     }
 
     /// Takes the ticket of a websocket request, good or not: nobody can use it again. `None` when
     /// there is none.
-    pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
+    async fn take(&self, knock: Knock<'_>) -> Result<Option<Stub<Holder>>, SessionError> {
         let Some(upgrade) = knock.upgrade else {
             return Ok(None);
         };
@@ -108,8 +122,8 @@ impl TicketCheck {
         if !is_ticket(text) {
             return Err(Spoilt::Malformed.into());
         }
-        let stub = self.shelf.take(&self.print(text)).await?;
-        let stub = stub.filter(|stub| stub.until > Instant::now() && stub.session.is_valid());
+        let stub = self.shelf.take(self.number(text)).await?;
+        let stub = stub.filter(|stub| stub.until > Instant::now());
         let stub = stub.ok_or(Spoilt::Unknown)?;
         if stub.origin.as_ref() != knock.headers.get(ORIGIN) {
             return Err(Spoilt::Origin.into());
@@ -119,7 +133,7 @@ impl TicketCheck {
         {
             return Err(Spoilt::App.into());
         }
-        Ok(Some(stub.session.only(stub.app)))
+        Ok(Some(stub))
     }
 
     /// The subprotocol to answer with: a browser lets go of a socket that does not name the one
@@ -131,16 +145,9 @@ impl TicketCheck {
         carrier::subprotocol(headers)
     }
 
-    /// What the shelf knows a ticket by: its hash, with its route.
-    fn print(&self, text: &str) -> Print {
-        let mut hash = Context::new(&SHA256);
-        let route = self.route.as_str();
-        hash.update(&(route.len() as u64).to_be_bytes());
-        hash.update(route.as_bytes());
-        hash.update(text.as_bytes());
-        let mut print = [0; 32];
-        print.copy_from_slice(hash.finish().as_ref());
-        Print(print)
+    fn number<'a>(&'a self, text: &'a str) -> Number<'a> {
+        let route = &self.route;
+        Number { route, text }
     }
 }
 

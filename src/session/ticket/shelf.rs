@@ -12,60 +12,122 @@ use tokio::time::{Instant, sleep_until};
 
 use super::super::Session;
 use super::super::error::SessionError;
-use crate::id::{AppId, Issuer, Subject};
-
-/// How many tickets lie here at once; each is good for seconds.
-const MOST: usize = 10_000;
-/// How many of them one person may have.
-const MOST_A_PERSON: usize = 64;
+use super::super::evidence::Shown;
+use super::number::{Number, Print, hash};
+use super::places::{Place, Places};
+use crate::id::{AppId, SessionId};
+use crate::person::Person;
 
 /// What a shelf will say: one that is shared lies behind a network.
 pub(super) type Coming<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A shelf. Its two verbs are those of a store that replicas share: `SET … NX PX` and `GETDEL`.
+/// A shelf.
 pub(super) trait Shelf: fmt::Debug + Send + Sync {
     /// Puts a ticket down, or says that there is no room.
-    fn put(&self, print: Print, stub: Stub) -> Coming<'_, Result<(), SessionError>>;
+    fn put<'a>(
+        &'a self,
+        number: Number<'a>,
+        stub: Stub<Found>,
+    ) -> Coming<'a, Result<(), SessionError>>;
 
     /// Takes a ticket away; `None` when it was never there, or is gone.
-    fn take<'a>(&'a self, print: &'a Print) -> Coming<'a, Result<Option<Stub>, SessionError>>;
+    fn take<'a>(
+        &'a self,
+        number: Number<'a>,
+    ) -> Coming<'a, Result<Option<Stub<Holder>>, SessionError>>;
 }
-
-/// What a ticket is known by: never by itself.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Print(pub(super) [u8; 32]);
 
 /// What a ticket opens, and for whom.
 #[derive(Debug)]
-pub(super) struct Stub {
-    pub(super) session: Session,
+pub(super) struct Stub<H> {
+    pub(super) holder: H,
     pub(super) origin: Option<HeaderValue>,
     pub(super) app: Option<AppId>,
     pub(super) until: Instant,
 }
 
-/// The shelf of one process.
-#[derive(Debug, Default)]
-pub(super) struct Memory(Arc<Mutex<Book>>);
-
-#[derive(Debug, Default)]
-struct Book {
-    stubs: HashMap<Print, Stub>,
-    people: HashMap<(Issuer, Subject), usize>,
+/// Who gets a ticket.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The session that a check has found.
+    pub(super) session: Session,
+    /// What it was found by.
+    pub(super) shown: Shown,
 }
 
+/// Who had a ticket.
+#[derive(Debug)]
+pub(super) enum Holder {
+    /// Whoever is asked again, by what they showed, on whatever replica the ticket is used.
+    Asked {
+        /// What they showed.
+        shown: Shown,
+        /// Who they have to be.
+        who: Who,
+    },
+    /// The very session that the ticket was given for.
+    Known(Session),
+}
+
+/// Somebody's session, by a hash.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Who(pub(super) [u8; 32]);
+
+impl Who {
+    /// Names a person's session.
+    pub(super) fn of(person: &Person) -> Self {
+        let session = person.session().map(SessionId::expose);
+        let parts = [
+            person.issuer().as_str(),
+            person.subject().as_str(),
+            if session.is_some() { "by id" } else { "" },
+            session.unwrap_or_default(),
+        ];
+        Self(hash(parts.map(str::as_bytes)))
+    }
+}
+
+/// The shelf of one process.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    book: Arc<Mutex<Book>>,
+    places: Places,
+}
+
+type Book = HashMap<Print, (Stub<Holder>, Place)>;
+
 impl Shelf for Memory {
-    fn put(&self, print: Print, stub: Stub) -> Coming<'_, Result<(), SessionError>> {
-        let until = stub.until;
-        let room = self.book().put(print, stub);
-        if room.is_ok() {
-            tokio::spawn(clear(Arc::downgrade(&self.0), print, until));
-        }
-        Box::pin(ready(room))
+    fn put<'a>(
+        &'a self,
+        number: Number<'a>,
+        stub: Stub<Found>,
+    ) -> Coming<'a, Result<(), SessionError>> {
+        Box::pin(ready(self.keep(number.print(), stub)))
     }
 
-    fn take<'a>(&'a self, print: &'a Print) -> Coming<'a, Result<Option<Stub>, SessionError>> {
-        Box::pin(ready(Ok(self.book().take(print))))
+    fn take<'a>(
+        &'a self,
+        number: Number<'a>,
+    ) -> Coming<'a, Result<Option<Stub<Holder>>, SessionError>> {
+        let found = lock(&self.book).remove(&number.print());
+        Box::pin(ready(Ok(found.map(|(stub, _)| stub))))
+    }
+}
+
+impl Memory {
+    fn keep(&self, print: Print, stub: Stub<Found>) -> Result<(), SessionError> {
+        let session = stub.holder.session;
+        let place = self.places.take(session.person())?;
+        let until = stub.until;
+        let kept = Stub {
+            holder: Holder::Known(session),
+            origin: stub.origin,
+            app: stub.app,
+            until,
+        };
+        lock(&self.book).insert(print, (kept, place));
+        tokio::spawn(clear(Arc::downgrade(&self.book), print, until));
+        Ok(())
     }
 }
 
@@ -73,41 +135,8 @@ impl Shelf for Memory {
 async fn clear(book: Weak<Mutex<Book>>, print: Print, until: Instant) {
     sleep_until(until).await;
     if let Some(book) = book.upgrade() {
-        lock(&book).take(&print);
+        lock(&book).remove(&print);
     }
-}
-
-impl Memory {
-    fn book(&self) -> MutexGuard<'_, Book> {
-        lock(&self.0)
-    }
-}
-
-impl Book {
-    fn put(&mut self, print: Print, stub: Stub) -> Result<(), SessionError> {
-        let holds = self.people.get(&owner(&stub)).copied().unwrap_or_default();
-        if self.stubs.len() >= MOST || holds >= MOST_A_PERSON {
-            return Err(SessionError::Crowded);
-        }
-        self.people.insert(owner(&stub), holds + 1);
-        self.stubs.insert(print, stub);
-        Ok(())
-    }
-
-    fn take(&mut self, print: &Print) -> Option<Stub> {
-        let stub = self.stubs.remove(print)?;
-        let owner = owner(&stub);
-        match self.people.get_mut(&owner) {
-            Some(holds) if *holds > 1 => *holds -= 1,
-            _ => drop(self.people.remove(&owner)),
-        }
-        Some(stub)
-    }
-}
-
-fn owner(stub: &Stub) -> (Issuer, Subject) {
-    let person = stub.session.person();
-    (person.issuer().clone(), person.subject().clone())
 }
 
 fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {

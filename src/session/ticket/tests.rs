@@ -16,7 +16,7 @@ use crate::id::{Issuer, Subject};
 use crate::person::Person;
 use crate::session::error::Twice;
 use crate::session::testing::sessions_of;
-use crate::session::{Client, Sessions, Standing, Upgrade};
+use crate::session::{Client, Session, Sessions, Standing, Upgrade};
 
 const HERE: &str = "https://app.example.com";
 const THERE: &str = "https://other.example.com";
@@ -50,10 +50,20 @@ fn from(origin: &str) -> HeaderMap {
     HeaderMap::from_iter([(ORIGIN, HeaderValue::from_str(origin).unwrap())])
 }
 
+/// A plain request of a page.
+fn plain(headers: &HeaderMap) -> Knock<'_> {
+    Knock {
+        headers,
+        client: Client::Browser,
+        peer: Ipv4Addr::LOCALHOST.into(),
+        upgrade: None,
+    }
+}
+
 async fn issue(sessions: &Sessions, app: Option<&str>) -> String {
     let (session, _) = session_of("ada");
     let ticket = sessions
-        .ticket(session, &from(HERE), app.map(AppId::new))
+        .ticket(session, plain(&from(HERE)), app.map(AppId::new))
         .await;
     ticket.unwrap().expose().to_owned()
 }
@@ -97,7 +107,10 @@ fn protocols(lists: &[&str]) -> HeaderMap {
 async fn a_ticket_opens_the_session_it_was_made_for_once() {
     let sessions = both();
     let (session, sender) = session_of("ada");
-    let ticket = sessions.ticket(session, &from(HERE), None).await.unwrap();
+    let ticket = sessions
+        .ticket(session, plain(&from(HERE)), None)
+        .await
+        .unwrap();
     let opened = by_query(&sessions, ticket.expose()).await.unwrap();
     assert_eq!(opened.person().subject().as_str(), "ada");
     assert_eq!(opened.app(), None);
@@ -224,7 +237,10 @@ async fn what_stands_twice_is_a_bad_request() {
 async fn a_ticket_ends_with_its_time_and_with_its_session() {
     let sessions = both();
     let (session, sender) = session_of("ada");
-    let late = sessions.ticket(session, &from(HERE), None).await.unwrap();
+    let late = sessions
+        .ticket(session, plain(&from(HERE)), None)
+        .await
+        .unwrap();
     assert_eq!(sender.receiver_count(), 1);
     advance(Duration::from_secs(30)).await;
     let refused = by_query(&sessions, late.expose()).await;
@@ -232,7 +248,10 @@ async fn a_ticket_ends_with_its_time_and_with_its_session() {
     sleep(Duration::from_millis(1)).await;
     assert_eq!(sender.receiver_count(), 0, "nothing of it is kept");
     let (session, sender) = session_of("ada");
-    let ended = sessions.ticket(session, &from(HERE), None).await.unwrap();
+    let ended = sessions
+        .ticket(session, plain(&from(HERE)), None)
+        .await
+        .unwrap();
     sender.send(Standing::Ended).unwrap();
     let refused = by_query(&sessions, ended.expose()).await;
     assert_eq!(refused.unwrap_err(), Spoilt::Unknown.into());
@@ -243,7 +262,7 @@ async fn one_person_fills_their_own_place_alone() {
     let sessions = both();
     let take = async |subject: &str| {
         let (session, _) = session_of(subject);
-        sessions.ticket(session, &from(HERE), None).await
+        sessions.ticket(session, plain(&from(HERE)), None).await
     };
     let first = take("ada").await.unwrap();
     for _ in 1..64 {
@@ -281,7 +300,10 @@ async fn a_plain_request_opens_nothing_by_ticket() {
 async fn nothing_of_a_ticket_shows() {
     let sessions = both();
     let (session, _) = session_of("ada");
-    let ticket = sessions.ticket(session, &from(HERE), None).await.unwrap();
+    let ticket = sessions
+        .ticket(session, plain(&from(HERE)), None)
+        .await
+        .unwrap();
     let text = ticket.expose().to_owned();
     assert_eq!(text.len(), 43);
     let upgrade = Upgrade {

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::super::Session;
 use super::super::error::{Outage, SessionError};
-use super::super::flight::Flight;
 use super::vouch::Vouch;
 use super::{Answer, Fingerprint, Source};
+use crate::flight::Flight;
 
 /// How many newcomers are asked about at once; more of them wait.
 const ASKINGS: usize = 256;

@@ -47,7 +47,7 @@ export async function startRedisWorld() {
 }
 
 /** A Redis on a free port that can be killed and started again. A machine without one fails the suite. */
-async function startRedis(folder) {
+export async function startRedis(folder) {
   const port = await freePort();
   let program;
   const start = async () => {
@@ -184,6 +184,7 @@ apps = "any"
 
 [route.credential]
 kind = "oauth-client"
+shared = true
 client_id = "machine"
 client_secret = { env = "MACHINE_SECRET" }
 

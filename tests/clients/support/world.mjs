@@ -16,8 +16,11 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 /** The origin that the routes allow; no server needs to be there. */
 export const ORIGIN = 'http://app.test:1234';
 
-/** Starts a stand-in and a proxy before it, with routes of one's own if any are given. Stop it with `stop()`. */
-export async function startWorld({ routes = threeRoutes } = {}) {
+/**
+ * Starts a stand-in and a proxy before it, with routes of one's own if any are given. Stop it with `stop()`.
+ * `prepare` may put files into the world's folder, and say how else the programs are started.
+ */
+export async function startWorld({ routes = threeRoutes, prepare = async () => ({}) } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-clients-'));
   const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret() };
   const programs = [];
@@ -26,9 +29,10 @@ export async function startWorld({ routes = threeRoutes } = {}) {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const sim = await startSim({ folder, secrets });
+    const more = await prepare({ folder, secrets });
+    const sim = await startSim({ folder, secrets, more });
     programs.push(sim);
-    const proxy = await startProxy({ folder, secrets, toml: routes(sim.address) });
+    const proxy = await startProxy({ folder, secrets, toml: routes(sim.address, folder) });
     programs.push(proxy);
     return {
       secrets,
@@ -40,7 +44,7 @@ export async function startWorld({ routes = threeRoutes } = {}) {
       proxyLog: () => readFile(proxy.log, 'utf8'),
       terminateProxy: () => stopProgram(proxy),
       startAnotherProxy: async () => {
-        const other = await startProxy({ folder, secrets, toml: routes(sim.address) });
+        const other = await startProxy({ folder, secrets, toml: routes(sim.address, folder) });
         programs.push(other);
         return other.address;
       },
@@ -51,12 +55,12 @@ export async function startWorld({ routes = threeRoutes } = {}) {
   }
 }
 
-function startSim({ folder, secrets }) {
+function startSim({ folder, secrets, more: { simArgs = [], simEnv = {} } }) {
   return startProgram({
     name: 'engine-sim',
     command: join(bin, 'engine-sim'),
-    args: ['--listen', '127.0.0.1:0', '--machine-client', `machine=${secrets.machine}`],
-    env: { ENGINE_SIM_CLIENTS: `trusted=${secrets.trusted}`, ENGINE_SIM_API_KEY: secrets.apiKey },
+    args: ['--listen', '127.0.0.1:0', '--machine-client', `machine=${secrets.machine}`, ...simArgs],
+    env: { ENGINE_SIM_CLIENTS: `trusted=${secrets.trusted}`, ENGINE_SIM_API_KEY: secrets.apiKey, ...simEnv },
     log: join(folder, 'engine-sim.log'),
     listening: simListening,
   });
@@ -74,6 +78,7 @@ async function startProxy({ folder, secrets, toml }) {
       APP_JWT_SECRET: secrets.jwt,
       TRUSTED_SECRET: secrets.trusted,
       MACHINE_SECRET: secrets.machine,
+      API_KEY: secrets.apiKey,
     },
     log: join(folder, 'qix-proxy.log'),
     listening: proxyListening,
@@ -96,7 +101,7 @@ ${routes}`;
 
 /** Three routes: people at `/qlik` and, for libraries that know no prefix, at `/`; a machine's token at `/machine`. */
 function threeRoutes(engine) {
-  const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: '' };
+  const machine = { id: 'machine', kind: 'oauth-client', secret: 'MACHINE_SECRET', user: 'shared = true' };
   const checked = { origins: [ORIGIN], session: OWN_TOKENS };
   return [
     route('/qlik', { engine, credential: PERSON, ...checked }),

@@ -153,6 +153,11 @@ impl<'a> Knock<'a> {
         self.upgraded().await.browser.closed().await
     }
 
+    /// Sends it; the head of the answer, whatever it is.
+    pub(crate) async fn answered(self) -> Answer {
+        self.send().await.0
+    }
+
     /// Sends it; the answer must be anything but a 101.
     pub(crate) async fn refused(self) -> Answer {
         let (head, mut io, mut read) = self.send().await;

@@ -3,6 +3,7 @@
 mod answer;
 mod browser;
 mod certificates;
+mod egress;
 mod eyes;
 pub(crate) mod frames;
 pub(crate) mod issuer;
@@ -11,6 +12,8 @@ mod liar;
 mod log;
 mod portal;
 mod recipe;
+mod redis;
+mod sibling;
 mod tokens;
 mod world;
 
@@ -21,6 +24,7 @@ use tokio::time::{sleep, timeout};
 pub(crate) use self::answer::Answer;
 pub(crate) use self::browser::{Browser, End};
 pub(crate) use self::certificates::{Authority, Files};
+pub(crate) use self::egress::Egress;
 pub(crate) use self::eyes::Eyes;
 pub(crate) use self::issuer::Issuer;
 pub(crate) use self::knock::{Hello, Knock};
@@ -28,6 +32,8 @@ pub(crate) use self::liar::Liar;
 pub(crate) use self::log::Line;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
+pub(crate) use self::redis::RealRedis;
+pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
 pub(crate) use self::world::{World, unique};
 

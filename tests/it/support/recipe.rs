@@ -21,7 +21,7 @@ leeway = "0s"
 /// How a world is to be.
 pub(crate) struct Recipe {
     pub(super) tenant: Box<dyn FnOnce(tenant::Builder) -> tenant::Builder>,
-    pub(super) secrets: Secrets,
+    pub(crate) secrets: Secrets,
     process: String,
     admin: String,
     listen: String,
@@ -65,9 +65,9 @@ impl Secrets {
         match name {
             "QIX_IDENTITY_KEY" => Some(&self.identity_key),
             "SESSION_SECRET" => Some(&self.session),
-            "QLIK_CLIENT_SECRET" => Some(&self.client),
+            "QLIK_ADMIN_SECRET" | "QLIK_CLIENT_SECRET" => Some(&self.client),
             "QIX_ADMIN_TOKEN" => Some(&self.admin),
-            "QLIK_API_KEY" => Some(&self.api_key),
+            "QLIK_ACCESS_CODE" | "QLIK_API_KEY" => Some(&self.api_key),
             _ => None,
         }
     }
@@ -95,7 +95,8 @@ impl Default for Recipe {
             route: String::new(),
             session: COOKIE.to_owned(),
             access: "apps = \"any\"".to_owned(),
-            credential: "kind = \"api-key\"\nkey = { env = \"QLIK_API_KEY\" }".to_owned(),
+            credential: "kind = \"api-key\"\nshared = true\nkey = { env = \"QLIK_API_KEY\" }"
+                .to_owned(),
             engine: String::new(),
             limits: String::new(),
         }
@@ -152,6 +153,7 @@ impl Recipe {
             kind = "oauth-impersonation"
             client_id = "trusted"
             client_secret = { env = "QLIK_CLIENT_SECRET" }
+            fetches_per_minute = 10000
             user = { field = "subject", claim = "sub" }"#,
         )
     }
@@ -161,6 +163,7 @@ impl Recipe {
         self.credential(
             r#"
             kind = "oauth-client"
+            shared = true
             client_id = "machine"
             client_secret = { env = "QLIK_CLIENT_SECRET" }"#,
         )

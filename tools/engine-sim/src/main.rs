@@ -1,8 +1,10 @@
 //! The stand-in as a process: listens, says where on stdout, and stops on SIGTERM or SIGINT.
 
+mod command;
+
 use std::{
     fs::File,
-    io::{BufReader, Write, stdout},
+    io::BufReader,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,15 +15,17 @@ use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use rustls::{ServerConfig, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio::signal::unix::{SignalKind, signal};
 
 use engine_sim::tenant::{Builder, ClientKind, Tenant};
 
-/// A stand-in for a Qlik Cloud tenant.
+/// A stand-in for a Qlik Cloud tenant; or, by a word, for another Qlik.
 ///
 /// `ENGINE_SIM_CLIENTS` (`id=secret,id2=secret2`) and `ENGINE_SIM_API_KEY` keep secrets out of argv.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    kind: Option<command::Kind>,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -40,6 +44,8 @@ struct Arguments {
     /// How long a token lives: `90s`, `15m`, `6h`.
     #[arg(long, default_value = "6h", value_parser = span)]
     token_life: Duration,
+    #[command(flatten)]
+    cloud: command::cloud::Arguments,
     /// Demands no bearer on the websocket.
     #[arg(long)]
     open: bool,
@@ -56,18 +62,14 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut arguments = Arguments::parse();
+    if let Some(kind) = arguments.kind.take() {
+        return kind.run().await;
+    }
     let listen = arguments.listen;
     let tenant = tenant(arguments)?.start(listen).await;
     let tenant = tenant.with_context(|| format!("cannot listen at {listen}"))?;
-    let ready = serde_json::json!({ "listening": tenant.url() });
-    writeln!(stdout(), "{ready}")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    command::announce(&serde_json::json!({ "listening": tenant.url() })).await?;
     tenant.stop().await;
     Ok(())
 }
@@ -93,6 +95,7 @@ fn tenant(arguments: Arguments) -> anyhow::Result<Builder> {
         let (subject, user_id) = pair(user)?;
         builder = builder.user(subject, user_id);
     }
+    builder = arguments.cloud.apply(builder)?;
     if let (Some(certificate), Some(key)) = (arguments.tls_cert, arguments.tls_key) {
         builder = builder.tls(Arc::new(tls(&certificate, &key)?));
     }

@@ -12,8 +12,8 @@ const CASES: &[Case] = &[
         name: "no credential",
         edits: &[(
             r#"[route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 "#,
             "",
         )],
@@ -23,28 +23,28 @@ key = { env = "KEY" }
     },
     Case {
         name: "an inline key",
-        edits: &[(r#"key = { env = "KEY" }"#, r#"key = "canary""#)],
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+key = "canary"
+shared = true"#,
+        )],
         mistakes: &[
             r#"17:7 `key` is a secret: it never stands in the config | write { env = "NAME_OF_A_VARIABLE" } or { file = "/path/of/a/file" }"#,
         ],
     },
     Case {
         name: "a key with spaces",
-        edits: &[(r#"key = { env = "KEY" }"#, r#"key = { env = "SPACED" }"#)],
-        mistakes: &[
-            "17:7 this secret has spaces, line ends or characters beyond ASCII | name a variable or file that holds the secret and nothing else",
-        ],
-    },
-    Case {
-        name: "not built yet",
         edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "api-key"
-key = { env = "KEY" }"#,
-            r#"kind = "cloud-jwt"
-key = "canary""#,
+key = { env = "SPACED" }
+shared = true"#,
         )],
         mistakes: &[
-            r#"16:8 `kind = "cloud-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
+            "17:7 this secret has spaces, line ends or characters beyond ASCII | name a variable or file that holds the secret and nothing else",
         ],
     },
     Case {
@@ -52,8 +52,8 @@ key = "canary""#,
         edits: &[
             (
                 r#"[route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 "#,
                 "",
             ),
@@ -63,40 +63,45 @@ key = { env = "KEY" }
 credential = { kind = "bearer", token = "canary" }"#,
             ),
         ],
-        mistakes: &[
-            r#"6:23 `kind` cannot be "bearer" | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
-        ],
+        mistakes: &[r#"6:23 `kind` cannot be "bearer" | write "bearer-jwt""#],
     },
     Case {
         name: "a key with a wrong name",
-        edits: &[(r#"key = { env = "KEY" }"#, r#"api_key = "canary""#)],
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+api_key = "canary"
+shared = true"#,
+        )],
         mistakes: &[
             r#"15:1 `key` is missing in [route.credential] | write `key = { env = "QLIK_API_KEY" }`"#,
-            "17:1 [route.credential] has no key `api_key` | known here: `kind`, `key`",
+            "17:1 [route.credential] has no key `api_key` | known here: `kind`, `key`, `shared`",
         ],
     },
     Case {
         name: "a client of nothing",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-impersonation""#,
         )],
         mistakes: &[
             r#"15:1 `client_id` is missing in [route.credential] | write `client_id = "…"`"#,
-            r#"15:1 `client_secret` is missing in [route.credential] | write `client_secret = { env = "QLIK_CLIENT_SECRET" }`"#,
+            "15:1 [route.credential] needs `client_secret` or `signing_key` | write `client_secret` or `signing_key`",
             r#"15:1 [route.credential.user] is missing | add [route.credential.user] with `field = "subject"`"#,
         ],
     },
     Case {
         name: "a client's endpoint over plain http",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
-token_url = "http://t.example/oauth/token""#,
+token_url = "http://t.example/oauth/token"
+shared = true"#,
         )],
         mistakes: &[
             "19:13 plain http to another machine can be read and changed on the way | write https://, or `allow_http = true` in this table if that way is trusted",
@@ -106,11 +111,12 @@ token_url = "http://t.example/oauth/token""#,
         name: "a client's endpoint at a plain engine",
         edits: &[
             (
-                r#"kind = "api-key"
-key = { env = "KEY" }"#,
+                r#"kind = "none"
+# it asks for nothing"#,
                 r#"kind = "oauth-client"
 client_id = "c"
-client_secret = { env = "S" }"#,
+client_secret = { env = "S" }
+shared = true"#,
             ),
             (
                 r#"url = "https://t.example""#,
@@ -126,30 +132,32 @@ allow_http = true"#,
         name: "one mistake for one engine without URL",
         edits: &[
             (
-                r#"kind = "api-key"
-key = { env = "KEY" }"#,
+                r#"kind = "none"
+# it asks for nothing"#,
                 r#"kind = "oauth-client"
 client_id = "c"
-client_secret = { env = "S" }"#,
+client_secret = { env = "S" }
+shared = true"#,
             ),
             (r#"url = "https://t.example""#, r#"url = "t.example""#),
         ],
         mistakes: &[
-            r#"20:7 this is no URL | write a URL in quotes, such as "https://tenant.eu.qlikcloud.com""#,
+            r#"21:7 this is no URL | write a URL in quotes, such as "https://tenant.eu.qlikcloud.com""#,
         ],
     },
     Case {
         name: "a client's settings",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
 client_auth = "header"
 scope = ""
 timeout = "0ms"
-user = { field = "subject", claim = "sub" }"#,
+user = { field = "subject", claim = "sub" }
+shared = true"#,
         )],
         mistakes: &[
             r#"19:15 `client_auth` cannot be "header" | write "body" or "basic""#,
@@ -161,23 +169,128 @@ user = { field = "subject", claim = "sub" }"#,
     Case {
         name: "a user",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }"#,
+            r#"kind = "none"
+# it asks for nothing"#,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
 user = { field = "email" }"#,
         )],
         mistakes: &[
-            r#"19:8 `claim` is missing in [route.credential.user] | write `claim = "sub"`"#,
+            "19:8 [route.credential.user] needs `claim` or `value` | write `claim` or `value`",
             r#"19:18 `field = "email"` is not built yet | write "subject" or "userId""#,
         ],
     },
     Case {
-        name: "none asks for nothing",
-        edits: &[(r#"kind = "api-key""#, r#"kind = "none""#)],
+        name: "a user by template",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "subject", value = "{a}{b}" }"#,
+        )],
         mistakes: &[
-            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key""#,
+            r#"19:37 two claims side by side: nobody could tell where the one ends | write a text with a claim between braces, such as "{sub}" or "app|{/user/id}""#,
+        ],
+    },
+    Case {
+        name: "a user by claim and template",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
+        )],
+        mistakes: &["19:37 `value` cannot stand beside `claim` | keep `claim` or `value`"],
+    },
+    Case {
+        name: "shared by everybody, and not said",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+key = { env = "KEY" }"#,
+        )],
+        mistakes: &[r"15:1 `shared` is missing in [route.credential] | write `shared = true`"],
+    },
+    Case {
+        name: "shared, and said not to be",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "api-key"
+key = { env = "KEY" }
+shared = false"#,
+        )],
+        mistakes: &[
+            r#"18:10 with this kind Qlik sees everybody as one user | write `true` if that is meant, or a kind that knows people, such as "oauth-impersonation""#,
+        ],
+    },
+    Case {
+        name: "one client for people and for users",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "userId", claim = "sub" }
+provision = { client_id = "c", client_secret = { env = "S" }, name = "{name}" }"#,
+        )],
+        mistakes: &[
+            "20:13 the client that administers users cannot be the one that impersonates them | write the `client_id` of another client",
+        ],
+    },
+    Case {
+        name: "users of an id that they do not have yet, over plain http",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "oauth-impersonation"
+client_id = "c"
+client_secret = { env = "S" }
+user = { field = "userId", claim = "sub" }
+provision = { client_id = "d", client_secret = { env = "S" }, name = "{name}", users_url = "http://t.example/users" }"#,
+        )],
+        mistakes: &[
+            "20:92 plain http to another machine can be read and changed on the way | write https://, or `allow_http = true` in this table if that way is trusted",
+        ],
+    },
+    Case {
+        name: "an exchange of nothing",
+        edits: &[
+            (
+                r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a""#,
+                r#"kind = "forward-auth"
+url = "https://a.example/me"
+cookies = ["s"]
+subject = "/id"
+expires = "/exp""#,
+            ),
+            (
+                r#"kind = "none"
+# it asks for nothing"#,
+                r#"kind = "token-exchange"
+client_id = "c""#,
+            ),
+        ],
+        mistakes: &[
+            r#"15:1 no session of this route is a token that could be exchanged | add a [[route.session]] with `kind = "jwt"` or `kind = "introspection"`"#,
+        ],
+    },
+    Case {
+        name: "none asks for nothing",
+        edits: &[("# it asks for nothing", r#"key = { env = "KEY" }"#)],
+        mistakes: &[
+            r#"17:1 [route.credential] has no key `key` | that key belongs in [listen.tls] or [admin.tls] or [route.credential] of kind "api-key" or [route.credential] of kind "qseow-ticket" or [route.credential] of kind "qseow-session" or [route.credential] of kind "engine-certificate""#,
         ],
     },
 ];

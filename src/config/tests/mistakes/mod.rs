@@ -4,13 +4,16 @@ mod access;
 mod credential;
 mod engine;
 mod introspection;
+mod outbound;
 mod process;
 mod redis;
+mod replicas;
 mod route;
 mod session;
 mod shape;
 mod syntax;
 mod trusted_header;
+mod windows;
 
 use super::stand_in::{BASE, parse};
 use crate::config::Remark;

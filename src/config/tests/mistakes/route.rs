@@ -125,8 +125,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,
@@ -161,8 +161,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,
@@ -197,8 +197,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,
@@ -231,8 +231,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,

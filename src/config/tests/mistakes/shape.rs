@@ -89,8 +89,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,
@@ -116,8 +116,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,
@@ -143,8 +143,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,
@@ -168,8 +168,8 @@ audience = "a"
 [route.access]
 apps = "any"
 [route.credential]
-kind = "api-key"
-key = { env = "KEY" }
+kind = "none"
+# it asks for nothing
 [route.engine]
 url = "https://t.example"
 "#,
@@ -215,13 +215,6 @@ hosts = [1, "b.example"]"#,
         ],
     },
     Case {
-        name: "not built yet",
-        edits: &[(r#"kind = "api-key""#, r#"kind = "qseow-jwt""#)],
-        mistakes: &[
-            r#"16:8 `kind = "qseow-jwt"` is not built yet | write "oauth-impersonation" or "oauth-client" or "api-key" or "none""#,
-        ],
-    },
-    Case {
         name: "a kind that is not there",
         edits: &[(r#"kind = "jwt""#, r#"kind = "jtw""#)],
         mistakes: &[r#"8:8 `kind` cannot be "jtw" | write "jwt""#],
@@ -229,7 +222,7 @@ hosts = [1, "b.example"]"#,
     Case {
         name: "no kind",
         edits: &[(
-            r#"kind = "api-key"
+            r#"kind = "none"
 "#,
             "",
         )],
@@ -251,13 +244,14 @@ hosts = [1, "b.example"]"#,
     Case {
         name: "a table of another kind",
         edits: &[(
-            r#"kind = "api-key"
-key = { env = "KEY" }
+            r#"kind = "none"
+# it asks for nothing
 "#,
             r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
 user = { field = "subject", claim = "sub" }
+shared = true
 "#,
         )],
         mistakes: &[

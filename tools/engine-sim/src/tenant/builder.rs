@@ -1,19 +1,12 @@
 //! How a tenant is set up before it listens.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{
-    Tenant, ledger::Ledger, server, shared::Settings, shared::Shared, vault::User, vault::Vault,
-};
+use super::{Tenant, server, shared::Settings, shared::Shared, vault::User, vault::Vault};
 use crate::engine::Engine;
 
 const TOKEN_LIFE: Duration = Duration::from_hours(6);
@@ -37,6 +30,8 @@ impl From<String> for ClientId {
 /// What an OAuth client may ask for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ClientKind {
+    /// `client_credentials`, for the users' API alone.
+    Admin,
     /// `client_credentials` alone.
     Machine,
     /// `client_credentials`, and impersonation of users.
@@ -90,6 +85,61 @@ impl Builder {
         self
     }
 
+    /// Adds an OAuth client that proves who it is by JWTs: `pem` is its public key.
+    ///
+    /// # Errors
+    /// When `pem` is none.
+    pub fn client_with_key(
+        mut self,
+        id: impl Into<ClientId>,
+        pem: &str,
+        kind: ClientKind,
+    ) -> io::Result<Self> {
+        let (id, key) = (id.into(), crate::jwt::verifier(pem)?);
+        self.settings.cloud.keys.insert(id.clone(), key);
+        self.settings.clients.insert(id, (String::new(), kind));
+        Ok(self)
+    }
+
+    /// Lets an identity provider vouch for people by JWTs: `pem` is its public key.
+    ///
+    /// # Errors
+    /// When `pem` is none.
+    pub fn identity_provider(mut self, issuer: &str, key_id: &str, pem: &str) -> io::Result<Self> {
+        self.settings.cloud.provide(issuer, key_id, pem)?;
+        Ok(self)
+    }
+
+    /// Exchanges the tokens that an app signs with this secret (HS256).
+    #[must_use]
+    pub fn exchanging_for(mut self, app_secret: &str) -> Self {
+        let key = jsonwebtoken::DecodingKey::from_secret(app_secret.as_bytes());
+        self.settings.cloud.app = Some((key, vec![jsonwebtoken::Algorithm::HS256]));
+        self
+    }
+
+    /// Lets whoever brings this access code in anonymously.
+    #[must_use]
+    pub fn anonymous(mut self, client_id: &str, access_code: &str) -> Self {
+        self.secrets.push(access_code.to_owned());
+        self.settings.cloud.anonymous = Some((client_id.to_owned(), access_code.to_owned()));
+        self
+    }
+
+    /// Knows its users: only those who are among them can be impersonated.
+    #[must_use]
+    pub fn knowing_users(self) -> Self {
+        self.settings.cloud.directory.open();
+        self
+    }
+
+    /// Adds a user with roles, and knows its users.
+    #[must_use]
+    pub fn account(self, subject: &str, roles: &[&str]) -> Self {
+        self.settings.cloud.directory.add(subject, roles);
+        self
+    }
+
     /// How long a token lives; six hours when not said.
     #[must_use]
     pub const fn token_life(mut self, life: Duration) -> Self {
@@ -135,16 +185,11 @@ impl Builder {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let acceptor = self.tls.map(TlsAcceptor::from);
         let life = self.token_life.unwrap_or(TOKEN_LIFE);
-        let shared = Arc::new(Shared {
-            ledger: Ledger::new(Instant::now(), self.settings.quiet),
-            settings: self.settings,
-            vault: Vault::new(self.secrets, life),
-            engine: self.engine.unwrap_or_default(),
-            stage: super::script::Stage::default(),
-            stop: tokio_util::sync::CancellationToken::new(),
-            tasks: tokio_util::task::TaskTracker::new(),
-        });
-        let listening = server::listen(listener, acceptor, Arc::clone(&shared));
+        let vault = Vault::new(self.secrets, life);
+        let engine = self.engine.unwrap_or_default();
+        let shared = Arc::new(Shared::new(self.settings, vault, engine));
+        let door = Arc::new(server::TenantDoor(Arc::clone(&shared)));
+        let listening = server::listen(listener, acceptor, door);
         shared.tasks.spawn(listening);
         Ok(Tenant {
             address,

@@ -14,7 +14,7 @@ use super::{
 
 const BODY_LIMIT: usize = 1024 * 1024;
 
-pub(super) async fn answer(shared: &Shared, head: &Parts, body: Incoming) -> Answer {
+pub(crate) async fn answer(shared: &Shared, head: &Parts, body: Incoming) -> Answer {
     match (&head.method, head.uri.path()) {
         (&Method::GET, "/__sim/requests") => requests(shared, head.uri.query()),
         (&Method::GET, "/__sim/secrets") => found(&json!(shared.vault.secrets())),

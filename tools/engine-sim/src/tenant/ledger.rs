@@ -73,14 +73,14 @@ type Messages = Arc<Mutex<Vec<String>>>;
 
 /// The place in the ledger where one request's body and messages go.
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     seen: Arc<Seen>,
     body: Messages,
     messages: Messages,
 }
 
 impl Entry {
-    pub(super) fn body(&self, body: &[u8]) {
+    pub(crate) fn body(&self, body: &[u8]) {
         hold(&self.body).push(String::from_utf8_lossy(body).into_owned());
     }
 
@@ -94,7 +94,7 @@ impl Entry {
 }
 
 /// Everything seen by one tenant.
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     start: Instant,
     quiet: bool,
     entries: Mutex<Vec<Entry>>,
@@ -104,7 +104,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(start: Instant, quiet: bool) -> Self {
+    pub(crate) fn new(start: Instant, quiet: bool) -> Self {
         Self {
             start,
             quiet,
@@ -115,7 +115,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn enter(&self, head: &Parts) -> Entry {
+    pub(crate) fn enter(&self, head: &Parts) -> Entry {
         let seen = Seen {
             at: self.start.elapsed(),
             method: head.method.to_string(),
@@ -142,43 +142,43 @@ impl Ledger {
         entry
     }
 
-    pub(super) fn message(&self, entry: &Entry, text: &str) {
+    pub(crate) fn message(&self, entry: &Entry, text: &str) {
         if !self.quiet {
             hold(&entry.messages).push(text.to_owned());
         }
     }
 
-    pub(super) fn call(&self, method: &str) {
+    pub(crate) fn call(&self, method: &str) {
         if !self.quiet {
             hold(&self.calls).push(method.to_owned());
         }
     }
 
-    pub(super) fn unknown_call(&self, method: &str) {
+    pub(crate) fn unknown_call(&self, method: &str) {
         hold(&self.unknown).push(method.to_owned());
     }
 
-    pub(super) fn count(&self, change: impl FnOnce(&mut State)) {
+    pub(crate) fn count(&self, change: impl FnOnce(&mut State)) {
         self.state.send_modify(change);
     }
 
-    pub(super) fn requests(&self) -> Vec<Seen> {
+    pub(crate) fn requests(&self) -> Vec<Seen> {
         hold(&self.entries).iter().map(Entry::read).collect()
     }
 
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         hold(&self.calls).clone()
     }
 
-    pub(super) fn unknown(&self) -> Vec<String> {
+    pub(crate) fn unknown(&self) -> Vec<String> {
         hold(&self.unknown).clone()
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.state.borrow().clone()
     }
 
-    pub(super) async fn until(&self, reached: impl FnMut(&State) -> bool) -> State {
+    pub(crate) async fn until(&self, reached: impl FnMut(&State) -> bool) -> State {
         let mut watch = self.state.subscribe();
         match watch.wait_for(reached).await {
             Ok(state) => state.clone(),
@@ -187,7 +187,7 @@ impl Ledger {
     }
 
     /// Forgets all but the sockets that are open.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         hold(&self.entries).clear();
         hold(&self.calls).clear();
         hold(&self.unknown).clear();

@@ -25,6 +25,9 @@ use tokio_tungstenite::{
 use super::{
     frames::{self, Huge},
     ledger::Entry,
+    manner::{self, Manner, Pinged, Speaks, Then},
+    notices,
+    presence::Presence,
     script::LiveFault,
     shared::Shared,
     wire::Cork,
@@ -41,7 +44,7 @@ const NO_CODE: u16 = 1005;
 
 /// When the greeting is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Greeting {
+pub(crate) enum Greeting {
     /// Right after the 101.
     Prompt,
     /// In the packet of the 101.
@@ -51,16 +54,17 @@ pub(super) enum Greeting {
 }
 
 /// What the handshake knows of the socket to come.
-pub(super) struct Arrival {
-    pub(super) key: SessionKey,
-    pub(super) ttl: Duration,
-    pub(super) entry: Entry,
-    pub(super) cork: Cork,
-    pub(super) greeting: Greeting,
+pub(crate) struct Arrival {
+    pub(crate) key: SessionKey,
+    pub(crate) ttl: Duration,
+    pub(crate) entry: Entry,
+    pub(crate) cork: Cork,
+    pub(crate) greeting: Greeting,
+    pub(crate) manner: Manner,
 }
 
 /// Holds one websocket's conversation until it ends.
-pub(super) async fn converse(shared: Arc<Shared>, upgrade: OnUpgrade, arrival: Arrival) {
+pub(crate) async fn converse(shared: Arc<Shared>, upgrade: OnUpgrade, mut arrival: Arrival) {
     let Ok(upgraded) = upgrade.await else { return };
     let (engine, session) = shared.engine.attach(arrival.key.clone(), arrival.ttl);
     // Dropped last: who sees the socket gone sees its counts as well.
@@ -73,6 +77,8 @@ pub(super) async fn converse(shared: Arc<Shared>, upgrade: OnUpgrade, arrival: A
         ear: Ear::Open,
         close: Close::Nobody,
         pen: Pen::Up,
+        manner: std::mem::take(&mut arrival.manner),
+        voice: Voice::Ready,
     };
     tokio::select! {
         over = conversation.hold(&mut presence.told, &arrival, session) => conversation.note(&over),
@@ -89,31 +95,6 @@ async fn websocket(upgraded: Upgraded) -> Websocket {
 }
 
 type Websocket = WebSocketStream<TokioIo<Upgraded>>;
-
-/// A socket that counts as open, and can be told faults.
-struct Presence {
-    id: u64,
-    told: mpsc::UnboundedReceiver<LiveFault>,
-    shared: Arc<Shared>,
-}
-
-impl Presence {
-    fn enter(shared: Arc<Shared>) -> Self {
-        let (id, told) = shared.stage.join();
-        shared.ledger.count(|state| {
-            state.sockets_open += 1;
-            state.sockets_opened += 1;
-        });
-        Self { id, told, shared }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.shared.stage.leave(self.id);
-        self.shared.ledger.count(|state| state.sockets_open -= 1);
-    }
-}
 
 /// How a conversation ended.
 enum Over {
@@ -140,6 +121,16 @@ impl From<std::io::Error> for Over {
     fn from(error: std::io::Error) -> Self {
         Self::Lost(Error::Io(error))
     }
+}
+
+/// Whether messages are answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Voice {
+    Ready,
+    /// The first words wait for the client's first message.
+    Shy(SessionState),
+    /// Never again.
+    Gone,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -172,6 +163,8 @@ struct Conversation {
     ear: Ear,
     close: Close,
     pen: Pen,
+    manner: Manner,
+    voice: Voice,
 }
 
 /// One message of a client, and what the engine says to it.
@@ -194,9 +187,10 @@ impl Conversation {
     }
 
     async fn greet(&mut self, arrival: &Arrival, session: SessionState) -> Result<(), Over> {
-        if arrival.greeting != Greeting::Never {
-            self.ws.feed(Message::text(greeting(session))).await?;
-            self.ws.flush().await?;
+        match (arrival.greeting, self.manner.speaks) {
+            (Greeting::Never, _) => {}
+            (_, Speaks::AtOnce) => self.speak_up(session).await?,
+            (_, Speaks::AfterFirstMessage) => self.voice = Voice::Shy(session),
         }
         arrival.cork.pull();
         self.ws.get_mut().flush().await?;
@@ -206,13 +200,29 @@ impl Conversation {
         }
     }
 
+    async fn speak_up(&mut self, session: SessionState) -> Result<(), Over> {
+        self.voice = Voice::Ready;
+        self.send_all(self.manner.words(session)).await?;
+        match self.manner.then {
+            Then::Engine => Ok(()),
+            Then::Silence => {
+                self.voice = Voice::Gone;
+                Ok(())
+            }
+            Then::Close => self.say_goodbye(CloseCode::Normal, "").await,
+        }
+    }
+
     async fn talk(&mut self, told: &mut mpsc::UnboundedReceiver<LiveFault>) -> Over {
         let mut changes = self.engine.changes();
         loop {
             let step = tokio::select! {
                 biased;
                 Some(fault) = told.recv() => self.suffer(fault, None).await,
-                change = changes.next(), if self.close == Close::Nobody => {
+                notice = manner::notice(&mut self.manner.ending), if self.close == Close::Nobody => {
+                    self.part(notice.to_string()).await
+                }
+                change = changes.next(), if self.close == Close::Nobody && self.voice == Voice::Ready => {
                     self.send_all(vec![change.to_string()]).await
                 }
                 () = grace(self.close) => Err(Over::Scripted),
@@ -229,8 +239,7 @@ impl Conversation {
         match message.ok_or(Over::Closed)?? {
             Message::Text(text) => {
                 ledger.message(&self.entry, &text);
-                let exchange = self.ask(&text);
-                self.reply(exchange).await
+                self.answer(&text).await
             }
             Message::Binary(_) => {
                 self.say_goodbye(CloseCode::Unsupported, "text frames only")
@@ -238,6 +247,9 @@ impl Conversation {
             }
             Message::Ping(_) => {
                 ledger.count(|state| state.pings_seen += 1);
+                if self.manner.pinged == Pinged::Wedges {
+                    self.voice = Voice::Gone;
+                }
                 Ok(self.ws.flush().await?)
             }
             Message::Pong(_) => {
@@ -250,6 +262,23 @@ impl Conversation {
             }
             Message::Frame(_) => Ok(()),
         }
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<(), Over> {
+        if let Voice::Shy(session) = self.voice {
+            self.speak_up(session).await?;
+        }
+        if self.voice != Voice::Ready || self.close != Close::Nobody {
+            return Ok(());
+        }
+        let exchange = self.ask(text);
+        self.reply(exchange).await
+    }
+
+    /// Says why, and closes.
+    async fn part(&mut self, notice: String) -> Result<(), Over> {
+        self.send_all(vec![notice]).await?;
+        self.say_goodbye(CloseCode::Normal, "").await
     }
 
     fn heed(&mut self, code: u16) {
@@ -312,6 +341,10 @@ impl Conversation {
             LiveFault::Close { code, reason } => self.close_with(code, &reason).await?,
             LiveFault::Ping => self.ws.send(Message::Ping("engine-sim".into())).await?,
             LiveFault::Say { text } => self.ws.send(Message::text(text)).await?,
+            LiveFault::Notice { method, message } => {
+                self.part(notices::fatal(&method, &message).to_string())
+                    .await?;
+            }
             LiveFault::Binary => self.ws.send(Message::binary("engine-sim")).await?,
             LiveFault::StopReading => self.ear = Ear::Shut,
             LiveFault::StartReading => self.ear = Ear::Open,
@@ -331,7 +364,7 @@ impl Conversation {
     ) -> Result<ControlFlow<()>, Over> {
         let text = || {
             let answer = exchange.and_then(|exchange| exchange.answers.first().cloned());
-            answer.unwrap_or_else(|| notification().to_string())
+            answer.unwrap_or_else(|| notices::progress().to_string())
         };
         self.ws.flush().await?;
         self.pen = Pen::Down;
@@ -396,19 +429,6 @@ async fn grace(close: Close) {
         Close::Tenant(until) => sleep_until(until).await,
         Close::Nobody | Close::Client => std::future::pending().await,
     }
-}
-
-fn greeting(session: SessionState) -> String {
-    let state = match session {
-        SessionState::Attached => "SESSION_ATTACHED",
-        SessionState::Created => "SESSION_CREATED",
-    };
-    json!({ "jsonrpc": "2.0", "method": "OnConnected", "params": { "qSessionState": state } })
-        .to_string()
-}
-
-fn notification() -> Value {
-    json!({ "jsonrpc": "2.0", "method": "OnProgress", "params": { "qText": "by script" } })
 }
 
 fn huge(length: usize, fragment: Option<usize>, exchange: Option<&Exchange>) -> Huge {

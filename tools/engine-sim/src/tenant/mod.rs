@@ -5,25 +5,31 @@
 //! of everything that was seen. It never calculates: what a call answers is the engine's business.
 
 mod builder;
-mod control;
+mod cloud;
+pub(crate) mod control;
+pub(crate) mod falter;
 mod frames;
-mod ledger;
+pub(crate) mod ledger;
 mod live;
-mod lock;
-mod place;
-mod refusal;
+pub(crate) mod lock;
+pub(crate) mod manner;
+pub(crate) mod notices;
+pub(crate) mod place;
+mod presence;
+pub(crate) mod refusal;
 mod script;
-mod server;
-mod shared;
+pub(crate) mod server;
+pub(crate) mod shared;
 mod token;
-mod upgrade;
-mod vault;
-mod wire;
+pub(crate) mod upgrade;
+pub(crate) mod vault;
+pub(crate) mod wire;
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 pub use builder::{Builder, ClientId, ClientKind};
 pub use ledger::{Seen, State};
+pub use manner::Speaks;
 pub use script::{LiveFault, Script, TokenFault, UpgradeFault};
 
 use shared::Shared;
@@ -103,6 +109,11 @@ impl Tenant {
     /// Forgets what was seen, counted and scripted. Sockets, tokens and secrets stay.
     pub fn reset(&self) {
         self.shared.reset();
+    }
+
+    /// Lets somebody else create the next user, just before it would be created through the API.
+    pub fn expect_a_rival(&self) {
+        self.shared.settings.cloud.directory.expect_a_rival();
     }
 
     /// Stops listening, closes every socket with 1001 and waits until all is over.

@@ -9,14 +9,14 @@ const LONGEST_TTL: u64 = 1800;
 
 /// `/app/<id>[/identity/<x>][/ttl/<n>]`, decoded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Place {
-    pub(super) app: String,
-    pub(super) identity: Option<String>,
-    pub(super) ttl: Duration,
+pub(crate) struct Place {
+    pub(crate) app: String,
+    pub(crate) identity: Option<String>,
+    pub(crate) ttl: Duration,
 }
 
 impl Place {
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub(crate) fn parse(path: &str) -> Option<Self> {
         let mut segments = path.strip_prefix("/app/")?.split('/');
         let app = match decode(segments.next()?)? {
             empty if empty.is_empty() => "engineData".to_owned(),

@@ -6,11 +6,11 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 /// What every HTTP answer of the tenant is.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// One documented error.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     code: String,
     title: String,
@@ -20,7 +20,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// An error whose code says no more than its status.
-    pub(super) fn plain(status: StatusCode) -> Self {
+    pub(crate) fn plain(status: StatusCode) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
         let code = format!("HTTP-{}", status.as_u16());
         Self {
@@ -32,21 +32,21 @@ impl Refusal {
         }
     }
 
-    pub(super) fn coded(self, code: &str) -> Self {
+    pub(crate) fn coded(self, code: &str) -> Self {
         Self {
             code: code.to_owned(),
             ..self
         }
     }
 
-    pub(super) fn titled(self, title: &str) -> Self {
+    pub(crate) fn titled(self, title: &str) -> Self {
         Self {
             title: title.to_owned(),
             ..self
         }
     }
 
-    pub(super) fn detailed(self, detail: &str) -> Self {
+    pub(crate) fn detailed(self, detail: &str) -> Self {
         Self {
             detail: Some(detail.to_owned()),
             ..self
@@ -54,20 +54,20 @@ impl Refusal {
     }
 
     /// The seed case: a machine client's token cannot be exchanged.
-    pub(super) fn no_exchange() -> Self {
+    pub(crate) fn no_exchange() -> Self {
         Self::plain(StatusCode::UNAUTHORIZED)
             .coded("OAUTH-5")
             .detailed("Cannot perform exchange with given Oauth configuration.")
     }
 
-    pub(super) fn unknown_client() -> Self {
+    pub(crate) fn unknown_client() -> Self {
         Self::plain(StatusCode::BAD_REQUEST)
             .coded("OAUTH-14")
             .titled("Invalid client_id")
             .detailed("OAuth client is not authorized")
     }
 
-    pub(super) fn rate_limit(seconds: u64) -> Self {
+    pub(crate) fn rate_limit(seconds: u64) -> Self {
         let detail = format!("You need to wait {seconds} seconds until limit is lifted.");
         Self {
             retry_after: Some(seconds),
@@ -77,7 +77,7 @@ impl Refusal {
         }
     }
 
-    pub(super) fn answer(&self, trace: &str) -> Answer {
+    pub(crate) fn answer(&self, trace: &str) -> Answer {
         let mut error = json!({
             "code": self.code, "title": self.title, "status": self.status.as_str(),
         });
@@ -95,12 +95,12 @@ impl Refusal {
 }
 
 /// A JSON answer.
-pub(super) fn reply(status: StatusCode, body: &Value) -> Answer {
+pub(crate) fn reply(status: StatusCode, body: &Value) -> Answer {
     typed(status, "application/json", body.to_string())
 }
 
 /// An answer of any type.
-pub(super) fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(crate) fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer

@@ -162,6 +162,14 @@ pub enum LiveFault {
         /// The message.
         text: String,
     },
+    /// A fatal notice, such as `OnLicenseAccessDenied`, and then a Close.
+    Notice {
+        /// Its name.
+        method: String,
+        /// Its text.
+        #[serde(default)]
+        message: String,
+    },
     /// A binary message.
     Binary,
     /// Nothing is read any more.
@@ -174,7 +182,7 @@ pub enum LiveFault {
 
 /// The queues of one tenant, and the sockets that can be told at once.
 #[derive(Default)]
-pub(super) struct Stage {
+pub(crate) struct Stage {
     queues: Mutex<Queues>,
     live: Mutex<HashMap<u64, mpsc::UnboundedSender<LiveFault>>>,
 }
@@ -189,7 +197,7 @@ struct Queues {
 }
 
 impl Stage {
-    pub(super) fn take(&self, script: Script) {
+    pub(crate) fn take(&self, script: Script) {
         let mut queues = hold(&self.queues);
         match script {
             Script::Token(fault) => queues.tokens.push_back(fault),
@@ -201,24 +209,24 @@ impl Stage {
         }
     }
 
-    pub(super) fn token(&self) -> Option<TokenFault> {
+    pub(crate) fn token(&self) -> Option<TokenFault> {
         hold(&self.queues).tokens.pop_front()
     }
 
-    pub(super) fn upgrade(&self) -> Option<UpgradeFault> {
+    pub(crate) fn upgrade(&self) -> Option<UpgradeFault> {
         hold(&self.queues).upgrades.pop_front()
     }
 
-    pub(super) fn next(&self) -> Option<LiveFault> {
+    pub(crate) fn next(&self) -> Option<LiveFault> {
         hold(&self.queues).nexts.pop_front()
     }
 
-    pub(super) fn call(&self) -> Option<LiveFault> {
+    pub(crate) fn call(&self) -> Option<LiveFault> {
         hold(&self.queues).calls.pop_front()
     }
 
     /// A socket that is open now and can be told faults until it is `left`.
-    pub(super) fn join(&self) -> (u64, mpsc::UnboundedReceiver<LiveFault>) {
+    pub(crate) fn join(&self) -> (u64, mpsc::UnboundedReceiver<LiveFault>) {
         let (teller, told) = mpsc::unbounded_channel();
         let mut queues = hold(&self.queues);
         queues.sockets += 1;
@@ -226,11 +234,11 @@ impl Stage {
         (queues.sockets, told)
     }
 
-    pub(super) fn leave(&self, socket: u64) {
+    pub(crate) fn leave(&self, socket: u64) {
         hold(&self.live).remove(&socket);
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let mut queues = hold(&self.queues);
         *queues = Queues {
             sockets: queues.sockets,

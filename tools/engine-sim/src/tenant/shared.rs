@@ -1,37 +1,53 @@
 //! What every connection of one tenant shares.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     builder::{ClientId, ClientKind},
+    cloud::{self, Cloud},
     ledger::Ledger,
     script::{Script, Stage},
     vault::{User, Vault},
 };
 use crate::engine::Engine;
 
-/// One tenant: its settings, its memory, its script and its engine.
-pub(super) struct Shared {
-    pub(super) settings: Settings,
-    pub(super) vault: Vault,
-    pub(super) ledger: Ledger,
-    pub(super) stage: Stage,
-    pub(super) engine: Arc<Engine>,
-    pub(super) stop: CancellationToken,
-    pub(super) tasks: TaskTracker,
+/// One stand-in: its settings, its memory, its script and its engine.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) vault: Vault,
+    pub(crate) ledger: Ledger,
+    pub(crate) stage: Stage,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Shared {
-    pub(super) fn obey(&self, script: Script) {
+    pub(crate) fn new(settings: Settings, vault: Vault, engine: Arc<Engine>) -> Self {
+        Self {
+            ledger: Ledger::new(Instant::now(), settings.quiet),
+            settings,
+            vault,
+            engine,
+            stage: Stage::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    pub(crate) fn obey(&self, script: Script) {
         match script {
-            Script::ExpireTokens => self.vault.expire_all(),
+            Script::ExpireTokens => {
+                self.vault.expire_all();
+                cloud::forget(self);
+            }
             script => self.stage.take(script),
         }
     }
 
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.stage.clear();
         self.ledger.clear();
     }
@@ -39,17 +55,18 @@ impl Shared {
 
 /// What was said before the tenant listened.
 #[derive(Default)]
-pub(super) struct Settings {
-    pub(super) clients: HashMap<ClientId, (String, ClientKind)>,
-    pub(super) api_keys: Vec<String>,
-    pub(super) users: Vec<User>,
-    pub(super) open: bool,
-    pub(super) quiet: bool,
+pub(crate) struct Settings {
+    pub(crate) clients: HashMap<ClientId, (String, ClientKind)>,
+    pub(crate) api_keys: Vec<String>,
+    pub(crate) users: Vec<User>,
+    pub(crate) open: bool,
+    pub(crate) quiet: bool,
+    pub(super) cloud: Cloud,
 }
 
 impl Settings {
     /// Whether `bearer` is one of the API keys.
-    pub(super) fn knows_key(&self, bearer: &str) -> bool {
+    pub(crate) fn knows_key(&self, bearer: &str) -> bool {
         self.api_keys.iter().any(|key| key == bearer)
     }
 }

@@ -6,19 +6,19 @@ mod form;
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header::LOCATION, request::Parts};
+use http::{StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use tokio::time::sleep;
 
 use answer::{Life, Minted};
 use form::Form;
 
 use super::{
     builder::{ClientId, ClientKind},
+    cloud,
+    falter::falter,
     ledger::Entry,
-    refusal::{Answer, Refusal, typed},
-    script::TokenFault,
+    refusal::{Answer, Refusal},
     server,
     shared::Shared,
     vault::Purpose,
@@ -27,6 +27,7 @@ use super::{
 const BODY_LIMIT: usize = 64 * 1024;
 const CREDENTIALS: &str = "client_credentials";
 const IMPERSONATION: &str = "urn:qlik:oauth:user-impersonation";
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Answers one token request, or drops it when the script says so.
@@ -40,80 +41,12 @@ pub(super) async fn fetch(
     let body = Limited::new(body, BODY_LIMIT).collect().await;
     let body = body.map_err(|_| server::dropped())?.to_bytes();
     entry.body(&body);
-    let Some(fault) = shared.stage.token() else {
-        return Ok(mint(shared, head, &body, Life::Both));
-    };
-    falter(shared, head, &body, fault).await
-}
-
-async fn falter(
-    shared: &Shared,
-    head: &Parts,
-    body: &Bytes,
-    fault: TokenFault,
-) -> Result<Answer, io::Error> {
-    Ok(match fault {
-        TokenFault::Silence => match server::never(shared).await? {},
-        TokenFault::Drop => return Err(server::dropped()),
-        TokenFault::Delay { ms } => {
-            sleep(Duration::from_millis(ms)).await;
-            mint(shared, head, body, Life::Both)
-        }
-        TokenFault::ExpiresIn { seconds } => mint(shared, head, body, Life::Short(seconds)),
-        TokenFault::ExpiresAtOnly { seconds } => mint(shared, head, body, Life::AtOnly(seconds)),
-        TokenFault::NoExpiry => mint(shared, head, body, Life::Untold),
-        TokenFault::Huge { bytes } => mint(shared, head, body, Life::After(bytes)),
-        TokenFault::Refuse {
-            status,
-            code,
-            detail,
-        } => refuse(shared, status, code, detail),
-        TokenFault::RateLimit { retry_after } => {
-            Refusal::rate_limit(retry_after).answer(shared.vault.trace())
-        }
-        TokenFault::Html { status } => typed(known(status), "text/html", page(shared)),
-        TokenFault::Garbage => garbage(shared),
-        TokenFault::Redirect { location } => redirect(shared, &location),
+    let fault = shared.stage.token();
+    let life = Life::by(fault.as_ref());
+    Ok(match falter(shared, fault).await? {
+        Some(answer) => answer,
+        None => mint(shared, head, &body, life),
     })
-}
-
-fn refuse(shared: &Shared, status: u16, code: Option<String>, detail: Option<String>) -> Answer {
-    let mut refusal = Refusal::plain(known(status));
-    if let Some(code) = code {
-        refusal = refusal.coded(&code);
-    }
-    if let Some(detail) = detail {
-        refusal = refusal.detailed(&detail);
-    }
-    refusal.answer(shared.vault.trace())
-}
-
-fn page(shared: &Shared) -> String {
-    format!(
-        "<!doctype html><title>Sign in</title><p>{}</p>",
-        shared.vault.plant("page")
-    )
-}
-
-fn garbage(shared: &Shared) -> Answer {
-    let half = format!(
-        "{{\"token_type\":\"bearer\",\"access_token\":\"{}",
-        shared.vault.plant("half")
-    );
-    typed(StatusCode::OK, "application/json", half)
-}
-
-fn redirect(shared: &Shared, location: &str) -> Answer {
-    let mut answer = Refusal::plain(StatusCode::TEMPORARY_REDIRECT).answer(shared.vault.trace());
-    if let Ok(location) = HeaderValue::from_str(location) {
-        answer.headers_mut().insert(LOCATION, location);
-    }
-    answer
-}
-
-/// A status out of a script; one that is none becomes 500.
-fn known(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn mint(shared: &Shared, head: &Parts, body: &Bytes, life: Life) -> Answer {
@@ -130,6 +63,7 @@ fn grant(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refusal
     }
     let kind = client(shared, form)?;
     let (user, purpose) = match form.text("grant_type") {
+        CREDENTIALS if kind == ClientKind::Admin => (form.client.clone(), Purpose::Admin),
         CREDENTIALS => (form.client.clone(), Purpose::Machine),
         IMPERSONATION if kind == ClientKind::Trusted => (user(shared, form)?, Purpose::Person),
         IMPERSONATION => return Err(Refusal::unknown_client()),
@@ -148,7 +82,13 @@ fn grant(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refusal
 fn client(shared: &Shared, form: &Form) -> Result<ClientKind, Refusal> {
     let client = shared.settings.clients.get(&ClientId(form.client.clone()));
     let (secret, kind) = client.ok_or_else(Refusal::unknown_client)?;
-    if *secret == form.secret {
+    let assertion = form.text("client_assertion");
+    let proven = if form.text("client_assertion_type") == ASSERTION {
+        cloud::holds(shared, &form.client, assertion)
+    } else {
+        !secret.is_empty() && *secret == form.secret
+    };
+    if proven {
         Ok(*kind)
     } else {
         Err(Refusal::plain(StatusCode::UNAUTHORIZED))
@@ -157,6 +97,10 @@ fn client(shared: &Shared, form: &Form) -> Result<ClientKind, Refusal> {
 
 fn user(shared: &Shared, form: &Form) -> Result<String, Refusal> {
     let (field, value) = form.lookup()?;
+    let known = &shared.settings.cloud.directory;
+    if let Some(found) = known.look_up(field == form::Field::UserId, value) {
+        return found.map_err(|()| unknown_user());
+    }
     let users = &shared.settings.users;
     if users.is_empty() {
         return Ok(value.to_owned());
@@ -168,8 +112,12 @@ fn user(shared: &Shared, form: &Form) -> Result<String, Refusal> {
     match found {
         Some(user) if user.active => Ok(user.id.clone()),
         Some(_) => Err(Refusal::plain(StatusCode::FORBIDDEN).detailed("User is disabled.")),
-        None => Err(Refusal::plain(StatusCode::FORBIDDEN).detailed("User was not found.")),
+        None => Err(unknown_user()),
     }
+}
+
+fn unknown_user() -> Refusal {
+    Refusal::plain(StatusCode::FORBIDDEN).detailed("User was not found.")
 }
 
 fn exchange(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refusal> {
@@ -179,6 +127,18 @@ fn exchange(shared: &Shared, form: &Form, life: Duration) -> Result<Minted, Refu
         .contains_key(&ClientId(form.client.clone()))
     {
         return Err(Refusal::unknown_client());
+    }
+    if let Some(user) = shared.settings.cloud.person_of(form.text("subject_token")) {
+        let purpose = match form.text("purpose") {
+            "websocket" => Purpose::Websocket,
+            _ => Purpose::Person,
+        };
+        let token = shared.vault.mint(&user, purpose, life);
+        return Ok(Minted {
+            token,
+            life,
+            purpose,
+        });
     }
     let grant = shared.vault.grant(form.text("subject_token"));
     let grant = grant.ok_or_else(|| Refusal::plain(StatusCode::UNAUTHORIZED))?;

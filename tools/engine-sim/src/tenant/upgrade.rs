@@ -17,8 +17,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::form_urlencoded;
 
 use super::{
+    cloud,
     ledger::Entry,
     live::{self, Arrival, Greeting},
+    manner::Manner,
     place::Place,
     refusal::{Answer, Refusal, typed},
     script::UpgradeFault,
@@ -30,29 +32,53 @@ use super::{
 use crate::engine::SessionKey;
 
 /// Answers an upgrade, or drops it when the script says so.
-pub(super) async fn answer(
+pub(crate) async fn answer(
     shared: &Arc<Shared>,
     entry: Entry,
     cork: Cork,
     request: Request<Incoming>,
 ) -> Result<Answer, io::Error> {
-    let fault = shared.stage.upgrade();
-    let mut answer = match stumble(shared, fault.as_ref()).await? {
-        Some(answer) => answer,
-        None => match accept(shared, &request) {
-            Ok(visit) => {
-                let arrival = visit.arrival(entry, cork, fault.as_ref());
-                let upgrade = hyper::upgrade::on(request);
-                shared
-                    .tasks
-                    .spawn(live::converse(Arc::clone(shared), upgrade, arrival));
-                twist(visit.answer, fault.as_ref())
-            }
-            Err(refusal) => refusal.answer(shared.vault.trace()),
-        },
+    let arriving = Arriving {
+        entry,
+        cork,
+        request,
     };
+    let answer = respond(shared, arriving, |request| accept(shared, request)).await?;
+    let mut answer = answer.unwrap_or_else(|refusal| refusal.answer(shared.vault.trace()));
     mark(shared, answer.headers_mut());
     Ok(answer)
+}
+
+/// A request for a websocket, and where it is noted.
+pub(crate) struct Arriving {
+    pub(crate) entry: Entry,
+    pub(crate) cork: Cork,
+    pub(crate) request: Request<Incoming>,
+}
+
+/// Lets the script have its way, then asks `accept`, and holds the conversation of who is let in.
+pub(crate) async fn respond<R>(
+    shared: &Arc<Shared>,
+    arriving: Arriving,
+    accept: impl FnOnce(&Request<Incoming>) -> Result<Visit, R>,
+) -> Result<Result<Answer, R>, io::Error> {
+    let fault = shared.stage.upgrade();
+    if let Some(answer) = stumble(shared, fault.as_ref()).await? {
+        return Ok(Ok(answer));
+    }
+    let Arriving {
+        entry,
+        cork,
+        request,
+    } = arriving;
+    Ok(accept(&request).map(|mut visit| {
+        let answer = std::mem::take(&mut visit.answer);
+        let arrival = visit.arrival(entry, cork, fault.as_ref());
+        let upgrade = hyper::upgrade::on(request);
+        let conversation = live::converse(Arc::clone(shared), upgrade, arrival);
+        shared.tasks.spawn(conversation);
+        twist(answer, fault.as_ref())
+    }))
 }
 
 /// The faults that need no handshake; `None` when the upgrade goes on.
@@ -127,14 +153,15 @@ fn mark(shared: &Shared, headers: &mut HeaderMap) {
 }
 
 /// An upgrade that was accepted.
-struct Visit {
-    key: SessionKey,
-    ttl: Duration,
-    answer: Answer,
+pub(crate) struct Visit {
+    pub(crate) key: SessionKey,
+    pub(crate) ttl: Duration,
+    pub(crate) answer: Answer,
+    pub(crate) manner: Manner,
 }
 
 impl Visit {
-    fn arrival(&self, entry: Entry, cork: Cork, fault: Option<&UpgradeFault>) -> Arrival {
+    fn arrival(self, entry: Entry, cork: Cork, fault: Option<&UpgradeFault>) -> Arrival {
         let greeting = match fault {
             Some(UpgradeFault::EarlyGreeting) => Greeting::Early,
             Some(UpgradeFault::NoGreeting) => Greeting::Never,
@@ -144,11 +171,12 @@ impl Visit {
             cork.put_in();
         }
         Arrival {
-            key: self.key.clone(),
+            key: self.key,
             ttl: self.ttl,
             entry,
             cork,
             greeting,
+            manner: self.manner,
         }
     }
 }
@@ -167,6 +195,7 @@ fn accept(shared: &Shared, request: &Request<Incoming>) -> Result<Visit, Refusal
         key,
         ttl: place.ttl,
         answer,
+        manner: Manner::default(),
     })
 }
 
@@ -178,7 +207,11 @@ fn admit(shared: &Shared, request: &Request<Incoming>) -> Option<String> {
     if let Some(bearer) = bearer(request.headers()) {
         return by_header(shared, bearer);
     }
-    let token = exchanged(request.uri().query()?)?;
+    let query = request.uri().query()?;
+    if let Some(user) = cloud::admit(shared, request.headers(), query) {
+        return Some(user);
+    }
+    let token = exchanged(query)?;
     let grant = shared.vault.grant(&token)?;
     (grant.purpose == Purpose::Websocket).then_some(grant.user)
 }
@@ -188,10 +221,12 @@ fn by_header(shared: &Shared, bearer: &str) -> Option<String> {
         return Some("api-key".to_owned());
     }
     let grant = shared.vault.grant(bearer)?;
-    (grant.purpose != Purpose::Websocket).then_some(grant.user)
+    let taken = matches!(grant.purpose, Purpose::Machine | Purpose::Person);
+    taken.then_some(grant.user)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The bearer of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
@@ -203,7 +238,8 @@ fn exchanged(query: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-fn shake_hands(request: &Request<Incoming>) -> Result<Answer, Refusal> {
+/// The 101 to a request for a websocket.
+pub(crate) fn shake_hands(request: &Request<Incoming>) -> Result<Answer, Refusal> {
     let says = |name: HeaderName, word: &str| {
         let value = request
             .headers()

@@ -8,14 +8,14 @@ use super::lock::hold;
 
 /// Someone a token can stand for.
 #[derive(Clone, Debug)]
-pub(super) struct User {
-    pub(super) subject: String,
-    pub(super) id: String,
-    pub(super) active: bool,
+pub(crate) struct User {
+    pub(crate) subject: String,
+    pub(crate) id: String,
+    pub(crate) active: bool,
 }
 
 impl User {
-    pub(super) fn active(subject: &str, id: &str) -> Self {
+    pub(crate) fn active(subject: &str, id: &str) -> Self {
         Self {
             subject: subject.to_owned(),
             id: id.to_owned(),
@@ -23,7 +23,7 @@ impl User {
         }
     }
 
-    pub(super) fn disabled(subject: &str, id: &str) -> Self {
+    pub(crate) fn disabled(subject: &str, id: &str) -> Self {
         Self {
             active: false,
             ..Self::active(subject, id)
@@ -33,7 +33,9 @@ impl User {
 
 /// What a token was minted for, which decides where it is taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
+    /// `client_credentials` of a client that administers users: a bearer for their API alone.
+    Admin,
     /// `client_credentials`: a bearer that cannot be exchanged.
     Machine,
     /// Impersonation: a bearer that stands for a person.
@@ -43,23 +45,23 @@ pub(super) enum Purpose {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Grant {
-    pub(super) user: String,
-    pub(super) purpose: Purpose,
+pub(crate) struct Grant {
+    pub(crate) user: String,
+    pub(crate) purpose: Purpose,
     expires: Instant,
 }
 
 /// The secrets of one tenant.
-pub(super) struct Vault {
+pub(crate) struct Vault {
     tokens: Mutex<HashMap<String, Grant>>,
     secrets: Mutex<Vec<String>>,
     cookie: String,
     trace: String,
-    pub(super) life: Duration,
+    pub(crate) life: Duration,
 }
 
 impl Vault {
-    pub(super) fn new(mut secrets: Vec<String>, life: Duration) -> Self {
+    pub(crate) fn new(mut secrets: Vec<String>, life: Duration) -> Self {
         let cookie = canary("cookie");
         let trace = canary("trace");
         secrets.extend([cookie.clone(), trace.clone()]);
@@ -73,7 +75,7 @@ impl Vault {
     }
 
     /// A new token for `user` that is good for `life`.
-    pub(super) fn mint(&self, user: &str, purpose: Purpose, life: Duration) -> String {
+    pub(crate) fn mint(&self, user: &str, purpose: Purpose, life: Duration) -> String {
         let token = self.plant("token");
         let grant = Grant {
             user: user.to_owned(),
@@ -85,33 +87,41 @@ impl Vault {
     }
 
     /// What `token` stands for, as long as it has not expired.
-    pub(super) fn grant(&self, token: &str) -> Option<Grant> {
+    pub(crate) fn grant(&self, token: &str) -> Option<Grant> {
         let grant = hold(&self.tokens).get(token).cloned()?;
         (Instant::now() < grant.expires).then_some(grant)
     }
 
-    pub(super) fn expire_all(&self) {
+    pub(crate) fn expire_all(&self) {
         hold(&self.tokens).clear();
     }
 
     /// A new secret that nobody but the caller's peer may ever see.
-    pub(super) fn plant(&self, kind: &str) -> String {
+    pub(crate) fn plant(&self, kind: &str) -> String {
         let secret = canary(kind);
         hold(&self.secrets).push(secret.clone());
         secret
     }
 
-    pub(super) fn secrets(&self) -> Vec<String> {
+    /// Remembers a secret that somebody else made.
+    pub(crate) fn keep(&self, secret: &str) {
+        let mut secrets = hold(&self.secrets);
+        if !secrets.iter().any(|kept| kept == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+
+    pub(crate) fn secrets(&self) -> Vec<String> {
         hold(&self.secrets).clone()
     }
 
     /// The value of the cookie on every answer to an upgrade.
-    pub(super) fn cookie(&self) -> &str {
+    pub(crate) fn cookie(&self) -> &str {
         &self.cookie
     }
 
     /// The `traceId` of every refusal.
-    pub(super) fn trace(&self) -> &str {
+    pub(crate) fn trace(&self) -> &str {
         &self.trace
     }
 }

@@ -14,15 +14,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Holds a connection's writes back while it is in.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Cork(Arc<AtomicBool>);
+pub(crate) struct Cork(Arc<AtomicBool>);
 
 impl Cork {
-    pub(super) fn put_in(&self) {
+    pub(crate) fn put_in(&self) {
         self.0.store(true, Ordering::Release);
     }
 
     /// What was held leaves with the next flush.
-    pub(super) fn pull(&self) {
+    pub(crate) fn pull(&self) {
         self.0.store(false, Ordering::Release);
     }
 
@@ -32,14 +32,14 @@ impl Cork {
 }
 
 /// A connection with a cork.
-pub(super) struct Wire<S> {
+pub(crate) struct Wire<S> {
     io: S,
     cork: Cork,
     held: Vec<u8>,
 }
 
 impl<S> Wire<S> {
-    pub(super) fn new(io: S, cork: Cork) -> Self {
+    pub(crate) fn new(io: S, cork: Cork) -> Self {
         Self {
             io,
             cork,

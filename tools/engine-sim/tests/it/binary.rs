@@ -114,6 +114,86 @@ async fn with_a_certificate_it_speaks_tls() {
     assert!(greeting.to_text().unwrap().contains("OnConnected"));
 }
 
+#[tokio::test]
+async fn as_windows_it_writes_an_export_and_says_its_three_ports() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("export");
+    let into = folder.to_str().unwrap();
+    let arguments = [
+        "windows",
+        "--certificates",
+        into,
+        "--header",
+        "h=X-Person:CORP",
+    ];
+    let rest = [
+        "--ticket",
+        "t",
+        "--session",
+        "s",
+        "--speaks",
+        "at-once",
+        "--http",
+    ];
+    let running = run(&[arguments.as_slice(), &rest].concat()).await;
+
+    assert!(
+        running.url.starts_with("http://127.0.0.1:"),
+        "{}",
+        running.url
+    );
+    assert!(folder.join("client_key.pem").exists());
+    let url = running.url.replacen("http", "ws", 1) + "/h/app/a";
+    let mut request = url.into_client_request().unwrap();
+    let headers = request.headers_mut();
+    headers.insert("x-person", "ann".parse().unwrap());
+    let address = running.url.strip_prefix("http://").unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut client, answer) = client_async(request, stream).await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("X-Qlik-Session-h-HTTP="), "{cookie}");
+    let first = client.next().await.unwrap().unwrap();
+    assert!(
+        first
+            .to_text()
+            .unwrap()
+            .contains("OnAuthenticationInformation")
+    );
+
+    let tally = format!("{}/__sim/tally", running.url);
+    let tally = crate::support::http().get(tally).send().await.unwrap();
+    assert_eq!(tally.json::<Value>().await.unwrap()["sessions_opened"], 1);
+    for bad in [
+        ["--speaks", "later"],
+        ["--strangers", "fed"],
+        ["--release", "2025"],
+    ] {
+        let arguments = [&["windows", "--certificates", into], bad.as_slice()].concat();
+        assert!(complaint(&arguments).await.contains("expected"), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn as_core_it_listens() {
+    let running = run(&["core"]).await;
+    let address = running.url.strip_prefix("http://").unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("ws://{address}/app/a")
+        .into_client_request()
+        .unwrap();
+    let (mut client, _) = client_async(request, stream).await.unwrap();
+    assert!(
+        client
+            .next()
+            .await
+            .unwrap()
+            .unwrap()
+            .to_text()
+            .unwrap()
+            .contains("OnConnected")
+    );
+}
+
 async fn complaint(arguments: &[&str]) -> String {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("engine-sim"));
     let output = command.args(arguments).output().await.unwrap();

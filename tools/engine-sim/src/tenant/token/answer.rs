@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{
     refusal::{Answer, reply},
+    script::TokenFault,
     vault::Purpose,
 };
 
@@ -35,6 +36,17 @@ pub(super) enum Life {
 }
 
 impl Life {
+    /// As the script has it.
+    pub(super) const fn by(fault: Option<&TokenFault>) -> Self {
+        match fault {
+            Some(TokenFault::ExpiresIn { seconds }) => Self::Short(*seconds),
+            Some(TokenFault::ExpiresAtOnly { seconds }) => Self::AtOnly(*seconds),
+            Some(TokenFault::NoExpiry) => Self::Untold,
+            Some(TokenFault::Huge { bytes }) => Self::After(*bytes),
+            _ => Self::Both,
+        }
+    }
+
     /// How long the token lives, where `usual` is the tenant's own setting.
     pub(super) const fn span(self, usual: Duration) -> Duration {
         match self {

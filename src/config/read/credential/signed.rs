@@ -1,0 +1,77 @@
+//! Tokens that the proxy signs, and `kind = "bearer-jwt"`, which is nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::config::defaults;
+use crate::config::model::{Algorithm, BearerJwt, Credential, SignedToken, SigningKey, Wording};
+use crate::config::notes::Noted;
+use crate::config::table::Table;
+use crate::config::value::{LongSecret, Positive, SigningPem};
+use crate::template::Template;
+
+/// What the proxy itself says in a token.
+const OURS: [&str; 4] = ["exp", "iat", "jti", "nbf"];
+
+/// A token per person, for an engine that checks it.
+pub(super) fn bearer(t: &mut Table<'_>) -> Result<Credential, Noted> {
+    let subject: Result<Template, _> = t.required(
+        "subject",
+        "\"{sub}\"",
+        "The token's `sub`, made of claims between braces.",
+    );
+    let token = signed(t)?;
+    Ok(Credential::BearerJwt(BearerJwt {
+        subject: subject?,
+        token,
+    }))
+}
+
+/// A token.
+pub(super) fn signed(t: &mut Table<'_>) -> Result<SignedToken, Noted> {
+    let key = key(t);
+    let algorithm: Result<Option<Algorithm>, _> = t.optional(
+        "algorithm",
+        "The token's `alg`; the one that fits the key when left out: RS256, ES256, ES384, EdDSA or \
+         HS256.",
+    );
+    let key_id: Result<Option<String>, _> = t.optional("key_id", "The token's `kid`.");
+    let claims: Result<Option<BTreeMap<String, Wording>>, _> = t.optional(
+        "claims",
+        "What the token says besides, each a text in which claims of the app's session stand \
+         between braces.",
+    );
+    let life = t.or(
+        "token_life",
+        Positive(defaults::SIGNED_LIFE),
+        "How long a token is good.",
+    );
+    let claims = claims?.unwrap_or_default();
+    if let Some(name) = OURS.iter().find(|name| claims.contains_key(**name)) {
+        let what = format!("`{name}` is said by the proxy itself");
+        return Err(t.refuse("claims", what, format!("leave `{name}` out")));
+    }
+    let (key, algorithm) = (key?, algorithm?);
+    Ok(SignedToken {
+        key,
+        algorithm,
+        key_id: key_id?,
+        claims: claims.into_iter().collect(),
+        life: life?.0,
+    })
+}
+
+fn key(t: &mut Table<'_>) -> Result<SigningKey, Noted> {
+    let pem: Result<Option<SigningPem>, _> = t.optional(
+        "signing_key",
+        "The private key that signs, in PEM, { file = \"…\" } or { env = \"…\" }.",
+    );
+    let secret: Result<Option<LongSecret>, _> = t.optional(
+        "signing_secret",
+        "Instead: the shared secret of the HS algorithms, 32 bytes or more.",
+    );
+    let names = &["signing_key", "signing_secret"];
+    t.exactly_one(names)?;
+    let pem = pem?.map(|SigningPem(pem)| SigningKey::Pem(pem));
+    let secret = secret?.map(|LongSecret(secret)| SigningKey::Shared(secret));
+    pem.or(secret).ok_or_else(|| t.lacks(names))
+}

@@ -1,0 +1,43 @@
+//! `[replicas]`.
+
+use super::{Case, check};
+
+#[test]
+fn every_mistake_is_told() {
+    check(CASES);
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "replicas without a key of their own",
+        edits: &[(
+            "identity_key = { env = \"IDENTITY\" }\n",
+            "[replicas]\nurl = \"redis://localhost\"\n",
+        )],
+        mistakes: &[
+            "1:1 `identity_key` is missing beside `replicas`: what replicas tell each other is sealed under it | write `identity_key = { env = \"QIX_IDENTITY_KEY\" }`",
+        ],
+    },
+    Case {
+        name: "replicas nowhere, under everybody's keys",
+        edits: &[(
+            "[listen]\n",
+            "[replicas]\nprefix = \"\"\nstream = \"x\"\n[listen]\n",
+        )],
+        mistakes: &[
+            "2:1 `url` is missing in [replicas] | write `url = \"rediss://redis.example.com:6379/0\"`",
+            "3:10 `prefix` is empty | write a text in quotes, or leave `prefix` out",
+            "4:1 [replicas] has no key `stream` | known here: `url`, `username`, `password`, `ca`, `allow_plain`, `prefix`",
+        ],
+    },
+    Case {
+        name: "replicas over plain TCP",
+        edits: &[(
+            "[listen]\n",
+            "[replicas]\nurl = \"redis://r.example\"\n[listen]\n",
+        )],
+        mistakes: &[
+            "3:7 plain redis:// to another machine can be read and changed on the way | write rediss://, or `allow_plain = true` in this table if that way is trusted",
+        ],
+    },
+];

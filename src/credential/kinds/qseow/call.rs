@@ -1,0 +1,76 @@
+//! One request to Qlik on Windows, one answer, every wait limited.
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use reqwest::RequestBuilder;
+use url::Url;
+
+use crate::credential::error::{CredentialError, Trouble};
+use crate::credential::explain::sentence;
+
+/// The largest answer that is read, in bytes; none that is meant comes near.
+const LARGEST: usize = 64 << 10;
+
+/// Who asks.
+pub(super) struct Caller {
+    http: reqwest::Client,
+    timeout: Duration,
+}
+
+/// An answer.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Caller {
+    pub(super) const fn new(http: reqwest::Client, timeout: Duration) -> Self {
+        Self { http, timeout }
+    }
+
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+        self.http.get(url).timeout(self.timeout)
+    }
+
+    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+        self.http.post(url).timeout(self.timeout)
+    }
+
+    /// Sends a request; what is wrong with the way is told without a word of what was sent.
+    pub(super) async fn call(&self, request: RequestBuilder) -> Result<Answer, CredentialError> {
+        let answer = self.exchange(request).await;
+        answer.map_err(|error| CredentialError::Down(self.trouble(error)))
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+        let mut response = request.send().await?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > LARGEST {
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    fn trouble(&self, error: reqwest::Error) -> Trouble {
+        if error.is_timeout() {
+            return Trouble::Slow(self.timeout);
+        }
+        let error = error.without_url();
+        let mut cause: &dyn Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        Trouble::Unreachable(sentence(&cause.to_string(), &[]).into())
+    }
+}

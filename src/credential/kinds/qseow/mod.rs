@@ -1,0 +1,279 @@
+//! `kind = "qseow-jwt"`, `"qseow-header"`, `"qseow-ticket"` and `"qseow-session"`: one session a
+//! person at a virtual proxy of Qlik Sense Enterprise on Windows, whose cookie all sockets share.
+//!
+//! Since November 2024 a websocket is let in by cookie, token against forgery and Origin alone, so
+//! a session is opened before it, however people are known.
+
+mod call;
+mod front;
+mod service;
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use self::front::{Front, Key};
+use self::service::{Holder, Service};
+use super::Source;
+use crate::config::{ProxySession, QseowHeader, QseowJwt, QseowService, WindowsUser, Wording};
+use crate::credential::Lent;
+use crate::credential::error::CredentialError;
+use crate::credential::identity::{Identity, Who};
+use crate::credential::keepers::Name;
+use crate::credential::mint::{Mint, Minted, Minting};
+use crate::credential::pace::FREE;
+use crate::credential::signer::{self, Signer, random_word};
+use crate::template::Target;
+
+/// Where the values stand in an identity: the directory, the id, and what a token says besides.
+const DIRECTORY: usize = 0;
+const ID: usize = 1;
+const CLAIMS: usize = 2;
+
+/// A token opens the session.
+pub(super) fn jwt(config: QseowJwt, lent: Lent<'_>) -> Result<Source, CredentialError> {
+    let mut who = somebody(&config.user);
+    for (_, wording) in &config.token.claims {
+        who = who.worded(wording.clone(), Target::Json);
+    }
+    let mut parts = parts("qseow-jwt", &config.session, lent);
+    parts.extend(signer::parts(&config.token));
+    parts.push(format!("{} {}", config.user_attribute, config.directory_attribute).into());
+    parts.push(format!("{}", config.bearer_on_upgrade).into());
+    let mint = ByToken {
+        signer: Signer::new(&config.token)?,
+        front: Front::new(config.session.clone(), lent.http.clone())?,
+        config,
+    };
+    Ok(kept(mint, who, &parts, lent))
+}
+
+/// A header opens the session.
+pub(super) fn header(config: QseowHeader, lent: Lent<'_>) -> Result<Source, CredentialError> {
+    let nobody = || Wording::Fixed(String::new());
+    let directory = config.directory.clone().unwrap_or_else(nobody);
+    let who = Who::everybody()
+        .worded(directory, Target::QlikUser)
+        .filled(config.id, Target::QlikUser);
+    let mut parts = parts("qseow-header", &config.session, lent);
+    parts.push(config.header.as_str().into());
+    let mint = ByHeader {
+        header: config.header,
+        front: Front::new(config.session, lent.http.clone())?,
+    };
+    Ok(kept(mint, who, &parts, lent))
+}
+
+/// A ticket opens the session.
+pub(super) fn ticket(config: QseowService, lent: Lent<'_>) -> Result<Source, CredentialError> {
+    let who = somebody(&config.user);
+    let parts = service_parts("qseow-ticket", &config, lent);
+    let mint = ByTicket {
+        service: service(&config, lent)?,
+        front: Front::new(config.session, lent.http.clone())?,
+    };
+    Ok(kept(mint, who, &parts, lent))
+}
+
+/// The session is added.
+pub(super) fn session(config: QseowService, lent: Lent<'_>) -> Result<Source, CredentialError> {
+    let who = somebody(&config.user);
+    let parts = service_parts("qseow-session", &config, lent);
+    let mint = Added {
+        service: service(&config, lent)?,
+        front: Front::new(config.session, lent.http.clone())?,
+    };
+    Ok(kept(mint, who, &parts, lent))
+}
+
+/// Whom Qlik shall see: directory and id, in this order.
+pub(super) fn somebody(user: &WindowsUser) -> Who {
+    Who::everybody()
+        .worded(user.directory.clone(), Target::QlikUser)
+        .filled(user.id.clone(), Target::QlikUser)
+}
+
+fn kept(mint: impl Mint, who: Who, parts: &[Vec<u8>], lent: Lent<'_>) -> Source {
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let keeper = lent.keepers.keeper(Name::of(&parts), mint, FREE);
+    Source::Kept { keeper, who }
+}
+
+fn service(config: &QseowService, lent: Lent<'_>) -> Result<Service, CredentialError> {
+    let http = lent.certified.ok_or(CredentialError::BadKey)?.clone();
+    Ok(Service::new(
+        config.service.url.clone(),
+        &config.session,
+        http,
+    ))
+}
+
+fn service_parts(kind: &str, config: &QseowService, lent: Lent<'_>) -> Vec<Vec<u8>> {
+    let mut parts = parts(kind, &config.session, lent);
+    let certificate = &config.service.certificate;
+    parts.push(config.service.url.as_str().into());
+    parts.push(
+        certificate
+            .certificate
+            .as_os_str()
+            .as_encoded_bytes()
+            .into(),
+    );
+    parts.push(certificate.key.as_os_str().as_encoded_bytes().into());
+    parts
+}
+
+fn parts(kind: &str, session: &ProxySession, lent: Lent<'_>) -> Vec<Vec<u8>> {
+    let trust = lent
+        .trust
+        .map(|path| path.as_os_str().as_encoded_bytes().to_vec());
+    vec![
+        kind.into(),
+        format!("{session:?}").into(),
+        trust.unwrap_or_default(),
+    ]
+}
+
+struct ByToken {
+    config: QseowJwt,
+    signer: Signer,
+    front: Front,
+}
+
+impl ByToken {
+    fn token(&self, identity: &Identity) -> Result<String, CredentialError> {
+        let said = |place: usize| Value::from(identity.value(place));
+        let mut claims = Map::new();
+        for (place, (name, _)) in self.config.token.claims.iter().enumerate() {
+            claims.insert(name.clone(), said(CLAIMS + place));
+        }
+        claims.insert(self.config.directory_attribute.clone(), said(DIRECTORY));
+        claims.insert(self.config.user_attribute.clone(), said(ID));
+        self.signer.sign(claims, SystemTime::now())
+    }
+
+    async fn open(&self, identity: &Identity) -> Result<Minted, CredentialError> {
+        let key = Key::bearer(&self.token(identity)?)?;
+        let bearer = match &key {
+            Key::Header(_, value) if self.config.bearer_on_upgrade => Some(value.clone()),
+            _ => None,
+        };
+        let mut minted = self.front.minted(&self.front.enter(identity, key).await?)?;
+        if let Some(bearer) = bearer {
+            minted.injection = minted.injection.with_header(AUTHORIZATION, bearer);
+            minted.life = minted.life.min(self.signer.life());
+        }
+        Ok(minted)
+    }
+}
+
+impl Mint for ByToken {
+    fn name(&self) -> Cow<'_, str> {
+        self.front.name().into()
+    }
+
+    fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
+        Box::pin(self.open(identity))
+    }
+}
+
+struct ByHeader {
+    header: HeaderName,
+    front: Front,
+}
+
+impl ByHeader {
+    async fn open(&self, identity: &Identity) -> Result<Minted, CredentialError> {
+        let id = identity.value(ID);
+        let user = match identity.value(DIRECTORY) {
+            "" => id.to_owned(),
+            directory => format!("{directory}\\{id}"),
+        };
+        let carried = Target::Header.check(&user);
+        carried.map_err(|flaw| CredentialError::Nobody {
+            claim: "user".into(),
+            flaw,
+        })?;
+        let value = HeaderValue::try_from(user).map_err(|_| CredentialError::BadKey)?;
+        let key = Key::Header(self.header.clone(), value);
+        self.front.minted(&self.front.enter(identity, key).await?)
+    }
+}
+
+impl Mint for ByHeader {
+    fn name(&self) -> Cow<'_, str> {
+        self.front.name().into()
+    }
+
+    fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
+        Box::pin(self.open(identity))
+    }
+}
+
+struct ByTicket {
+    service: Service,
+    front: Front,
+}
+
+impl ByTicket {
+    async fn open(&self, identity: &Identity) -> Result<Minted, CredentialError> {
+        if let Some(entered) = self.front.resume(identity).await? {
+            return self.front.minted(&entered);
+        }
+        let ticket = self.service.draw(holder(identity)).await?;
+        let entered = self.front.enter(identity, Key::Ticket(&ticket)).await?;
+        self.front.minted(&entered)
+    }
+}
+
+impl Mint for ByTicket {
+    fn name(&self) -> Cow<'_, str> {
+        self.front.name().into()
+    }
+
+    fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
+        Box::pin(self.open(identity))
+    }
+}
+
+struct Added {
+    service: Service,
+    front: Front,
+}
+
+impl Added {
+    async fn open(&self, identity: &Identity) -> Result<Minted, CredentialError> {
+        let holder = holder(identity);
+        let known = match self.front.session(identity) {
+            Some(session) => self.service.has(holder, &session).await?,
+            None => false,
+        };
+        if !known {
+            let session = random_word();
+            self.service.add(holder, &session).await?;
+            self.front.remember(identity, &session.into());
+        }
+        self.front
+            .minted(&self.front.enter(identity, Key::None).await?)
+    }
+}
+
+impl Mint for Added {
+    fn name(&self) -> Cow<'_, str> {
+        self.front.name().into()
+    }
+
+    fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
+        Box::pin(self.open(identity))
+    }
+}
+
+fn holder(identity: &Identity) -> Holder<'_> {
+    Holder {
+        directory: identity.value(DIRECTORY),
+        id: identity.value(ID),
+    }
+}

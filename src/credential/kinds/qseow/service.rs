@@ -1,0 +1,170 @@
+//! The proxy service's API (QPS, port 4243): tickets and sessions for whoever shows the client
+//! certificate. Shapes: "Proxy Service API" on help.qlik.com.
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::call::{Answer, Caller};
+use crate::config::ProxySession;
+use crate::credential::error::{CredentialError, Trouble};
+use crate::credential::signer::random_word;
+
+/// The proxy service's API for one virtual proxy.
+pub(super) struct Service {
+    url: Url,
+    /// The virtual proxy's prefix, with a slash at its end where there is one.
+    prefix: String,
+    caller: Caller,
+}
+
+/// Whom a ticket or session is for.
+#[derive(Clone, Copy)]
+pub(super) struct Holder<'a> {
+    pub(super) directory: &'a str,
+    pub(super) id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wish<'a> {
+    user_directory: &'a str,
+    user_id: &'a str,
+    attributes: [(); 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Drawn {
+    ticket: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Found {
+    user_directory: String,
+    user_id: String,
+}
+
+impl Service {
+    pub(super) fn new(url: Url, session: &ProxySession, http: reqwest::Client) -> Self {
+        let prefix = match session.url.path().trim_matches('/') {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        Self {
+            url,
+            prefix,
+            caller: Caller::new(http, session.timeout),
+        }
+    }
+
+    /// A ticket, good for one use within a minute.
+    pub(super) async fn draw(&self, holder: Holder<'_>) -> Result<String, CredentialError> {
+        let answer = self.post("ticket", holder, None).await?;
+        let bad = Trouble::Malformed("holds no ticket");
+        let drawn: Drawn = made(&answer, bad)?;
+        Ok(drawn.ticket)
+    }
+
+    /// Adds a session of this id.
+    pub(super) async fn add(
+        &self,
+        holder: Holder<'_>,
+        session: &str,
+    ) -> Result<(), CredentialError> {
+        let answer = self.post("session", holder, Some(session)).await?;
+        let bad = Trouble::Malformed("does not say whose session it made");
+        let found: Found = made(&answer, bad)?;
+        if found.is(holder) {
+            return Ok(());
+        }
+        let other = Trouble::Malformed("names another user than was asked for");
+        Err(CredentialError::Down(other))
+    }
+
+    /// Whether somebody's session of this id is there.
+    pub(super) async fn has(
+        &self,
+        holder: Holder<'_>,
+        session: &str,
+    ) -> Result<bool, CredentialError> {
+        let (url, key) = self.address(&["session", session]);
+        let request = self.caller.get(url).header(XRFKEY, key);
+        let answer = self.caller.call(request).await?;
+        match answer.status {
+            StatusCode::OK => {
+                let found: Option<Found> = serde_json::from_slice(&answer.body).ok();
+                Ok(found.is_some_and(|found| found.is(holder)))
+            }
+            StatusCode::NOT_FOUND => Ok(false),
+            status => Err(refused(status)),
+        }
+    }
+
+    async fn post(
+        &self,
+        what: &str,
+        holder: Holder<'_>,
+        session_id: Option<&str>,
+    ) -> Result<Answer, CredentialError> {
+        let (url, key) = self.address(&[what]);
+        let wish = Wish {
+            user_directory: holder.directory,
+            user_id: holder.id,
+            attributes: [],
+            session_id,
+        };
+        let request = self.caller.post(url).header(XRFKEY, key).json(&wish);
+        self.caller.call(request).await
+    }
+
+    /// The URL of a thing, with a key against forgery that the header repeats.
+    fn address(&self, segments: &[&str]) -> (Url, String) {
+        let mut key = random_word();
+        key.truncate(16);
+        let mut url = self.url.clone();
+        url.set_path(&format!("/qps/{}{}", self.prefix, segments.join("/")));
+        url.query_pairs_mut().append_pair("xrfkey", &key);
+        (url, key)
+    }
+}
+
+const XRFKEY: &str = "x-qlik-xrfkey";
+
+impl Found {
+    /// Qlik keeps the names of Windows users without regard to case.
+    fn is(&self, holder: Holder<'_>) -> bool {
+        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        same(&self.user_directory, holder.directory) && same(&self.user_id, holder.id)
+    }
+}
+
+fn made<T: for<'a> Deserialize<'a>>(answer: &Answer, bad: Trouble) -> Result<T, CredentialError> {
+    if !answer.status.is_success() {
+        return Err(refused(answer.status));
+    }
+    serde_json::from_slice(&answer.body).map_err(|_| CredentialError::Down(bad))
+}
+
+fn refused(status: StatusCode) -> CredentialError {
+    if status.is_server_error() {
+        return CredentialError::Down(Trouble::Malformed("is an error of its own (5xx)"));
+    }
+    let advice = match status.as_u16() {
+        400 => {
+            "the proxy service did not take the request: check user_directory, user, and that the virtual proxy is of this kind and linked"
+        }
+        401 | 403 => {
+            "the proxy service does not take the client certificate: export it anew from the QMC of this installation"
+        }
+        404 => "the proxy service has no virtual proxy of this prefix: check engine.url",
+        _ => "check api_url",
+    };
+    CredentialError::TurnedAway {
+        status: status.as_u16(),
+        advice,
+    }
+}

@@ -1,0 +1,219 @@
+//! A TLS connection that owns no buffer while it is idle.
+//!
+//! Ciphertext is read into, and written from, a scratch that belongs to the thread. A stream keeps
+//! bytes of its own only for a record that has not come whole, for plaintext that its reader had no
+//! room for, and for what a short write left; it frees them as soon as they are gone.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use rustls::CommonState;
+use rustls::client::UnbufferedClientConnection;
+use rustls::server::UnbufferedServerConnection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::records::{Records, Session, Standing};
+use super::rest::Rest;
+use super::scratch::{self, LARGEST, LONGEST_UNREAD};
+
+/// The plaintext that is encrypted at a time.
+const CHUNK: usize = 64 << 10;
+/// The least that is read at a time, however small the reader's buffer is.
+const LEAST: usize = 4 << 10;
+/// The plaintext of a full record, and what TLS 1.3 adds to it.
+const RECORD: usize = 16 << 10;
+const OVERHEAD: usize = 22;
+
+/// A connection that we have accepted.
+pub type ServerStream<IO> = Stream<IO, UnbufferedServerConnection>;
+/// A connection that we have opened.
+pub type ClientStream<IO> = Stream<IO, UnbufferedClientConnection>;
+
+/// A TLS connection over `IO`.
+pub struct Stream<IO, S> {
+    io: IO,
+    records: Records<S>,
+    /// The beginning of a record that has not come whole.
+    unread: Rest,
+}
+
+impl<IO, S> Stream<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: Session,
+{
+    pub(super) fn new(io: IO, session: S) -> Self {
+        Self {
+            io,
+            records: Records::new(session),
+            unread: Rest::default(),
+        }
+    }
+
+    /// What has been agreed upon with the other side.
+    pub fn common(&self) -> &CommonState {
+        self.records.common()
+    }
+
+    /// How much memory its buffers take.
+    #[cfg(test)]
+    pub(super) fn owned(&self) -> usize {
+        let Records { plain, unsent, .. } = &self.records;
+        self.unread.owned() + plain.owned() + unsent.owned()
+    }
+
+    /// Shakes hands.
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What comes with the last flight of the handshake is already for the reader.
+        let mut nowhere = ReadBuf::new(&mut []);
+        let unread = self.unread.as_mut_slice();
+        let used = self.records.digest(unread, &mut nowhere)?;
+        self.unread.take(used);
+        loop {
+            ready!(self.poll_send(cx))?;
+            if !self.common().is_handshaking() {
+                return Pin::new(&mut self.io).poll_flush(cx);
+            }
+            ready!(self.poll_fetch(cx, &mut nowhere))?;
+        }
+    }
+
+    /// Reads once, and takes in what came.
+    fn poll_fetch(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let held = self.unread.as_slice().len();
+        if held > LONGEST_UNREAD {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let wanted = room.remaining() + (room.remaining() / RECORD + 1) * OVERHEAD;
+        let wanted = wanted.saturating_sub(held).clamp(LEAST, LARGEST);
+        scratch::lend(|cipher| {
+            let mut fresh = ReadBuf::new(&mut cipher[held..held + wanted]);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut fresh))?;
+            let came = fresh.filled().len();
+            if came == 0 {
+                // Whoever ends without a word may have been cut off by somebody else.
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            cipher[..held].copy_from_slice(self.unread.as_slice());
+            let bytes = &mut cipher[..held + came];
+            let digested = self.records.digest(bytes, room);
+            // Answers to what came, an alert among them, leave at once if they can.
+            let sent = self.poll_send(cx);
+            match digested {
+                Ok(used) if self.records.standing() == Standing::Open => {
+                    self.unread.replace(&bytes[used..]);
+                }
+                _ => self.unread.replace(&[]),
+            }
+            digested?;
+            match sent {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(())),
+            }
+        })
+    }
+
+    /// Writes what waits.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let unsent = &mut self.records.unsent;
+        while !unsent.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, unsent.as_slice()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                length => unsent.take(length),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes ciphertext behind what waits, and keeps what is not taken.
+    fn put(&mut self, cx: &mut Context<'_>, cipher: &[u8]) -> io::Result<()> {
+        let mut sent = 0;
+        if self.records.unsent.is_empty() {
+            match Pin::new(&mut self.io).poll_write(cx, cipher) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(length)) => sent = length,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {}
+            }
+        }
+        self.records.unsent.append(&cipher[sent..]);
+        Ok(())
+    }
+}
+
+impl<IO, S> AsyncRead for Stream<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: Session,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        let filled = room.filled().len();
+        while room.remaining() > 0 && room.filled().len() == filled {
+            if !stream.records.plain.is_empty() {
+                stream.records.plain.pour(room);
+                break;
+            }
+            match stream.records.standing() {
+                Standing::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+                Standing::Closed => break,
+                Standing::Open => ready!(stream.poll_fetch(cx, room))?,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO, S> AsyncWrite for Stream<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: Session,
+{
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        plain: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let stream = self.get_mut();
+        ready!(stream.poll_send(cx))?;
+        let plain = &plain[..plain.len().min(CHUNK)];
+        scratch::lend(|cipher| {
+            let unread = stream.unread.as_mut_slice();
+            let length = stream.records.encrypt(unread, plain, cipher)?;
+            stream.put(cx, &cipher[..length])?;
+            Poll::Ready(Ok(plain.len()))
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        ready!(stream.poll_send(cx))?;
+        Pin::new(&mut stream.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        scratch::lend(|cipher| {
+            let unread = stream.unread.as_mut_slice();
+            stream.records.close(unread, cipher);
+        });
+        ready!(stream.poll_send(cx))?;
+        match ready!(Pin::new(&mut stream.io).poll_shutdown(cx)) {
+            // Whoever is gone needs no farewell.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            ended => Poll::Ready(ended),
+        }
+    }
+}
+
+impl<IO, S> fmt::Debug for Stream<IO, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! A further proxy before the tenant of a world: a replica of the first.
+
+use qix_proxy::proxy::{Addresses, Proxy};
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{Browser, Knock, Recipe, World};
+
+/// A further proxy; it stops with its value.
+pub(crate) struct Sibling {
+    /// Where it is.
+    pub(crate) doors: Addresses,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Sibling {
+    /// Starts one by this recipe, with the secrets of the world.
+    pub(crate) async fn start(world: &World, recipe: &Recipe) -> Self {
+        let proxy = Proxy::bind(recipe.config_for(world)).await.unwrap();
+        let doors = proxy.addresses();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async {
+            // A sender that is dropped is a stop as well.
+            let _ = stopped.await;
+        };
+        tokio::spawn(proxy.run(shutdown));
+        Self { doors, _stop: stop }
+    }
+
+    /// Sends a request here.
+    pub(crate) fn asked<'a>(&self, knock: Knock<'a>) -> Knock<'a> {
+        knock.at(self.doors.public)
+    }
+
+    /// The value of a metric, told by its line up to the value; 0 when there is none.
+    pub(crate) async fn metric(&self, world: &World, name: &str) -> u64 {
+        let metrics = world.http("GET", "/metrics").at(self.doors.admin);
+        let metrics = metrics.refused().await.body;
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        metrics.lines().find_map(value).unwrap_or_default()
+    }
+}
+
+/// Opens a socket, wherever it goes: the engine greets, or the proxy says a code.
+pub(crate) async fn attempt(knock: Knock<'_>) -> Result<Browser, u16> {
+    let mut browser = knock.upgraded().await.browser;
+    match browser.next().await {
+        Some(Ok(Message::Text(_))) => Ok(browser),
+        Some(Ok(Message::Close(Some(frame)))) => Err(frame.code.into()),
+        other => panic!("neither a greeting nor a code: {other:?}"),
+    }
+}

@@ -1,0 +1,42 @@
+//! Who somebody is on Windows: a directory and an id.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A Qlik user, `DIRECTORY\id`.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
+pub struct Person {
+    /// The user directory.
+    pub directory: String,
+    /// The id within it.
+    pub id: String,
+}
+
+impl Person {
+    /// `DIRECTORY\id`, as a header brings it.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (directory, id) = text.split_once('\\')?;
+        Self::new(directory, id)
+    }
+
+    /// What a directory and an id may be: neither empty, neither with a backslash.
+    pub(super) fn new(directory: &str, id: &str) -> Option<Self> {
+        let good = |part: &str| !part.is_empty() && !part.contains('\\');
+        (good(directory) && good(id)).then(|| Self {
+            directory: directory.to_owned(),
+            id: id.to_owned(),
+        })
+    }
+
+    /// What `GetAuthenticatedUser` answers.
+    pub(super) fn engine_name(&self) -> String {
+        format!("UserDirectory={}; UserId={}", self.directory, self.id)
+    }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\\{}", self.directory, self.id)
+    }
+}
