@@ -14,7 +14,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs as provider;
 use rustls::crypto::aws_lc_rs::{cipher_suite, kx_group};
@@ -57,6 +57,8 @@ impl Keys {
     pub(super) fn make(folder: &Path) -> anyhow::Result<Self> {
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Who has the name of their issuer is taken to be their own issuer.
+        authority.distinguished_name.push(DnType::CommonName, "bench CA");
         let authority_key = rcgen::KeyPair::generate()?;
         let authority_certificate = authority.self_signed(&authority_key)?;
         let issuer = Issuer::new(authority, authority_key);
