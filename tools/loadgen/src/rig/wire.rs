@@ -25,7 +25,11 @@ pub(super) enum Flow {
 }
 
 impl Wire {
-    pub(super) fn new(tcp: TcpStream, tls: Option<Connection>) -> Self {
+    pub(super) fn new(tcp: TcpStream, mut tls: Option<Connection>) -> Self {
+        if let Some(tls) = &mut tls {
+            // A whole answer is encrypted at once.
+            tls.set_buffer_limit(None);
+        }
         Self {
             tcp,
             tls: tls.map(Box::new),
