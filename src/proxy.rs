@@ -17,7 +17,8 @@ use tracing::{info, warn};
 
 use crate::admin::Admin;
 use crate::config::{
-    self, Config, Credential, EgressProxy, Flavour, ListenTls, Outbound, Route, SessionCheck,
+    self, Config, Credential, EgressProxy, Flavour, ListenAddress, ListenTls, Outbound, Route,
+    SessionCheck,
 };
 use crate::credential::{self, CredentialError, Credentials, Keepers};
 use crate::engine::{Engine, EngineError};
@@ -31,7 +32,7 @@ use crate::replicas::Replicas;
 use crate::revocation::Revocation;
 use crate::revoked::Revoked;
 use crate::route::Routes;
-use crate::server::{House, Peers, Server};
+use crate::server::{House, Listener, Peers, Server};
 use crate::session::{Lent, Pseudonyms, SessionError, Sessions, TicketStore};
 use crate::telemetry::Metrics;
 use crate::tls::{self, Acceptor, TlsError};
@@ -48,6 +49,7 @@ pub struct Proxy {
     server: Server,
     admin: Admin,
     addresses: Addresses,
+    place: String,
     live: Arc<Live>,
     revoked: Arc<Revoked>,
     replicas: Option<Arc<Replicas>>,
@@ -58,8 +60,8 @@ pub struct Proxy {
 /// Where the doors are.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
-    /// The public door.
-    pub public: SocketAddr,
+    /// The public door; `None` where it is a socket file.
+    pub public: Option<SocketAddr>,
     /// The operators' door.
     pub admin: SocketAddr,
 }
@@ -96,10 +98,12 @@ impl Proxy {
         };
         let peers = Peers::new(config.listen.trusted_proxies.clone());
         let house = Arc::new(house(lanes, identities, books, peers));
-        let public = bind(config.listen.address).await?;
+        let public = Listener::bind(&config.listen.address)
+            .await
+            .map_err(|error| StartError::Listen(config.listen.address.clone(), error))?;
         let operators = bind(config.admin.address).await?;
         let addresses = Addresses {
-            public: public.local_addr()?,
+            public: public.address()?,
             admin: operators.local_addr()?,
         };
         let metrics = Metrics::new(registry, Arc::clone(&house));
@@ -114,6 +118,7 @@ impl Proxy {
                 metrics,
                 Arc::clone(&live),
             ),
+            place: place(addresses, &config.listen.address),
             addresses,
             live,
             revoked,
@@ -140,7 +145,7 @@ impl Proxy {
 
     /// Serves until `shutdown`, then drains: no new sockets, a Close for those that are open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        info!(door = "public", address = %self.addresses.public, "listening");
+        info!(door = "public", address = %self.place, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
         let talk = self
             .replicas
@@ -373,6 +378,14 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
         .map_err(|error| StartError::Bind(address, error))
 }
 
+/// Where the public door is, for the log.
+fn place(addresses: Addresses, configured: &ListenAddress) -> String {
+    match addresses.public {
+        Some(address) => address.to_string(),
+        None => configured.to_string(),
+    }
+}
+
 /// Why the proxy did not start. `Display` is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -385,6 +398,9 @@ pub enum StartError {
     /// An engine could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The public door could not be opened.
+    #[error("{0} cannot be listened on: {1}")]
+    Listen(ListenAddress, #[source] io::Error),
     /// A bound door does not know its address.
     #[error("a door cannot be opened: {0}")]
     Io(#[from] io::Error),
