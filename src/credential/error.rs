@@ -57,8 +57,9 @@ pub enum CredentialError {
     Refused(Arc<Refusal>),
     /// The engine refused a token that was fetched afresh a moment ago.
     #[error(
-        "the engine refused a token that the token endpoint issued a moment ago: check that \
-         token_url and engine.url are the same tenant, and the scope"
+        "the engine refused a credential that was made a moment ago: check that token_url and \
+         engine.url are the same tenant, and the scope; on Windows, the virtual proxy's Host allow \
+         list and session_cookie; at a bare engine, its key"
     )]
     RefusedAgain,
     /// There is no one user to impersonate.

@@ -32,6 +32,8 @@ pub enum Credential {
     OAuthClient(OAuth),
     /// A token per person (user impersonation).
     OAuthImpersonation(Box<OAuthImpersonation>),
+    /// The app's own token, passed on to an engine that checks it.
+    PassedBearer,
     /// A session at a virtual proxy, opened by a header.
     QseowHeader(QseowHeader),
     /// A session at a virtual proxy, opened by a token.
@@ -48,7 +50,7 @@ impl Credential {
     /// Whether it needs the token that the app's session is.
     #[must_use]
     pub const fn wants_session_token(&self) -> bool {
-        matches!(self, Self::TokenExchange(_))
+        matches!(self, Self::PassedBearer | Self::TokenExchange(_))
     }
 
     /// The certificate that the engine itself wants to see.

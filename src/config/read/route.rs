@@ -226,7 +226,7 @@ fn demand_a_token(
     }
     Err(t.refuse(
         "credential",
-        "no session of this route is a token that could be exchanged",
+        "no session of this route is a token that could be exchanged or passed on",
         "add a [[route.session]] with `kind = \"jwt\"` or `kind = \"introspection\"`",
     ))
 }

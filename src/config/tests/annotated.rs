@@ -60,6 +60,7 @@ fn every_key_is_told() {
         "] cloud-jwt ",
         "] engine-certificate ",
         "] none ",
+        "] passed-bearer ",
         "] oauth-client ",
         "] qseow-",
         "] token-exchange ",

@@ -60,6 +60,7 @@ fn the_examples_are_read() {
             "cloud-private-key",
             "cloud-provision",
             "core-jwt",
+            "core-passed-bearer",
             "engine-certificate",
             "forward-auth-impersonation",
             "gateway",

@@ -1,4 +1,5 @@
-//! `kind = "bearer-jwt"`: a token that the proxy signs, for an engine that checks it.
+//! `kind = "bearer-jwt"` and `kind = "passed-bearer"`: a token that the proxy signs, or the app's own,
+//! for an engine that checks it.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -33,6 +34,14 @@ pub(super) fn source(config: BearerJwt, lent: Lent<'_>) -> Result<Source, Creden
     };
     let keeper = lent.keepers.keeper(Name::of(&parts), mint, FREE);
     Ok(Source::Kept { keeper, who })
+}
+
+/// The token that a person's app session is.
+pub(super) fn passed_on() -> Source {
+    Source::Made {
+        who: Who::everybody().session_token(),
+        make: |identity| bearer(identity.value(0)),
+    }
 }
 
 struct Signing {

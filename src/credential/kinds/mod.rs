@@ -57,6 +57,7 @@ impl Source {
             config::Credential::None => Ok(Self::fixed(Injection::nothing())),
             config::Credential::OAuthClient(config) => oauth::client(config, lent),
             config::Credential::OAuthImpersonation(config) => oauth::impersonation(*config, lent),
+            config::Credential::PassedBearer => Ok(bearer_jwt::passed_on()),
             config::Credential::QseowHeader(config) => qseow::header(config, lent),
             config::Credential::QseowJwt(config) => qseow::jwt(config, lent),
             config::Credential::QseowSession(config) => qseow::session(config, lent),

@@ -103,3 +103,21 @@ async fn a_token_that_the_engine_does_not_take_is_made_anew_once() {
     assert_eq!(told, 4211);
     assert_eq!(core.requests().len(), 2);
 }
+
+#[tokio::test]
+async fn the_apps_own_token_is_passed_on_by_choice() {
+    let mut recipe = Recipe::default().credential("kind = \"passed-bearer\"");
+    let secret = recipe.session_secret().to_owned();
+    let core = Core::builder().validate_by_secret(secret.as_bytes());
+    let core = core.start(SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let core = core.unwrap();
+    recipe = recipe.engine(&format!("url = \"{}\"", core.url()));
+    let world = recipe.start().await;
+    let mut ada = world.visit("ada", SALES_APP).open().await;
+    let user = ada.call(-1, "GetAuthenticatedUser", json!([])).await;
+    assert_eq!(user["result"]["qReturn"], "ada");
+    let requests = core.requests();
+    let bearer = requests[0].header("authorization").unwrap();
+    assert!(bearer.starts_with("Bearer ey"));
+    assert_eq!(requests[0].header("cookie"), None);
+}

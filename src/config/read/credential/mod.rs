@@ -38,6 +38,7 @@ pub(super) fn credential(
         Reader { name: "qseow-session", doc: "A session per person at a virtual proxy, added through the proxy service.", read: &|t| windows::added(t, engine) },
         Reader { name: "engine-certificate", doc: "The engine's own port, opened by the QMC's client certificate, as a user a person.", read: &windows::certificate },
         Reader { name: "bearer-jwt", doc: "A token per person that the proxy signs, for an engine that checks it.", read: &signed::bearer },
+        Reader { name: "passed-bearer", doc: "The app's own token, passed on to an engine that checks it.", read: &|_| Ok(Credential::PassedBearer) },
         Reader { name: "none", doc: "The engine asks for nothing.", read: &|_| Ok(Credential::None) },
     ];
     t.kind(&readers, &[])

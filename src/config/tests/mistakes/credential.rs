@@ -283,7 +283,7 @@ client_id = "c""#,
             ),
         ],
         mistakes: &[
-            r#"15:1 no session of this route is a token that could be exchanged | add a [[route.session]] with `kind = "jwt"` or `kind = "introspection"`"#,
+            r#"15:1 no session of this route is a token that could be exchanged or passed on | add a [[route.session]] with `kind = "jwt"` or `kind = "introspection"`"#,
         ],
     },
     Case {
