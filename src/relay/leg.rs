@@ -56,7 +56,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             io,
             // Nothing read early is still a slice of the buffer that heads were read into, and would keep
             // it for the life of the socket.
-            early: if early.is_empty() { Bytes::new() } else { early },
+            early: if early.is_empty() {
+                Bytes::new()
+            } else {
+                early
+            },
             backlog: Vec::new(),
             sent: 0,
             blocked: None,
