@@ -54,7 +54,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     pub(super) fn new(io: IO, early: Bytes) -> Self {
         Self {
             io,
-            early,
+            // Nothing read early is still a slice of the buffer that heads were read into, and would keep
+            // it for the life of the socket.
+            early: if early.is_empty() {
+                Bytes::new()
+            } else {
+                early
+            },
             backlog: Vec::new(),
             sent: 0,
             blocked: None,
