@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod back_pressure;
 mod cloud;
 mod command_line;
 mod crowd;
@@ -27,6 +28,7 @@ mod replicas_tickets;
 mod session_door;
 mod small_answers;
 mod smuggling;
+mod storm;
 mod support;
 mod tickets;
 mod tls;
