@@ -31,7 +31,7 @@ use crate::config::{Flavour, RelayLimits};
 use crate::live::Seat;
 use crate::policy::Permit;
 use crate::record::{Ended, Record};
-use crate::session::Standing;
+use crate::session::{Activity, Standing};
 
 /// One end of the relay: an upgraded connection and what had been read of it already.
 #[derive(Debug)]
@@ -88,11 +88,13 @@ impl Compression {
     }
 }
 
-/// What can end a relay from outside.
+/// What ties a relay to its session and to the registry, which can end it from outside.
 #[derive(Debug)]
 pub struct Leash {
     /// The app session behind the socket.
     pub standing: watch::Receiver<Standing>,
+    /// Where it marks that somebody is at work.
+    pub activity: Activity,
     /// The place in the registry: it may order the end, and is given back when the relay drops.
     pub seat: Seat,
 }
@@ -114,7 +116,7 @@ where
         let client = Leg::new(client.io, client.early);
         let engine = Leg::new(engine.io, engine.early);
         Self {
-            pump: Pump::new(client, engine, terms, record),
+            pump: Pump::new(client, engine, terms, leash.activity.clone(), record),
             leash,
         }
     }
@@ -133,6 +135,7 @@ where
         let Leash {
             mut standing,
             mut seat,
+            ..
         } = leash;
         pump.stand(*standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));

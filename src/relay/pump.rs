@@ -14,7 +14,7 @@ use super::{Compression, Terms, scratch};
 use crate::config::Flavour;
 use crate::fault::CloseCode;
 use crate::record::{Cause, Ended, Record};
-use crate::session::Standing;
+use crate::session::{Activity, Standing};
 use crate::ws::{Close, Cursor, Sender, Stream};
 
 /// RSV1, which permessage-deflate sets (RFC 7692 section 6).
@@ -41,6 +41,8 @@ pub(super) struct Pump<C, E> {
     pub(super) cause: Option<Cause>,
     pub(super) told: Option<CloseCode>,
     pub(super) ping_tag: [u8; 8],
+    /// Where it is marked that somebody is at work.
+    pub(super) activity: Activity,
     pub(super) record: Record,
 }
 
@@ -49,7 +51,13 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     E: AsyncRead + AsyncWrite + Unpin,
 {
-    pub(super) fn new(client: Leg<C>, engine: Leg<E>, terms: Terms, record: Record) -> Self {
+    pub(super) fn new(
+        client: Leg<C>,
+        engine: Leg<E>,
+        terms: Terms,
+        activity: Activity,
+        record: Record,
+    ) -> Self {
         let reserved = reserved(&terms);
         let max_message = terms.limits.client_message as u64;
         let up = Stream {
@@ -72,6 +80,7 @@ where
             cause: None,
             told: None,
             ping_tag: random(),
+            activity,
             record,
         }
     }

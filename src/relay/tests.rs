@@ -731,6 +731,7 @@ fn ties(
     };
     let leash = Leash {
         standing: watch,
+        activity: Activity::default(),
         seat,
     };
     (terms, leash, standing, live)

@@ -131,6 +131,7 @@ where
     }
 
     fn send_up(&mut self, cx: &mut Context<'_>, frames: &[u8]) {
+        self.activity.note();
         self.trial.keep(frames);
         self.engine.put(cx, frames);
     }

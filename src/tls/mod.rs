@@ -17,6 +17,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::VerifierBuilderError;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -33,9 +34,17 @@ pub fn server_config(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| TlsError::Pem(files.key.clone(), error.to_string()))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let builder = ServerConfig::builder();
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        // Browsers have none, and are let in without.
+        Some(path) => builder.with_client_cert_verifier(
+            WebPkiClientVerifier::builder(Arc::new(file_roots(path)?))
+                .allow_unauthenticated()
+                .build()?,
+        ),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // However many come back after an outage, they resume: nothing is remembered for them here.
     config.ticketer = Ticketer::new()?;

@@ -14,6 +14,8 @@ use crate::support::frames::masked;
 use crate::support::{Answer, Mill, Recipe, World, soon};
 
 const SOCKETS: u64 = 1000;
+/// Every so many sockets one says more than all buffers on the way hold, to a reader who lets it wait.
+const GIANT: u64 = 50;
 /// How many sockets are being opened at once.
 const HANDS: u64 = 50;
 /// Each is of an app of its own, and a person may have 20 engine sessions.
@@ -44,13 +46,18 @@ impl Dice {
     }
 
     /// Mostly small, at times large.
-    fn size(&mut self) -> usize {
+    fn size(&mut self, socket: u64) -> usize {
         match self.below(20) {
+            _ if is_giant(socket) => 700_000 + self.below(300_000),
             0 => self.below(70_000),
             1..7 => self.below(5_000),
             _ => self.below(200),
         }
     }
+}
+
+fn is_giant(socket: u64) -> bool {
+    socket.is_multiple_of(GIANT)
 }
 
 /// Who sends a stream.
@@ -64,8 +71,13 @@ enum From {
 fn stream(socket: u64, from: From) -> Vec<Vec<u8>> {
     let mut dice = Dice::new(socket, from as u64);
     let mut frames = Vec::new();
-    for number in 0..2 + dice.below(8) {
-        let text = call(number, dice.size());
+    let messages = if is_giant(socket) {
+        10
+    } else {
+        2 + dice.below(8)
+    };
+    for number in 0..messages {
+        let text = call(number, dice.size(socket));
         let mut rest = text.as_bytes();
         let mut first = 0x01;
         while first == 0x01 || !rest.is_empty() {
@@ -130,6 +142,7 @@ async fn say(io: &mut (impl AsyncWrite + Unpin), frames: &[Vec<u8>], mut dice: D
     while !rest.is_empty() {
         let length = match dice.below(4) {
             0 => 1 + dice.below(8),
+            1 => 1 + dice.below(90_000),
             _ => 1 + dice.below(9_000),
         };
         let (now, later) = rest.split_at(length.min(rest.len()));
@@ -139,9 +152,12 @@ async fn say(io: &mut (impl AsyncWrite + Unpin), frames: &[Vec<u8>], mut dice: D
     }
 }
 
-/// Reads exactly as much as is to come, in bites of any size, with pauses.
+/// Reads exactly as much as is to come, in bites of any size, with pauses, and late where it is much.
 async fn hear(io: &mut (impl AsyncRead + Unpin), length: usize, mut dice: Dice) -> Vec<u8> {
     let mut heard = Vec::with_capacity(length);
+    if length > 1 << 20 {
+        sleep(Duration::from_millis(500)).await;
+    }
     while heard.len() < length {
         let bite = (1 + dice.below(20_000)).min(length - heard.len());
         let mut room = vec![0; bite];
