@@ -15,8 +15,9 @@ use crate::support::{Answer, Files, Mill, Recipe, World, soon};
 
 const SLOW: usize = 32;
 const HUGE: usize = 64 << 20;
-/// What a slow reader may cost, in bytes: one scratch, and what an allocator makes of it.
-const EACH: u64 = 192 << 10;
+/// What a slow reader may cost, in bytes: one scratch, and what an allocator makes of it; less than
+/// a hundredth of what waits for it.
+const EACH: u64 = 512 << 10;
 const PING: u8 = 0x89;
 
 /// Opens a socket: both of its ends.
