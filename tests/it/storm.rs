@@ -20,7 +20,7 @@ const GIANT: u64 = 50;
 const HANDS: u64 = 50;
 /// Each is of an app of its own, and a person may have 20 engine sessions.
 const SOCKETS_EACH: u64 = 20;
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_mins(4);
 const SEED: u64 = 0x0051_1c0f_fee5;
 const CLOSE: u8 = 0x88;
 const QUIET: &str = "client_ping = \"1h\"";
@@ -113,11 +113,11 @@ fn frame(dice: &mut Dice, from: From, first: u8, payload: &[u8]) -> Vec<u8> {
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(short @ ..126), _) => frame.push(bit | short),
         (_, Ok(medium)) => {
-            frame.push(bit | 126);
+            frame.push(bit | 0x7e);
             frame.extend(medium.to_be_bytes());
         }
         _ => {
-            frame.push(bit | 127);
+            frame.push(bit | 0x7f);
             frame.extend((payload.len() as u64).to_be_bytes());
         }
     }
