@@ -102,7 +102,8 @@ pub struct Leash {
 /// Two open websockets, ready to be relayed.
 #[derive(Debug)]
 pub struct Relay<C, E> {
-    pump: Pump<C, E>,
+    /// Boxed, because futures keep room for every move of what they are made of.
+    pump: Box<Pump<C, E>>,
     leash: Leash,
 }
 
@@ -116,7 +117,13 @@ where
         let client = Leg::new(client.io, client.early);
         let engine = Leg::new(engine.io, engine.early);
         Self {
-            pump: Pump::new(client, engine, terms, leash.activity.clone(), record),
+            pump: Box::new(Pump::new(
+                client,
+                engine,
+                terms,
+                leash.activity.clone(),
+                record,
+            )),
             leash,
         }
     }

@@ -110,8 +110,12 @@ where
 
     fn poll_ways(&mut self, cx: &mut Context<'_>) {
         scratch::reading(|scratch| {
-            // Each way can give the other something to say, so both are asked until both rest.
-            while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) | self.mourn() {}
+            // Each way can give the other something to say, so they are asked in turn until one of
+            // them has nothing to add to what the other did.
+            let _ = self.poll_up(cx, scratch);
+            while (self.poll_down(cx, scratch) | self.mourn())
+                && (self.poll_up(cx, scratch) | self.mourn())
+            {}
         });
     }
 

@@ -119,8 +119,11 @@ fn relay(
             Some(second) => relay.with_second(second),
             None => relay,
         };
-        relay.run().await;
-        drop(knock);
+        // A task of its own: what it took to get here is not kept for the life of the socket.
+        tokio::spawn(async move {
+            relay.run().await;
+            drop(knock);
+        });
     });
     response
 }

@@ -6,14 +6,11 @@ mod sides;
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConnection, HandshakeKind, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
@@ -23,8 +20,9 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use self::pipe::{Chopped, Cuts};
-use self::sides::{client_config, long_configs, name, server_config};
+use self::sides::{client_config, long_configs, name, pem, server_config};
 use super::{Acceptor, Connector, ServerStream};
+use crate::config::ListenTls;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
@@ -398,23 +396,50 @@ async fn a_handshake_that_never_gets_whole_is_not_kept_for_ever() {
     assert!(accepting.await.unwrap().is_err());
 }
 
+/// A door, as its files make it, and a client that can come back.
+fn door(version: &'static SupportedProtocolVersion, client_ca: bool) -> (Acceptor, Connector) {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+    let pem = pem();
+    std::fs::write(&certificate, &pem.0).unwrap();
+    std::fs::write(&key, &pem.1).unwrap();
+    let files = ListenTls {
+        client_ca: client_ca.then(|| certificate.clone()),
+        certificate,
+        key,
+    };
+    let acceptor = Acceptor::new(super::server_config(&files).unwrap());
+    (acceptor, Connector::new(client_config(version)))
+}
+
+async fn kind_of_handshake(acceptor: &Acceptor, connector: &Connector) -> Option<HandshakeKind> {
+    let (client, server) = duplex(16 << 10);
+    let (server, client) = tokio::join!(acceptor.accept(server), connector.connect(name(), client));
+    let (mut server, mut client) = (server.unwrap(), client.unwrap());
+    // The tickets of TLS 1.3 come with what is read.
+    server.write_all(b"x").await.unwrap();
+    client.read_exact(&mut [0]).await.unwrap();
+    server.common().handshake_kind()
+}
+
 #[tokio::test]
 async fn who_comes_back_resumes() {
     for version in VERSIONS {
-        let mut config = Arc::unwrap_or_clone(server_config(version));
-        config.ticketer = Ticketer::new().unwrap();
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        let acceptor = Acceptor::new(Arc::new(config));
-        let connector = Connector::new(client_config(version));
+        let (acceptor, connector) = door(version, false);
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
-            let (client, server) = duplex(16 << 10);
-            let (server, client) =
-                tokio::join!(acceptor.accept(server), connector.connect(name(), client));
-            let (mut server, mut client) = (server.unwrap(), client.unwrap());
-            assert_eq!(server.common().handshake_kind(), Some(kind));
-            // The tickets of TLS 1.3 come with what is read.
-            server.write_all(b"x").await.unwrap();
-            client.read_exact(&mut [0]).await.unwrap();
+            let found = kind_of_handshake(&acceptor, &connector).await;
+            assert_eq!(found, Some(kind));
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_certificates_are_believed_everybody_shows_theirs_again() {
+    for version in VERSIONS {
+        let (acceptor, connector) = door(version, true);
+        for _ in 0..2 {
+            let found = kind_of_handshake(&acceptor, &connector).await;
+            assert_eq!(found, Some(HandshakeKind::Full));
         }
     }
 }

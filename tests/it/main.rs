@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod back_pressure;
 mod cloud;
 mod command_line;
 mod crowd;
@@ -30,6 +31,7 @@ mod session_door;
 mod session_sources;
 mod small_answers;
 mod smuggling;
+mod storm;
 mod support;
 mod tickets;
 mod tls;

@@ -13,7 +13,7 @@ use crate::rig::{LineId, Rig, Trust, What};
 /// How many lines are opened at once.
 const AT_ONCE: usize = 64;
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a wait for an event is, at the most.
 const TURN: Duration = Duration::from_millis(20);
 

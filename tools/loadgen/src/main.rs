@@ -32,7 +32,7 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:9076")]
         listen: SocketAddr,
     },
-    /// Set the proxy beside nginx, HAProxy and Envoy, on this machine.
+    /// Set the proxy beside its peers, on this machine.
     Bench(bench::Arguments),
     /// Open sockets through a proxy, call on them, and say how long it takes.
     Open(open::Arguments),

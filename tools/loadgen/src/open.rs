@@ -110,7 +110,7 @@ fn requests(url: &Url, headers: Option<&Path>) -> anyhow::Result<Arc<[Bytes]>> {
         .unwrap_or_default();
     let people = text.split("\n\n").map(|person| {
         let lines = person.lines().map(str::trim).filter(|line| !line.is_empty());
-        let headers: String = lines.map(|line| format!("{line}\r\n")).collect();
+        let headers = lines.fold(String::new(), |all, line| all + line + "\r\n");
         let request = format!(
             "GET {}{query} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{headers}\r\n",

@@ -58,7 +58,9 @@ impl Keys {
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // Who has the name of their issuer is taken to be their own issuer.
-        authority.distinguished_name.push(DnType::CommonName, "bench CA");
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "bench CA");
         let authority_key = rcgen::KeyPair::generate()?;
         let authority_certificate = authority.self_signed(&authority_key)?;
         let issuer = Issuer::new(authority, authority_key);

@@ -9,6 +9,7 @@ mod report;
 mod rows;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +57,9 @@ pub(crate) struct Arguments {
 
 /// What was measured: a figure a round.
 type Figures = HashMap<(Contender, Task, Legs, Route), Vec<f64>>;
+
+/// Running proxies, by who they are and how large their buffers are.
+type Fleet = HashMap<(Contender, u32), Proxy>;
 
 /// Runs the bench; the exit code says whether every bar was met.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -203,30 +207,47 @@ impl Bench {
         workers: u32,
         rounds: usize,
     ) -> anyhow::Result<()> {
-        let mut fleet: HashMap<(Contender, u32), Proxy> = HashMap::new();
-        for (load, ..) in loads {
-            for contender in Contender::ALL {
-                let order = order(contender, *load, workers);
-                let place = (contender, order.buffer);
-                if !fleet.contains_key(&place) {
-                    fleet.insert(place, self.site.start(order)?);
-                }
-            }
-        }
+        let fleet = self.fleet(loads, workers)?;
         for round in 1..=rounds {
             for (load, legs, routes) in loads {
+                let legs_label = legs.label();
                 say(&format!(
-                    "round {round} of {rounds}: {load:?}, {}",
-                    legs.label()
+                    "round {round} of {rounds}: {load:?}, {legs_label}"
                 ));
-                for (contender, route) in self.shuffled(routes) {
-                    let buffer = order(contender, *load, workers).buffer;
-                    let proxy = &fleet[&(contender, buffer)];
-                    self.measure(contender, proxy, (*load, *legs, route))?;
-                }
+                self.everybody(&fleet, (*load, *legs), routes)?;
             }
         }
         Ok(())
+    }
+
+    /// One turn for everybody.
+    fn everybody(
+        &mut self,
+        fleet: &Fleet,
+        (load, legs): (Load, Legs),
+        routes: &[Route],
+    ) -> anyhow::Result<()> {
+        for (contender, route) in self.shuffled(routes) {
+            let buffer = order(contender, load, 1).buffer;
+            let proxy = &fleet[&(contender, buffer)];
+            self.measure(contender, proxy, (load, legs, route))?;
+        }
+        Ok(())
+    }
+
+    /// Starts whoever these loads are for.
+    fn fleet(&self, loads: &[(Load, Legs, Vec<Route>)], workers: u32) -> anyhow::Result<Fleet> {
+        let mut fleet = Fleet::new();
+        let everybody = loads
+            .iter()
+            .flat_map(|(load, ..)| Contender::ALL.map(|one| (one, *load)));
+        for (contender, load) in everybody {
+            let order = order(contender, load, workers);
+            if let Entry::Vacant(place) = fleet.entry((contender, order.buffer)) {
+                place.insert(self.site.start(order)?);
+            }
+        }
+        Ok(fleet)
     }
 
     fn measure(

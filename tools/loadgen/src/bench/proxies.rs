@@ -87,6 +87,15 @@ impl Proxy {
         };
         (Ipv4Addr::LOCALHOST, port).into()
     }
+
+    fn check_alive(&mut self) -> anyhow::Result<()> {
+        for process in &mut self.processes {
+            if let Some(status) = process.try_wait()? {
+                bail!("a proxy ended at once, {status}: see its log");
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Proxy {
@@ -132,7 +141,7 @@ impl Site {
             let path = self.write("qix-proxy", port, &config)?;
             let mut command = self.command(&self.ours, order);
             command.arg("run").arg("--config").arg(&path);
-            processes.push(self.spawn(command, &path)?);
+            processes.push(Self::spawn(command, &path)?);
         }
         Self::ready(processes, [plain, tls, tls])
     }
@@ -163,7 +172,7 @@ impl Site {
                 .arg("-c")
                 .arg(&path),
         };
-        Self::ready(vec![self.spawn(command, &path)?], doors)
+        Self::ready(vec![Self::spawn(command, &path)?], doors)
     }
 
     fn template(&self, name: &str) -> anyhow::Result<String> {
@@ -195,35 +204,24 @@ impl Site {
     }
 
     fn write(&self, name: &str, port: u16, config: &str) -> anyhow::Result<PathBuf> {
-        let path = self.run.join(format!("{name}-{port}.conf"));
+        // Envoy goes by the name.
+        let ending = if name == "envoy" { "json" } else { "conf" };
+        let path = self.run.join(format!("{name}-{port}.{ending}"));
         fs::write(&path, config)?;
-        Ok(match path.extension() {
-            // Envoy goes by the name.
-            Some(_) if name == "envoy" => {
-                let json = path.with_extension("json");
-                fs::rename(&path, &json)?;
-                json
-            }
-            _ => path,
-        })
+        Ok(path)
     }
 
     fn command(&self, program: &Path, order: Order) -> Command {
-        match self.core {
-            Some(core) if order.workers == 1 => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", &core.to_string()]).arg(program);
-                command
-            }
-            _ => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", "0-1023"]).arg(program);
-                command
-            }
-        }
+        let cores = match self.core {
+            Some(core) if order.workers == 1 => core.to_string(),
+            _ => "0-1023".to_owned(),
+        };
+        let mut command = Command::new("taskset");
+        command.args(["-c", &cores]).arg(program);
+        command
     }
 
-    fn spawn(&self, mut command: Command, config: &Path) -> anyhow::Result<Child> {
+    fn spawn(mut command: Command, config: &Path) -> anyhow::Result<Child> {
         let log = File::create(config.with_extension("log"))?;
         command
             .env("QIX_IDENTITY_KEY", "0123456789abcdef0123456789abcdef")
@@ -244,11 +242,7 @@ impl Site {
         let deadline = Instant::now() + PATIENCE;
         for port in doors {
             while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-                for process in &mut proxy.processes {
-                    if let Some(status) = process.try_wait()? {
-                        bail!("a proxy ended at once, {status}: see its log");
-                    }
-                }
+                proxy.check_alive()?;
                 ensure!(Instant::now() < deadline, "a proxy does not open its door");
                 std::thread::sleep(Duration::from_millis(20));
             }

@@ -184,11 +184,10 @@ fn bar(bar: Bar, twins: &[f64]) -> (Option<f64>, &'static str) {
     }
 }
 
-fn paired(these: &[f64], those: &[f64]) -> Vec<f64> {
-    these
-        .iter()
-        .zip(those)
-        .map(|(this, that)| this / that)
+fn paired(ours: &[f64], others: &[f64]) -> Vec<f64> {
+    ours.iter()
+        .zip(others)
+        .map(|(one, other)| one / other)
         .collect()
 }
 

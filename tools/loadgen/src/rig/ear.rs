@@ -38,18 +38,18 @@ impl Default for Ear {
 impl Ear {
     /// Takes what came, and adds what it completes to `heard`.
     pub(super) fn take(&mut self, input: &[u8], heard: &mut Vec<Heard>) {
-        let Some(mut head) = self.head.take() else {
+        let Some(mut said) = self.head.take() else {
             return self.frames.take(input, heard);
         };
-        head.extend_from_slice(input);
-        match head.windows(4).position(|four| four == b"\r\n\r\n") {
+        said.extend_from_slice(input);
+        match said.windows(4).position(|four| four == b"\r\n\r\n") {
             Some(end) => {
-                let text = String::from_utf8_lossy(&head[..end + 4]);
+                let text = String::from_utf8_lossy(&said[..end + 4]);
                 heard.push(Heard::Head(text.into_owned()));
-                self.frames.take(&head[end + 4..], heard);
+                self.frames.take(&said[end + 4..], heard);
             }
-            None if head.len() > HEAD => heard.push(Heard::Close),
-            None => self.head = Some(head),
+            None if said.len() > HEAD => heard.push(Heard::Close),
+            None => self.head = Some(said),
         }
     }
 }

@@ -44,13 +44,17 @@ impl Frames {
             self.have += 1;
             *input = rest;
             if self.have == self.head_length() {
-                self.left = self.length();
-                if !self.is_control() {
-                    self.message += self.left;
-                }
+                self.begin_frame();
             }
         }
         true
+    }
+
+    fn begin_frame(&mut self) {
+        self.left = self.length();
+        if !self.is_control() {
+            self.message += self.left;
+        }
     }
 
     fn head_length(&self) -> usize {
@@ -116,11 +120,11 @@ pub(super) fn frame(opcode: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8
     match payload.len() {
         short @ 0..126 => frame.push(bit | u8::try_from(short).unwrap_or_default()),
         middle @ 126..65536 => {
-            frame.push(bit | 126);
+            frame.push(bit | 0x7E);
             frame.extend(u16::try_from(middle).unwrap_or_default().to_be_bytes());
         }
         long => {
-            frame.push(bit | 127);
+            frame.push(bit | 0x7F);
             frame.extend((long as u64).to_be_bytes());
         }
     }

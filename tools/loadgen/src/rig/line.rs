@@ -141,8 +141,8 @@ impl Line {
     pub(super) fn react(&mut self, heard: &Heard) -> anyhow::Result<Option<What>> {
         match (heard, &mut self.role) {
             (Heard::Close, _) => Ok(Some(What::Lost)),
-            (Heard::Head(head), Role::Caller(_)) => opened(head).map(|()| Some(What::Opened)),
-            (Heard::Head(head), Role::Answerer(_)) => self.upgrade(head).map(|()| None),
+            (Heard::Head(text), Role::Caller(_)) => opened(text).map(|()| Some(What::Opened)),
+            (Heard::Head(text), Role::Answerer(_)) => self.upgrade(text).map(|()| None),
             (Heard::Message(length), Role::Answerer(answers)) => {
                 let answer = answers.to(*length);
                 self.wire.put(answer)?;
