@@ -10,6 +10,7 @@ mod crowd;
 mod egress;
 mod endings;
 mod floors;
+mod forgeries;
 mod leaks;
 mod login;
 mod logout;
