@@ -27,7 +27,7 @@ const CASES: &[Case] = &[
         mistakes: &[
             "2:1 `url` is missing in [replicas] | write `url = \"rediss://redis.example.com:6379/0\"`",
             "3:10 `prefix` is empty | write a text in quotes, or leave `prefix` out",
-            "4:1 [replicas] has no key `stream` | known here: `url`, `username`, `password`, `ca`, `allow_plain`, `prefix`",
+            "4:1 [replicas] has no key `stream` | known here: `url`, `username`, `password`, `ca`, `allow_plain`, `prefix`, `credential_keys`",
         ],
     },
     Case {
