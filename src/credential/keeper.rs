@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::alarm::News;
-use super::error::CredentialError;
 use super::identity::Identity;
 use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
@@ -123,11 +122,11 @@ impl Core {
 
     /// Fetches, once it is this one's turn.
     async fn fetch(&self, identity: &Identity, purpose: Purpose) -> (Landing, Option<Word>) {
-        if let Err(error) = self.shelf().clear(Instant::now()) {
+        let cleared = self.shelf().clear(Instant::now());
+        if let Err(error) = cleared {
             return (self.shelf().call_off(identity, error), None);
         }
-        let (asked, clock, generation) =
-            (Instant::now(), SystemTime::now(), Generation::fresh());
+        let (asked, clock, generation) = (Instant::now(), SystemTime::now(), Generation::fresh());
         let minted = self.mint.mint(identity).await;
         let nook = self.nook.as_ref();
         let word = nook.and_then(|nook| nook.word(identity, generation, clock, &minted));
@@ -147,12 +146,17 @@ impl Core {
         nook: &Nook,
         lead: &mut Lead,
     ) -> (Landing, Option<Word>) {
-        let Errand { identity, wish, outcomes } = errand;
+        let Errand {
+            identity,
+            wish,
+            outcomes,
+        } = errand;
         if let Some(found) = lead.found.take() {
             return (self.shelf().adopt(identity, found, Instant::now()), None);
         }
         if let Some(pause) = &lead.pause {
-            self.shelf().heed(&pause.refusal, Instant::now() + pause.wait);
+            self.shelf()
+                .heed(&pause.refusal, Instant::now() + pause.wait);
         }
         let turn = self.shelf().turn(identity, Instant::now());
         let turn = match turn {
@@ -197,14 +201,18 @@ struct Errand {
 
 /// A fetch from its turn to its end, whoever waits for it.
 async fn fly(core: Arc<Core>, takeoff: Takeoff, errand: Errand) {
-    let Errand { identity, wish, outcomes } = &errand;
+    let Errand {
+        identity,
+        wish,
+        outcomes,
+    } = &errand;
     sleep_until(takeoff.turn).await;
     let Some(nook) = &core.nook else {
         let (landing, _) = core.fetch(identity, wish.purpose).await;
         return tell(&core, takeoff, landing, outcomes);
     };
     let mut lead = nook.search(identity, *wish).await;
-    for trouble in lead.trouble {
+    if let Some(trouble) = lead.trouble {
         outcomes.add(trouble);
     }
     let (landing, word) = core.bring(&errand, nook, &mut lead).await;

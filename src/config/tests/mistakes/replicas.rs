@@ -31,6 +31,14 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "replicas with keys that are none",
+        edits: &[(
+            "[listen]\n",
+            "[replicas]\nurl = \"rediss://r.example\"\ncredential_keys = [{ env = \"SHORT\" }, \"x\"]\n[listen]\n",
+        )],
+        mistakes: &["?"],
+    },
+    Case {
         name: "replicas over plain TCP",
         edits: &[(
             "[listen]\n",
