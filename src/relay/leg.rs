@@ -33,6 +33,8 @@ pub(super) struct Leg<IO> {
     /// The Close that came from this leg.
     pub(super) heard_close: Option<Close>,
     pub(super) state: State,
+    /// Whether our end of the connection is shut down already.
+    shut: bool,
     /// Whether anything came since the last ping.
     pub(super) alive: bool,
 }
@@ -52,7 +54,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     pub(super) fn new(io: IO, early: Bytes) -> Self {
         Self {
             io,
-            early,
+            // Nothing read early is still a slice of the buffer that heads were read into, and would keep
+            // it for the life of the socket.
+            early: if early.is_empty() {
+                Bytes::new()
+            } else {
+                early
+            },
             backlog: Vec::new(),
             sent: 0,
             blocked: None,
@@ -62,6 +70,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             said_close: false,
             heard_close: None,
             state: State::Open,
+            shut: false,
             alive: true,
         }
     }
@@ -163,6 +172,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
         }
         self.drop_backlog();
         self.poll_flush(cx)
+    }
+
+    /// Shuts our end down behind a Close whose answer will not be understood: that the peer ends
+    /// the connection is then the answer.
+    pub(super) fn poll_last_word(&mut self, cx: &mut Context<'_>) {
+        let last = self.state == State::Deaf && self.said_close && self.backlog.is_empty();
+        if last && !self.shut {
+            self.shut = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
+        }
     }
 
     /// Ends the connection in an orderly way.

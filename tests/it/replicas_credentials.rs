@@ -54,7 +54,7 @@ async fn ten_proxies_fetch_once_a_person() {
         .open()
     });
     let open: Vec<_> = stream::iter(visits).buffered(60).collect().await;
-    assert_eq!(world.tenant.state().token_fetches, PEOPLE);
+    assert_eq!(world.tenant.state().token_fetches, PEOPLE as u64);
     let mut shared = 0;
     for other in &scene.others {
         let name = "qix_proxy_credentials_total{route=\"/qlik\",outcome=\"shared\"}";
@@ -66,7 +66,11 @@ async fn ten_proxies_fetch_once_a_person() {
     for key in keys {
         let value: Vec<u8> = scene.redis.run(&["GET", &key]).await;
         let text = String::from_utf8_lossy(&value);
-        for secret in [&world.secrets.client, &world.secrets.identity_key, "person-"] {
+        for secret in [
+            &world.secrets.client,
+            &world.secrets.identity_key,
+            "person-",
+        ] {
             assert!(!text.contains(secret) && !key.contains(secret));
         }
         assert!(!text.contains("Bearer"));

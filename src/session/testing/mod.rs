@@ -19,6 +19,7 @@ use super::{Client, Knock, Lent, Pseudonyms, Session, SessionError, Sessions, Ti
 use crate::config::{CookieName, SessionCheck};
 use crate::id::RouteName;
 pub(super) use crate::line::testing::RealRedis;
+use crate::peer::Peer;
 
 /// A cookie's name.
 pub(super) fn cookie_name(name: &str) -> CookieName {
@@ -104,7 +105,7 @@ pub(super) async fn knock_from(
     let knock = Knock {
         headers,
         client,
-        peer,
+        peer: Peer::Tcp(peer),
         upgrade: None,
     };
     sessions.identify(knock).await

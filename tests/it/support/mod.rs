@@ -13,6 +13,7 @@ mod log;
 mod portal;
 mod recipe;
 mod redis;
+pub(crate) mod rehearsal;
 mod sibling;
 mod tokens;
 mod world;
@@ -35,7 +36,7 @@ pub(crate) use self::recipe::Recipe;
 pub(crate) use self::redis::RealRedis;
 pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
-pub(crate) use self::world::{World, unique};
+pub(crate) use self::world::{Doors, World, unique};
 
 /// The page that the routes of the tests belong to.
 pub(crate) const ORIGIN: &str = "https://app.example.com";

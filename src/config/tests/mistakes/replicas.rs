@@ -36,7 +36,10 @@ const CASES: &[Case] = &[
             "[listen]\n",
             "[replicas]\nurl = \"rediss://r.example\"\ncredential_keys = [{ env = \"SHORT\" }, \"x\"]\n[listen]\n",
         )],
-        mistakes: &["?"],
+        mistakes: &[
+            "4:20 this secret has 31 bytes; it needs 32 or more | make one with `openssl rand -hex 32`",
+            "4:39 `credential_keys` is a secret: it never stands in the config | write { env = \"NAME_OF_A_VARIABLE\" } or { file = \"/path/of/a/file\" }",
+        ],
     },
     Case {
         name: "replicas over plain TCP",
