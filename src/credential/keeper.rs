@@ -209,19 +209,19 @@ async fn fly(core: Arc<Core>, takeoff: Takeoff, errand: Errand) {
     sleep_until(takeoff.turn).await;
     let Some(nook) = &core.nook else {
         let (landing, _) = core.fetch(identity, wish.purpose).await;
-        return tell(&core, takeoff, landing, outcomes);
+        return tell(&core, &takeoff, landing, outcomes);
     };
     let mut lead = nook.search(identity, *wish).await;
     if let Some(trouble) = lead.trouble {
         outcomes.add(trouble);
     }
     let (landing, word) = core.bring(&errand, nook, &mut lead).await;
-    tell(&core, takeoff, landing, outcomes);
+    tell(&core, &takeoff, landing, outcomes);
     nook.settle(identity, lead, word).await;
 }
 
 /// Tells how a fetch ended.
-fn tell(core: &Core, takeoff: Takeoff, landing: Landing, outcomes: &Outcomes) {
+fn tell(core: &Core, takeoff: &Takeoff, landing: Landing, outcomes: &Outcomes) {
     outcomes.add(landing.outcome);
     core.log(&landing);
     takeoff.tell.send_replace(Some(landing.landed));
