@@ -20,7 +20,7 @@ use crate::config::{
     self, Config, Credential, EgressProxy, Flavour, ListenAddress, ListenTls, Outbound, Route,
     SessionCheck,
 };
-use crate::credential::{self, CredentialError, Credentials, Keepers};
+use crate::credential::{self, CredentialError, Credentials, Keepers, Pool};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::line::{Line, LineError};
@@ -82,8 +82,9 @@ impl Proxy {
         let outgoing = Outgoing::new(config.outbound)?;
         let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
         let kin = shared.map(|shared| outgoing.kin(shared, &config.routes, &mut registry));
-        let (replicas, tickets) = kin.transpose()?.unzip();
-        let keepers = Keepers::default();
+        let (replicas, stores) = kin.transpose()?.unzip();
+        let (tickets, pool) = stores.unzip();
+        let keepers = Keepers::sharing(pool.flatten());
         let routes = config.routes.into_iter();
         let lanes =
             routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers, tickets.as_ref()));
@@ -216,6 +217,9 @@ fn acceptor(files: Option<&ListenTls>) -> Result<Option<Acceptor>, TlsError> {
         .map(Acceptor::new))
 }
 
+/// Where replicas keep tickets and, where they share them, credentials.
+type Stores = (TicketStore, Option<Pool>);
+
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
     roots: RootCertStore,
@@ -245,18 +249,21 @@ impl Outgoing {
         })
     }
 
-    /// What is shared with other replicas: what they tell each other, and where tickets lie.
+    /// What is shared with other replicas: what they tell each other, and where tickets and
+    /// credentials lie.
     fn kin(
         &self,
         (replicas, key): (&config::Replicas, &SecretSlice<u8>),
         routes: &[Route],
         registry: &mut Registry,
-    ) -> Result<(Arc<Replicas>, TicketStore), StartError> {
+    ) -> Result<(Arc<Replicas>, Stores), StartError> {
         let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
         let tickets = TicketStore::new(Arc::clone(&line), &replicas.prefix, key);
+        let keys = Some(&replicas.credential_keys).filter(|keys| !keys.is_empty());
+        let pool = keys.map(|keys| Pool::new(Arc::clone(&line), &replicas.prefix, key, keys));
         let memory = longest_memory(routes);
         let replicas = Replicas::new(replicas, key, line, memory, registry);
-        Ok((Arc::new(replicas), tickets))
+        Ok((Arc::new(replicas), (tickets, pool)))
     }
 
     /// The clients that a credential is fetched with: one for all, and one with its certificate.

@@ -25,6 +25,7 @@ mod refusals;
 mod rehearsal;
 mod relaying;
 mod replicas;
+mod replicas_credentials;
 mod replicas_load;
 mod replicas_tickets;
 mod session_door;
