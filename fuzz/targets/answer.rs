@@ -76,7 +76,10 @@ fn request(head: &[u8]) {
     let Ok(handshake) = Handshake::read(&head) else {
         return;
     };
-    assert_eq!((head.method.as_str(), head.version), ("GET", Version::HTTP_11));
+    assert_eq!(
+        (head.method.as_str(), head.version),
+        ("GET", Version::HTTP_11)
+    );
     for name in ["sec-websocket-key", "sec-websocket-version", "upgrade"] {
         assert_eq!(head.headers.get_all(name).iter().count(), 1, "{name}");
     }

@@ -50,7 +50,11 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let stream = Stream {
-        sender: if ways & 1 == 0 { Sender::Client } else { Sender::Server },
+        sender: if ways & 1 == 0 {
+            Sender::Client
+        } else {
+            Sender::Server
+        },
         reserved: if ways & 2 == 0 { 0 } else { 4 },
         max_message: if ways & 4 == 0 { u64::MAX } else { 300 },
     };

@@ -23,7 +23,7 @@ pub(super) struct Leg<IO> {
     sent: usize,
     /// Since when the peer has taken nothing of the backlog.
     blocked: Option<Instant>,
-    unflushed: bool,
+    written: Written,
     /// Control frames of ours, waiting for the end of a frame.
     pub(super) urgent: Vec<u8>,
     /// Our Close frame, waiting for the end of a frame.
@@ -33,10 +33,19 @@ pub(super) struct Leg<IO> {
     /// The Close that came from this leg.
     pub(super) heard_close: Option<Close>,
     pub(super) state: State,
-    /// Whether our end of the connection is shut down already.
-    shut: bool,
     /// Whether anything came since the last ping.
     pub(super) alive: bool,
+}
+
+/// How far what was written has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Written {
+    /// All of it is on its way.
+    Flushed,
+    /// Our end of the connection is shut down.
+    Shut,
+    /// Some of it may wait in the connection itself.
+    Unflushed,
 }
 
 /// What can still be done with a leg.
@@ -64,13 +73,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             backlog: Vec::new(),
             sent: 0,
             blocked: None,
-            unflushed: false,
+            written: Written::Flushed,
             urgent: Vec::new(),
             farewell: None,
             said_close: false,
             heard_close: None,
             state: State::Open,
-            shut: false,
             alive: true,
         }
     }
@@ -178,8 +186,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     /// the connection is then the answer.
     pub(super) fn poll_last_word(&mut self, cx: &mut Context<'_>) {
         let last = self.state == State::Deaf && self.said_close && self.backlog.is_empty();
-        if last && !self.shut {
-            self.shut = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
+        if last
+            && self.written != Written::Shut
+            && Pin::new(&mut self.io).poll_shutdown(cx).is_ready()
+        {
+            self.written = Written::Shut;
         }
     }
 
@@ -192,7 +203,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.unflushed = true;
+        self.written = Written::Unflushed;
         match Pin::new(&mut self.io).poll_write(cx, bytes) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => written,
@@ -200,11 +211,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.unflushed || self.is_gone() {
+        if self.written != Written::Unflushed || self.is_gone() {
             return Poll::Ready(());
         }
         match Pin::new(&mut self.io).poll_flush(cx) {
-            Poll::Ready(Ok(())) => self.unflushed = false,
+            Poll::Ready(Ok(())) => self.written = Written::Flushed,
             Poll::Ready(Err(_)) => self.abort(),
             Poll::Pending => {
                 self.blocked.get_or_insert_with(Instant::now);

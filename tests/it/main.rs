@@ -3,12 +3,14 @@
 #![cfg(test)]
 
 mod access;
+mod back_pressure;
 mod cloud;
 mod command_line;
 mod crowd;
 mod egress;
 mod endings;
 mod floors;
+mod forgeries;
 mod leaks;
 mod login;
 mod logout;
@@ -30,6 +32,7 @@ mod session_door;
 mod session_sources;
 mod small_answers;
 mod smuggling;
+mod storm;
 mod support;
 mod tickets;
 mod tls;

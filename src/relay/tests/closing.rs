@@ -100,7 +100,7 @@ fn fragment() -> Vec<u8> {
 
 /// The client closes first.
 fn client_first() -> Vec<Scene> {
-    vec![
+    let mut scenes = vec![
         polite("the browser closes with 1000", vec![from_client(1000)]),
         polite("… with 3001", vec![from_client(3001)]),
         polite(
@@ -127,6 +127,14 @@ fn client_first() -> Vec<Scene> {
             "… between the fragments of its message",
             vec![Client(masked(0x01, b"{\"half")), from_client(1000)],
         ),
+    ];
+    scenes.extend(client_first_while_more_is_under_way());
+    scenes.extend(client_first_but_wrongly());
+    scenes
+}
+
+fn client_first_while_more_is_under_way() -> Vec<Scene> {
+    vec![
         rude(
             "… within a frame of the engine, which ends",
             [Answers, Keeps],
@@ -179,6 +187,11 @@ fn client_first() -> Vec<Scene> {
             "… and the engine's connection breaks",
             vec![from_client(1000), MOMENT, EngineGoes],
         ),
+    ]
+}
+
+fn client_first_but_wrongly() -> Vec<Scene> {
+    vec![
         rude(
             "the browser closes with a code that none may send (1005)",
             [Keeps, Answers],
