@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use qix_proxy::config::{Config, System, Warning, schema};
-use qix_proxy::proxy::Proxy;
+use qix_proxy::config::{Config, System, Warning, customer_schema, schema};
+use qix_proxy::proxy::{Proxy, Source, Unread};
 use qix_proxy::telemetry;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,14 +42,18 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9090")]
         address: SocketAddr,
     },
-    /// Run the proxy until SIGTERM or SIGINT.
+    /// Run the proxy until SIGTERM or SIGINT; SIGHUP has the config read anew.
     Run {
         /// The config file (TOML).
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Print the JSON Schema of the config.
-    Schema,
+    Schema {
+        /// That of a customer's file instead.
+        #[arg(long)]
+        customer: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -71,8 +75,13 @@ fn main() -> ExitCode {
         Command::Check { config } => check(&config),
         Command::Health { address } => block_on(health(address)),
         Command::Run { config } => run(&config),
-        Command::Schema => {
-            say(&mut stdout(), &format!("{:#}", schema()));
+        Command::Schema { customer } => {
+            let schema = if customer {
+                customer_schema()
+            } else {
+                schema()
+            };
+            say(&mut stdout(), &format!("{schema:#}"));
             ExitCode::SUCCESS
         }
     }
@@ -80,8 +89,8 @@ fn main() -> ExitCode {
 
 fn check(path: &Path) -> ExitCode {
     match read(path) {
-        Err(mistakes) => {
-            say(&mut stderr(), &mistakes);
+        Err(unread) => {
+            say(&mut stderr(), &unread.to_string());
             ExitCode::from(USAGE)
         }
         Ok((config, warnings)) => {
@@ -101,8 +110,8 @@ fn check(path: &Path) -> ExitCode {
 fn run(path: &Path) -> ExitCode {
     let (config, warnings) = match read(path) {
         Ok(read) => read,
-        Err(mistakes) => {
-            say(&mut stderr(), &mistakes);
+        Err(unread) => {
+            say(&mut stderr(), &unread.to_string());
             return ExitCode::from(USAGE);
         }
     };
@@ -111,15 +120,18 @@ fn run(path: &Path) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     for warning in warnings {
-        warn!(at = %format!("{}:{}", path.display(), warning.remark().line()), "{}", warning.remark().what());
+        let (file, line) = (warning.remark().file(), warning.remark().line());
+        warn!(at = %format!("{}:{line}", file.display()), "{}", warning.remark().what());
     }
-    block_on(serve(config))
+    let path = path.to_owned();
+    block_on(serve(config, Box::new(move || read(&path))))
 }
 
-async fn serve(config: Config) -> ExitCode {
-    let (Ok(mut term), Ok(mut int)) = (
+async fn serve(config: Config, source: Source) -> ExitCode {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
     ) else {
         error!("the process cannot listen to signals");
         return ExitCode::from(UNAVAILABLE);
@@ -130,9 +142,16 @@ async fn serve(config: Config) -> ExitCode {
             _ = int.recv() => {}
         }
     };
-    match Proxy::bind(config).await {
+    match Proxy::bind(config, source).await {
         Ok(proxy) => {
+            let reload = proxy.reload();
+            let listening = tokio::spawn(async move {
+                while hup.recv().await.is_some() {
+                    reload.notify_one();
+                }
+            });
             proxy.run(shutdown).await;
+            listening.abort();
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -167,10 +186,10 @@ async fn health(address: SocketAddr) -> ExitCode {
     }
 }
 
-fn read(path: &Path) -> Result<(Config, Vec<Warning>), String> {
+fn read(path: &Path) -> Result<(Config, Vec<Warning>), Unread> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
-    Config::parse(&text, path, &System).map_err(|mistakes| mistakes.to_string())
+        .map_err(|error| Unread::File(format!("{}: cannot be read: {error}", path.display())))?;
+    Config::parse(&text, path, &System).map_err(Unread::Mistakes)
 }
 
 fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {

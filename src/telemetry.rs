@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 use crate::credential::Outcome;
-use crate::server::House;
+use crate::server::Estate;
 
 /// Sets up logging for the process; a second call changes nothing.
 pub fn log(config: &Log) -> Result<(), TelemetryError> {
@@ -41,8 +41,8 @@ pub struct Metrics(Registry);
 impl Metrics {
     /// Completes a registry with what the house counts by itself.
     #[must_use]
-    pub fn new(mut registry: Registry, house: Arc<House>) -> Self {
-        registry.register_collector(Box::new(Fetches(house)));
+    pub fn new(mut registry: Registry, estate: Arc<Estate>) -> Self {
+        registry.register_collector(Box::new(Fetches(estate)));
         Self(registry)
     }
 
@@ -58,16 +58,16 @@ impl Metrics {
 
 /// The credential fetches of every route, read from the hands as they are asked for.
 #[derive(Debug)]
-struct Fetches(Arc<House>);
+struct Fetches(Arc<Estate>);
 
 impl Collector for Fetches {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let help = "Askings for a credential, by outcome";
         let mut family =
             encoder.encode_descriptor("credentials", help, None, MetricType::Counter)?;
-        for lane in self.0.gate.lanes() {
+        for lane in self.0.house().gate.lanes() {
             for outcome in Outcome::ALL {
-                let count = ConstCounter::new(lane.credentials.outcomes().count(outcome));
+                let count = ConstCounter::new(lane.outcomes.count(outcome));
                 let labels = [
                     ("route", lane.route.name.as_str()),
                     ("outcome", outcome.label()),

@@ -10,17 +10,39 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::keeper::Keeper;
 use super::mint::Mint;
 use crate::config::Pace;
+use crate::id::CustomerName;
 
 /// Every keeper, by what it was set up from.
-#[derive(Default)]
-pub struct Keepers(Mutex<HashMap<Name, Arc<Keeper>>>);
+#[derive(Clone, Default)]
+pub struct Keepers {
+    /// Whose are asked for; customers never share one.
+    customer: Option<CustomerName>,
+    all: Arc<Mutex<Kept>>,
+}
+
+type Kept = HashMap<(Option<CustomerName>, Name), Arc<Keeper>>;
 
 impl Keepers {
+    /// The same, for a customer alone.
+    #[must_use]
+    pub fn of(&self, customer: Option<&CustomerName>) -> Self {
+        Self {
+            customer: customer.cloned(),
+            all: Arc::clone(&self.all),
+        }
+    }
+
     /// The keeper of this name; a new one of `mint` when there is none.
     pub(super) fn keeper(&self, name: Name, mint: impl Mint, pace: Pace) -> Arc<Keeper> {
-        let mut keepers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let keeper = keepers.entry(name);
+        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let keeper = keepers.entry((self.customer.clone(), name));
         Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace))))
+    }
+
+    /// Lets go of those that nobody uses any more.
+    pub fn tidy(&self) {
+        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        keepers.retain(|_, keeper| Arc::strong_count(keeper) > 1);
     }
 }
 

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{outbound, replicas, route};
 use crate::config::defaults;
-use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log};
+use crate::config::model::{Admin, Config, Fixed, Limits, Listen, ListenTls, Log};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{
@@ -19,11 +19,13 @@ const SMALLEST_HEAD: usize = 8 * 1024;
 
 /// The whole config.
 pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
-    let identity_key = t.optional(
-        "identity_key",
-        "Keys the engine-session identities, 32 bytes or more, the same on all replicas. Without \
-         it every start draws a random one.",
-    );
+    let (identity_key, key_print) = t.printed("identity_key", |t| {
+        t.optional(
+            "identity_key",
+            "Keys the engine-session identities, 32 bytes or more, the same on all replicas. Without \
+             it every start draws a random one.",
+        )
+    });
     if !t.has("identity_key") {
         t.warn(
             "identity_key",
@@ -37,11 +39,10 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
     let admin = t.table("admin", "The operators' door.", |t| admin(t, public));
     let log = t.table("log", "How the proxy logs.", log);
     let limits = t.table("limits", "Caps of the whole process.", limits);
-    let outbound = t.table(
-        "outbound",
-        "What every outgoing connection shares.",
-        outbound::outbound,
-    );
+    let (outbound, outbound_print) = t.printed("outbound", |t| {
+        let doc = "What every outgoing connection shares.";
+        t.table("outbound", doc, outbound::outbound)
+    });
     let replicas = t.optional_table(
         "replicas",
         "The Redis that several proxies share: logouts and tickets of one are known to all.",
@@ -61,13 +62,26 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         |t| route::route(t, &taken),
     );
     shared_key?;
+    let fixed = vec![
+        ("identity_key", key_print),
+        (
+            "[listen]",
+            t.written_but("listen", &["tls", "trusted_proxies"]),
+        ),
+        ("[admin]", t.written_but("admin", &["tls"])),
+        ("[log]", t.written("log")),
+        ("[limits]", t.written("limits")),
+        ("[replicas]", t.written("replicas")),
+    ];
     Ok(Config {
+        fixed: Fixed(fixed),
         identity_key: identity_key?.map(|LongSecret(key)| key),
         listen: listen?,
         admin: admin?,
         log: log?,
         limits: limits?,
         outbound: outbound?,
+        outbound_print,
         replicas: replicas?,
         routes: routes?,
     })
