@@ -19,12 +19,6 @@ use crate::id::{AppId, ConnectionId, EngineIdentity, Issuer, Subject};
 use crate::person::Person;
 use crate::policy::Permit;
 use crate::record::{Cause, Opening, Tally};
-#[cfg(test)]
-use crate::{
-    config::{Access, Apps, Methods},
-    policy::permit,
-    qix::{Document, Target},
-};
 
 /// The registry of open sockets.
 #[derive(Debug)]
@@ -303,35 +297,37 @@ impl Drop for Seat {
 }
 
 #[cfg(test)]
-impl Grounds {
-    pub(crate) fn sample() -> Self {
-        let access = Access {
-            apps: Apps::Any,
-            methods: Methods::Any,
-            session_apps: false,
-        };
-        let target = Target {
-            document: Document::EngineData,
-            identity: None,
-            ttl: None,
-        };
-        let (issuer, subject) = (Issuer::new("i"), Subject::new("a"));
-        let person = Person::new(issuer, subject, None, serde_json::Map::new());
-        Self {
-            origin: None,
-            app: None,
-            permit: permit(&access, &person, &target).unwrap(),
-            checks: Print::default(),
-            place: Print::default(),
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use serde_json::Map;
 
     use super::*;
+    use crate::config::{Access, Apps, Methods};
+    use crate::policy::permit;
+    use crate::qix::{Document, Target};
+
+    impl Grounds {
+        pub(crate) fn sample() -> Self {
+            let access = Access {
+                apps: Apps::Any,
+                methods: Methods::Any,
+                session_apps: false,
+            };
+            let target = Target {
+                document: Document::EngineData,
+                identity: None,
+                ttl: None,
+            };
+            let (issuer, subject) = (Issuer::new("i"), Subject::new("a"));
+            let person = Person::new(issuer, subject, None, Map::new());
+            Self {
+                origin: None,
+                app: None,
+                permit: permit(&access, &person, &target).unwrap(),
+                checks: Print::default(),
+                place: Print::default(),
+            }
+        }
+    }
 
     const CAPS: Limits = Limits {
         sockets: 3,

@@ -95,9 +95,10 @@ pub enum Tokens {
 impl Tokens {
     /// What the credentials of these homes ask for.
     pub fn for_any<'a>(mut homes: impl Iterator<Item = &'a config::Home>) -> Self {
-        match homes.any(|home| home.credential.wants_session_token()) {
-            true => Self::Kept,
-            false => Self::Forgotten,
+        if homes.any(|home| home.credential.wants_session_token()) {
+            Self::Kept
+        } else {
+            Self::Forgotten
         }
     }
 }
@@ -177,7 +178,7 @@ impl Gate {
         };
         let opening = Arc::new(opening(&self.identities, whose, &permit, caller));
         let grounds = grounds(whose, &session, &permit, caller);
-        let seat = self.take_seat(whose, &opening, grounds)?;
+        let seat = self.take_seat(whose, &opening, &grounds)?;
         let credential = home.credentials.obtain(person).await?;
         let offers = caller.offers.filter(|_| is_passed_unread(home, &permit));
         let call = Call {
@@ -241,7 +242,7 @@ impl Gate {
         &self,
         whose: Whose<'_>,
         opening: &Arc<Opening>,
-        grounds: Grounds,
+        grounds: &Grounds,
     ) -> Result<Seat, Refusal> {
         let (books, person) = (&self.books, whose.person);
         let seat = books.live.seat(opening, person, grounds.clone());
@@ -250,7 +251,7 @@ impl Gate {
         ended.map_err(naming(person))?;
         let outlawed = books
             .law
-            .refuse_outlawed(&self.lanes, opening, person, &grounds);
+            .refuse_outlawed(&self.lanes, opening, person, grounds);
         outlawed.map_err(naming(person))?;
         Ok(seat)
     }

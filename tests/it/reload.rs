@@ -1,11 +1,11 @@
 //! A config that is read anew while people are in.
 
 use engine_sim::engine::{FINANCE_APP, SALES_APP};
-use engine_sim::tenant::Tenant;
+use engine_sim::tenant::{Script, Tenant, TokenFault};
 use serde_json::json;
 
 use crate::support::issuer::Issuer;
-use crate::support::{Authority, Browser, Files, Recipe, World, unique};
+use crate::support::{Authority, Browser, Files, Recipe, World, soon, unique, until};
 
 const SAME: &str = "apps = \"any\"";
 
@@ -13,22 +13,20 @@ async fn visit(world: &World) -> Browser {
     world.visit("ada", SALES_APP).open().await
 }
 
-/// What becomes of an open socket of each kind of change.
-async fn code_after(change: impl Fn(&str) -> String) -> Option<u16> {
+/// An open socket, and the config changed under it.
+async fn changed(change: impl Fn(&str) -> String) -> (World, Browser) {
     let world = Recipe::default().start().await;
-    let mut ada = visit(&world).await;
+    let ada = visit(&world).await;
     let changed = change(&world.config.read());
     assert_ne!(changed, world.config.read(), "nothing was changed");
     assert!(world.reload(&changed).await, "{}", world.log_text());
-    let log = world.log_text();
-    let line = log
-        .lines()
-        .rfind(|line| line.contains("read anew and counts"));
-    if line.is_some_and(|line| line.contains("sockets.ended=0")) {
-        ada.is_alive().await;
-        return None;
-    }
-    Some(ada.closed().await.0)
+    (world, ada)
+}
+
+/// The code that an open socket is closed with after a change.
+async fn code_after(change: impl Fn(&str) -> String) -> u16 {
+    let (_world, mut ada) = changed(change).await;
+    ada.closed().await.0
 }
 
 #[tokio::test]
@@ -51,8 +49,10 @@ async fn a_socket_that_the_new_rules_would_admit_goes_on() {
         ),
         ("a comment", "[[route]]", "# here it begins\n[[route]]"),
     ] {
-        let code = code_after(|toml| toml.replacen(from, to, 1)).await;
-        assert_eq!(code, None, "{what}");
+        let (world, mut ada) = changed(|toml| toml.replacen(from, to, 1)).await;
+        let open = world.metric("qix_proxy_sockets_open{route=\"/qlik\"}");
+        assert_eq!(open.await, 1, "{what}");
+        ada.is_alive().await;
     }
 }
 
@@ -65,7 +65,7 @@ async fn a_socket_that_they_would_refuse_is_withdrawn() {
         ("its route", "path = \"/qlik\"", "path = \"/elsewhere\""),
     ] {
         let code = code_after(|toml| toml.replacen(from, to, 1)).await;
-        assert_eq!(code, Some(4203), "{what}");
+        assert_eq!(code, 4203, "{what}");
     }
 }
 
@@ -83,19 +83,19 @@ async fn a_socket_that_they_would_lead_elsewhere_is_told_to_come_back() {
         ),
         (
             "another credential",
-            "kind = \"api-key\"\nkey = { env = \"QLIK_API_KEY\" }",
+            "kind = \"api-key\"\nshared = true\nkey = { env = \"QLIK_API_KEY\" }",
             "kind = \"none\"",
         ),
     ] {
         let code = code_after(|toml| toml.replacen(from, to, 1)).await;
-        assert_eq!(code, Some(4003), "{what}");
+        assert_eq!(code, 4003, "{what}");
     }
     let elsewhere = |toml: &str| {
         let begin = toml.find("url = \"http").unwrap();
         let end = begin + toml[begin..].find('\n').unwrap();
         format!("{}url = \"{other}\"{}", &toml[..begin], &toml[end..])
     };
-    assert_eq!(code_after(elsewhere).await, Some(4003), "another engine");
+    assert_eq!(code_after(elsewhere).await, 4003, "another engine");
 }
 
 #[tokio::test]
@@ -255,5 +255,43 @@ async fn operators_have_it_read_anew_with_the_token_alone() {
         202
     );
     let count = async { while world.metric("qix_proxy_config_reloads_total").await == 0 {} };
-    crate::support::soon(count).await;
+    soon(count).await;
+}
+
+#[tokio::test]
+async fn who_is_being_let_in_meanwhile_is_held_to_the_new_rules() {
+    let other_app = format!("apps = [\"{FINANCE_APP}\"]");
+    for (to, code) in [
+        (other_app.as_str(), 4203),
+        ("apps = []\nsession_apps = true", 4203),
+    ] {
+        let issuer = Issuer::start().await;
+        let world = issuer.recipe().start().await;
+        let token = issuer.session(&json!({"sub": "ada", "sid": "s-1"}));
+        let narrowed = world.config.read().replacen(SAME, to, 1);
+        issuer.portal.hold("/keys");
+        let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
+        let (told, ()) = tokio::join!(knock.cookie(&token).closed(), async {
+            until(|| issuer.portal.asked_at("/keys") == 1).await;
+            assert!(world.reload(&narrowed).await);
+            issuer.portal.release();
+        });
+        assert_eq!(told.0, code, "its session was being checked");
+        assert!(world.upgrades().is_empty(), "the engine was dialled");
+    }
+    let world = Recipe::default().impersonating().start().await;
+    world
+        .tenant
+        .script(Script::Token(TokenFault::Delay { ms: 1500 }));
+    let narrowed = world.config.read().replacen(SAME, &other_app, 1);
+    let (told, ()) = tokio::join!(world.visit("ada", SALES_APP).upgraded(), async {
+        soon(world.tenant.until(|state| state.token_fetches == 1)).await;
+        assert!(world.reload(&narrowed).await);
+    });
+    let mut ada = told.browser;
+    assert_eq!(
+        ada.closed().await.0,
+        4203,
+        "its credential was being fetched"
+    );
 }

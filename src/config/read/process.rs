@@ -9,6 +9,7 @@ use super::{outbound, replicas, route};
 use crate::config::defaults;
 use crate::config::model::{Admin, Config, Fixed, Limits, Listen, ListenTls, Log};
 use crate::config::notes::Noted;
+use crate::config::print::Print;
 use crate::config::table::Table;
 use crate::config::value::{
     Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
@@ -19,13 +20,7 @@ const SMALLEST_HEAD: usize = 8 * 1024;
 
 /// The whole config.
 pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
-    let (identity_key, key_print) = t.printed("identity_key", |t| {
-        t.optional(
-            "identity_key",
-            "Keys the engine-session identities, 32 bytes or more, the same on all replicas. Without \
-             it every start draws a random one.",
-        )
-    });
+    let (identity_key, key_print) = t.printed("identity_key", identity_key);
     if !t.has("identity_key") {
         t.warn(
             "identity_key",
@@ -62,19 +57,8 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         |t| route::route(t, &taken),
     );
     shared_key?;
-    let fixed = vec![
-        ("identity_key", key_print),
-        (
-            "[listen]",
-            t.written_but("listen", &["tls", "trusted_proxies"]),
-        ),
-        ("[admin]", t.written_but("admin", &["tls"])),
-        ("[log]", t.written("log")),
-        ("[limits]", t.written("limits")),
-        ("[replicas]", t.written("replicas")),
-    ];
     Ok(Config {
-        fixed: Fixed(fixed),
+        fixed: fixed(t, key_print),
         identity_key: identity_key?.map(|LongSecret(key)| key),
         listen: listen?,
         admin: admin?,
@@ -85,6 +69,29 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         replicas: replicas?,
         routes: routes?,
     })
+}
+
+fn identity_key(t: &mut Table<'_>) -> Result<Option<LongSecret>, Noted> {
+    t.optional(
+        "identity_key",
+        "Keys the engine-session identities, 32 bytes or more, the same on all replicas. Without \
+         it every start draws a random one.",
+    )
+}
+
+/// What a running process does not take from a config that is read anew.
+fn fixed(t: &Table<'_>, identity_key: Print) -> Fixed {
+    Fixed(vec![
+        ("identity_key", identity_key),
+        (
+            "[listen]",
+            t.written_but("listen", &["tls", "trusted_proxies"]),
+        ),
+        ("[admin]", t.written_but("admin", &["tls"])),
+        ("[log]", t.written("log")),
+        ("[limits]", t.written("limits")),
+        ("[replicas]", t.written("replicas")),
+    ])
 }
 
 fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
