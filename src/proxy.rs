@@ -23,18 +23,19 @@ pub use self::reload::{Source, Unread};
 use self::reload::{Upkeep, keep_up};
 use self::stock::Stock;
 use crate::admin::{Admin, Inside};
-use crate::config::{Config, Limits, ListenTls};
+use crate::config::{Config, Limits, ListenAddress, ListenTls};
 use crate::credential::{CredentialError, Keepers};
 use crate::engine::EngineError;
 use crate::gate::{Books, IdentityKey, Lanes};
 use crate::line::LineError;
 use crate::live::Live;
+use crate::probe::Probe;
 use crate::quota::Quotas;
 use crate::record;
 use crate::replicas::Replicas;
 use crate::revocation::Revocation;
 use crate::revoked::Revoked;
-use crate::server::{Estate, Peers, Server};
+use crate::server::{Estate, Listener, Peers, Server};
 use crate::session::{Pseudonyms, SessionError};
 use crate::telemetry::Metrics;
 use crate::tls::{self, Acceptor, TlsError};
@@ -51,6 +52,7 @@ pub struct Proxy {
     server: Server,
     admin: Admin,
     addresses: Addresses,
+    place: String,
     live: Arc<Live>,
     revoked: Arc<Revoked>,
     replicas: Option<Arc<Replicas>>,
@@ -63,8 +65,8 @@ pub struct Proxy {
 /// Where the doors are.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
-    /// The public door.
-    pub public: SocketAddr,
+    /// The public door; `None` where it is a socket file.
+    pub public: Option<SocketAddr>,
     /// The operators' door.
     pub admin: SocketAddr,
 }
@@ -90,10 +92,12 @@ impl Proxy {
         books.law.enact(&lanes, &books.live);
         let peers = Peers::new(config.listen.trusted_proxies.clone());
         let estate = Estate::new(stock.house(lanes, peers));
-        let public = bind(config.listen.address).await?;
+        let public = Listener::bind(&config.listen.address)
+            .await
+            .map_err(|error| StartError::Listen(config.listen.address.clone(), error))?;
         let operators = bind(config.admin.address).await?;
         let addresses = Addresses {
-            public: public.local_addr()?,
+            public: public.address()?,
             admin: operators.local_addr()?,
         };
         let upkeep = Upkeep {
@@ -113,6 +117,7 @@ impl Proxy {
         Ok(Self {
             server: Server::new(public, upkeep.public.clone(), estate, &config.listen),
             admin: Admin::new(operators, upkeep.operators.clone(), config.admin, inside),
+            place: place(addresses, &config.listen.address),
             addresses,
             live: books.live,
             revoked: books.revoked,
@@ -130,6 +135,15 @@ impl Proxy {
         Arc::clone(&self.reload)
     }
 
+    /// Every route's way to Qlik, for a rehearsal that opens no door.
+    pub fn rehearse(config: Config) -> Result<Vec<Probe>, StartError> {
+        let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
+        let keepers = Keepers::default();
+        let routes = config.routes.into_iter();
+        let probes = routes.map(|route| outgoing.probe(route, &keepers));
+        probes.collect()
+    }
+
     /// Where the doors are.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
@@ -138,7 +152,7 @@ impl Proxy {
 
     /// Serves until `shutdown`, then drains: no new sockets, a Close for those that are open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        info!(door = "public", address = %self.addresses.public, "listening");
+        info!(door = "public", address = %self.place, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
         let talk = self
             .replicas
@@ -227,6 +241,14 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
         .map_err(|error| StartError::Bind(address, error))
 }
 
+/// Where the public door is, for the log.
+fn place(addresses: Addresses, configured: &ListenAddress) -> String {
+    match addresses.public {
+        Some(address) => address.to_string(),
+        None => configured.to_string(),
+    }
+}
+
 /// Why the proxy did not start. `Display` is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -239,6 +261,9 @@ pub enum StartError {
     /// An engine could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The public door could not be opened.
+    #[error("{0} cannot be listened on: {1}")]
+    Listen(ListenAddress, #[source] io::Error),
     /// A bound door does not know its address.
     #[error("a door cannot be opened: {0}")]
     Io(#[from] io::Error),

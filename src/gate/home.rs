@@ -57,7 +57,7 @@ pub enum Homes {
 
 impl Homes {
     /// Somebody's: by the claim's exact text, and by nothing that is no text.
-    pub(super) fn of(&self, person: &Person) -> Result<&Arc<Home>, Refusal> {
+    pub fn of(&self, person: &Person) -> Result<&Arc<Home>, Refusal> {
         let (claim, by_text) = match self {
             Self::Customers { claim, by_text } => (claim, by_text),
             Self::One(home) => return Ok(home),

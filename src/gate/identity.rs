@@ -48,7 +48,8 @@ impl IdentityKey {
     ///
     /// The apps that its calls may name count as well: an engine session is found again with its
     /// apps open, and one that was taken away since would be open still.
-    pub(super) fn identify(&self, whose: Whose<'_>, permit: &Permit) -> EngineIdentity {
+    #[must_use]
+    pub fn identify(&self, whose: Whose<'_>, permit: &Permit) -> EngineIdentity {
         let Whose {
             route,
             home,

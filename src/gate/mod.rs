@@ -31,6 +31,7 @@ use crate::engine::{Dial, EngineError, EngineIo, EngineSocket};
 use crate::fault::{Fault, Faulty};
 use crate::id::{AppId, ConnectionId, EngineIdentity};
 use crate::live::{Grounds, Live, Seat};
+use crate::peer::Peer;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
@@ -110,8 +111,8 @@ pub struct Caller<'a> {
     pub id: ConnectionId,
     /// The client's address.
     pub address: IpAddr,
-    /// The other end of its TCP connection, which is not the client where a proxy is believed.
-    pub peer: IpAddr,
+    /// The other end of its connection, which is not the client where a proxy is believed.
+    pub peer: Peer,
     /// Browser or program.
     pub client: Client,
     /// The request's headers.
@@ -210,6 +211,7 @@ impl Gate {
             },
             leash: Leash {
                 standing: session.standing(),
+                activity: session.activity(),
                 seat,
             },
             engine,
@@ -357,11 +359,14 @@ impl Call<'_> {
 }
 
 /// Somebody, and where they come in.
-#[derive(Clone, Copy)]
-struct Whose<'a> {
-    route: &'a Route,
-    home: &'a Home,
-    person: &'a Person,
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'a> {
+    /// The route.
+    pub route: &'a Route,
+    /// The Qlik.
+    pub home: &'a Home,
+    /// The person.
+    pub person: &'a Person,
 }
 
 fn opening(keys: &IdentityKey, whose: Whose<'_>, permit: &Permit, caller: Caller<'_>) -> Opening {

@@ -17,9 +17,10 @@ use crate::config::{
 };
 use crate::credential::{self, Credentials, Keepers, Outcomes};
 use crate::engine::Engine;
-use crate::gate::{Home, Homes, Lane, Tokens};
+use crate::gate::{Home, Homes, IdentityKey, Lane, Tokens};
 use crate::id::{CustomerName, RouteName};
 use crate::line::Line;
+use crate::probe::Probe;
 use crate::replicas::Replicas;
 use crate::session::{Lent, Sessions, TicketStore};
 use crate::tls::{self, TlsError};
@@ -134,6 +135,22 @@ impl Outgoing {
             homes: furnishing.homes(qlik)?,
             outcomes,
             route: Arc::new(route),
+        })
+    }
+
+    /// A route's hands without its sessions.
+    pub(super) fn probe(&self, mut route: Route, keepers: &Keepers) -> Result<Probe, StartError> {
+        let qlik = mem::take(&mut route.qlik);
+        let furnishing = Furnishing {
+            outgoing: self,
+            access: &route.access,
+            keepers,
+            outcomes: &Arc::default(),
+        };
+        Ok(Probe {
+            homes: furnishing.homes(qlik)?,
+            identities: IdentityKey::random().ok_or(StartError::NoRandomness)?,
+            route,
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod farewell;
+mod listener;
 mod login;
 mod logout;
 mod peers;
@@ -11,7 +12,6 @@ mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,13 +22,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+pub use self::listener::Listener;
+use self::listener::Socket;
 pub use self::peers::Peers;
 use self::reply::Body;
 use crate::config::Listen;
@@ -36,12 +37,13 @@ use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::id::ConnectionId;
 use crate::live::Live;
+use crate::peer::Peer;
 use crate::record::Meters;
 use crate::route::{Door, Routes};
 use crate::tls::{Acceptor, ServerStream};
 
 /// A client's connection, plain or TLS.
-pub type ClientIo = Either<TcpStream, ServerStream<TcpStream>>;
+pub type ClientIo = Either<Socket, ServerStream<Socket>>;
 
 /// What every connection of the public door shares.
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl Estate {
 
 /// The public door.
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<Acceptor>,
     estate: Arc<Estate>,
     seats: Arc<Semaphore>,
@@ -99,7 +101,7 @@ struct Limits {
 /// One accepted connection, as its requests know it.
 #[derive(Clone, Debug)]
 struct Connection {
-    peer: SocketAddr,
+    peer: Peer,
     /// Counts the connection until its last user, be it a relay, is done.
     _seat: Arc<OwnedSemaphorePermit>,
 }
@@ -108,7 +110,7 @@ impl Server {
     /// Stands behind a bound listener.
     #[must_use]
     pub fn new(
-        listener: TcpListener,
+        listener: Listener,
         tls: Option<Acceptor>,
         estate: Arc<Estate>,
         listen: &Listen,
@@ -148,12 +150,10 @@ impl Server {
         }
     }
 
-    async fn accept(&self) -> std::io::Result<(TcpStream, Connection)> {
+    async fn accept(&self) -> std::io::Result<(Socket, Connection)> {
         let seat = Arc::clone(&self.seats).acquire_owned().await;
         let seat = seat.map_err(std::io::Error::other)?;
         let (tcp, peer) = self.listener.accept().await?;
-        // A client that is gone already must not look like a listener that fails: that would pause it.
-        let _ = tcp.set_nodelay(true);
         Ok((
             tcp,
             Connection {
@@ -165,8 +165,8 @@ impl Server {
 
     async fn serve(
         self: Arc<Self>,
-        tcp: TcpStream,
-        connection: Connection,
+        tcp: Socket,
+        mut connection: Connection,
         stop: CancellationToken,
     ) {
         let peer = connection.peer;
@@ -174,6 +174,7 @@ impl Server {
             Ok(io) => io,
             Err(error) => return debug!(%peer, %error, "no TLS"),
         };
+        connection.peer = certified(&io, peer);
         let service = service_fn(|request| self.answer(request, connection.clone()));
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -194,7 +195,7 @@ impl Server {
         }
     }
 
-    async fn secure(&self, tcp: TcpStream) -> std::io::Result<ClientIo> {
+    async fn secure(&self, tcp: Socket) -> std::io::Result<ClientIo> {
         let Some(acceptor) = &self.tls else {
             return Ok(Either::Left(tcp));
         };
@@ -217,7 +218,7 @@ impl Server {
         };
         let source = || {
             let peers = &house.peers;
-            peers.source(connection.peer.ip(), request.headers())
+            peers.source(connection.peer, request.headers())
         };
         Ok(match found.door {
             Door::Engine(target) => {
@@ -244,6 +245,16 @@ impl Server {
 fn refuse(house: &House, fault: Fault) -> Response<Body> {
     house.meters.refused(fault);
     reply::fault(fault)
+}
+
+/// A peer, and whether it showed a certificate; the door has verified it then.
+fn certified(io: &ClientIo, peer: Peer) -> Peer {
+    match (io, peer) {
+        (Either::Right(tls), Peer::Tcp(address)) if tls.common().peer_certificates().is_some() => {
+            Peer::Certified(address)
+        }
+        _ => peer,
+    }
 }
 
 /// The `Host` header; one that stands twice could be another to whoever stands before us.

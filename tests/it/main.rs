@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod back_pressure;
 mod cloud;
 mod command_line;
 mod crowd;
@@ -21,16 +22,21 @@ mod origins;
 mod people;
 mod quotas;
 mod refusals;
+mod rehearsal;
 mod relaying;
 mod reload;
 mod replicas;
 mod replicas_load;
 mod replicas_tickets;
 mod session_door;
+mod session_sources;
 mod small_answers;
 mod smuggling;
+mod storm;
 mod support;
 mod tickets;
 mod tls;
+mod touch;
 mod trusted_header;
+mod trusted_peers;
 mod windows;

@@ -20,6 +20,7 @@ pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
 use super::{Client, Knock, Lent, Pseudonyms, Session, SessionError, Sessions, TicketStore};
 use crate::config::{CookieName, SessionCheck};
 use crate::id::RouteName;
+use crate::peer::Peer;
 
 /// A cookie's name.
 pub(super) fn cookie_name(name: &str) -> CookieName {
@@ -105,7 +106,7 @@ pub(super) async fn knock_from(
     let knock = Knock {
         headers,
         client,
-        peer,
+        peer: Peer::Tcp(peer),
         upgrade: None,
     };
     sessions.identify(knock).await

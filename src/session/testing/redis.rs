@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, FromRedisValue, cmd};
+use redis::{Client, FromRedisValue, Pipeline, cmd};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -101,6 +101,12 @@ impl RealRedis {
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
         command.query_async(&mut connection).await.unwrap()
+    }
+
+    /// Does several things in it, as the proxy would.
+    pub(in crate::session) async fn pipe(&self, all: &Pipeline) {
+        let mut connection = self.connection().await;
+        let () = all.query_async(&mut connection).await.unwrap();
     }
 
     /// The same with what is no text.

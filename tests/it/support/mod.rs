@@ -10,9 +10,11 @@ pub(crate) mod issuer;
 mod knock;
 mod liar;
 mod log;
+mod mill;
 mod portal;
 mod recipe;
 mod redis;
+pub(crate) mod rehearsal;
 mod sibling;
 mod tokens;
 mod world;
@@ -30,12 +32,13 @@ pub(crate) use self::issuer::Issuer;
 pub(crate) use self::knock::{Hello, Knock};
 pub(crate) use self::liar::Liar;
 pub(crate) use self::log::Line;
+pub(crate) use self::mill::Mill;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
 pub(crate) use self::redis::RealRedis;
 pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
-pub(crate) use self::world::{World, no_source, unique};
+pub(crate) use self::world::{Doors, World, no_source, unique};
 
 /// The page that the routes of the tests belong to.
 pub(crate) const ORIGIN: &str = "https://app.example.com";
