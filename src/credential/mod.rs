@@ -117,6 +117,13 @@ impl Credentials {
         }
     }
 
+    /// Counts how askings end together with others.
+    #[must_use]
+    pub fn counting_in(self, outcomes: &Arc<Outcomes>) -> Self {
+        let outcomes = Arc::clone(outcomes);
+        Self { outcomes, ..self }
+    }
+
     /// How the askings ended so far.
     #[must_use]
     pub fn outcomes(&self) -> &Outcomes {

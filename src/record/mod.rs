@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 pub use self::ended::{Cause, Ended, Side};
 pub use self::meters::{Meters, Way};
 pub use self::tally::{Tally, Traffic};
-use crate::id::{ConnectionId, EngineIdentity, RouteName};
+use crate::id::{ConnectionId, CustomerName, EngineIdentity, RouteName};
 use crate::policy::DenyReason;
 use crate::qix::{Greeting, Notice, Weight};
 
@@ -28,6 +28,8 @@ pub struct Opening {
     pub client: IpAddr,
     /// The route.
     pub route: RouteName,
+    /// The customer, where the route has customers.
+    pub customer: Option<CustomerName>,
     /// The document the URL named, cut and escaped.
     pub app: String,
     /// The person within their issuer, cut and escaped.
@@ -62,6 +64,7 @@ impl Record {
         info!(
             connection = opening.id.0,
             route = %opening.route,
+            customer = opening.customer.as_ref().map(CustomerName::as_str),
             client.address = %opening.client,
             app = %opening.app,
             subject = %opening.subject,
@@ -130,6 +133,7 @@ impl Drop for Record {
         info!(
             connection = self.opening.id.0,
             route = %self.opening.route,
+            customer = self.opening.customer.as_ref().map(CustomerName::as_str),
             app = %self.opening.app,
             subject = %self.opening.subject,
             session.hash = self.opening.session.as_deref(),
@@ -156,6 +160,7 @@ impl Opening {
             id: ConnectionId(id),
             client: [127, 0, 0, 1].into(),
             route: RouteName::new("r"),
+            customer: None,
             app: "app".to_owned(),
             subject: "ada".to_owned(),
             session: None,

@@ -12,8 +12,8 @@ mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -60,11 +60,34 @@ pub struct House {
     pub meters: Arc<Meters>,
 }
 
+/// The house that counts now. Each request keeps to the one that it met.
+#[derive(Debug)]
+pub struct Estate(RwLock<Arc<House>>);
+
+impl Estate {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(house: House) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Arc::new(house))))
+    }
+
+    /// The house.
+    #[must_use]
+    pub fn house(&self) -> Arc<House> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another in its place, whole.
+    pub fn rebuild(&self, house: House) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
+    }
+}
+
 /// The public door.
 pub struct Server {
     listener: Listener,
     tls: Option<Acceptor>,
-    house: Arc<House>,
+    estate: Arc<Estate>,
     seats: Arc<Semaphore>,
     limits: Limits,
 }
@@ -89,7 +112,7 @@ impl Server {
     pub fn new(
         listener: Listener,
         tls: Option<Acceptor>,
-        house: Arc<House>,
+        estate: Arc<Estate>,
         listen: &Listen,
     ) -> Self {
         let limits = Limits {
@@ -100,7 +123,7 @@ impl Server {
         Self {
             listener,
             tls,
-            house,
+            estate,
             seats,
             limits,
         }
@@ -187,15 +210,14 @@ impl Server {
         request: Request<Incoming>,
         connection: Connection,
     ) -> Result<Response<Body>, Infallible> {
-        let target = request.uri().to_string();
-        let found =
-            sole_host(request.headers()).and_then(|host| self.house.routes.find(&target, host));
+        let (house, target) = (self.estate.house(), request.uri().to_string());
+        let found = sole_host(request.headers()).and_then(|host| house.routes.find(&target, host));
         let found = match found {
             Ok(found) => found,
-            Err(fault) => return Ok(self.refuse(fault)),
+            Err(fault) => return Ok(refuse(&house, fault)),
         };
         let source = || {
-            let peers = &self.house.peers;
+            let peers = &house.peers;
             peers.source(connection.peer, request.headers())
         };
         Ok(match found.door {
@@ -206,23 +228,23 @@ impl Server {
                     source: source(),
                     _connection: connection,
                 };
-                upgrade::open(&self.house, request, knock).await
+                upgrade::open(&house, request, knock).await
             }
-            Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
+            Door::BackchannelLogout => logout::take(&house, &found.route, request).await,
             Door::Session if request.method() != Method::OPTIONS => {
-                session::answer(&self.house, &found.route, source(), request).await
+                session::answer(&house, &found.route, source(), request).await
             }
             Door::Ticket if request.method() != Method::OPTIONS => {
-                ticket::answer(&self.house, &found.route, source(), request).await
+                ticket::answer(&house, &found.route, source(), request).await
             }
             door => reply::small(&found.route, &door, &request),
         })
     }
+}
 
-    fn refuse(&self, fault: Fault) -> Response<Body> {
-        self.house.meters.refused(fault);
-        reply::fault(fault)
-    }
+fn refuse(house: &House, fault: Fault) -> Response<Body> {
+    house.meters.refused(fault);
+    reply::fault(fault)
 }
 
 /// A peer, and whether it showed a certificate; the door has verified it then.
