@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use prometheus_client::registry::Registry;
-use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, RelayLimits};
+use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, Print, RelayLimits};
 use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
-use qix_proxy::live::{Live, Seat};
+use qix_proxy::live::{Grounds, Live, Seat};
 use qix_proxy::person::Person;
-use qix_proxy::policy::permit;
+use qix_proxy::policy::{Permit, permit};
 use qix_proxy::qix::{Document, Target};
 use qix_proxy::record::{Meters, Opening, Record};
 use qix_proxy::relay::{Compression, Leash, Terms};
@@ -72,14 +72,8 @@ impl House {
         let seat = self.seat(0)?;
         let meters = Arc::clone(&self.meters);
         let record = Record::open(seat.opening(), seat.tally(), Duration::ZERO, meters);
-        let target = Target {
-            document: Document::App(AppId::new("app")),
-            identity: None,
-            ttl: None,
-        };
-        let permit = permit(access, &person(0), &target);
         let terms = Terms {
-            permit: permit.map_err(|fault| anyhow!("{fault:?}"))?,
+            permit: leave(access)?,
             limits: RelayLimits {
                 client_message: 1 << 20,
                 idle: LONG,
@@ -108,10 +102,30 @@ impl House {
             subject: format!("person-{number}"),
             session: None,
             identity: EngineIdentity::new(format!("identity-{number}")),
+            customer: None,
         };
-        let seat = self.live.seat(&Arc::new(opening), &person(number));
+        let grounds = Grounds {
+            origin: None,
+            app: None,
+            permit: leave(&unread())?,
+            checks: Print::default(),
+            place: Print::default(),
+        };
+        let opening = Arc::new(opening);
+        let seat = self.live.seat(&opening, &person(number), grounds);
         seat.map_err(|fault| anyhow!("{fault:?}"))
     }
+}
+
+/// Leave to open the app.
+fn leave(access: &Access) -> Result<Permit> {
+    let target = Target {
+        document: Document::App(AppId::new("app")),
+        identity: None,
+        ttl: None,
+    };
+    let permit = permit(access, &person(0), &target);
+    permit.map_err(|fault| anyhow!("{fault:?}"))
 }
 
 fn person(number: u64) -> Person {
