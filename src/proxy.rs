@@ -78,11 +78,12 @@ impl Proxy {
         let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
         let kin = shared.map(|shared| outgoing.kin(shared, &config.routes, &mut registry));
-        let (replicas, tickets) = kin.transpose()?.unzip();
+        let (replicas, stores) = kin.transpose()?.unzip();
+        let (tickets, pool) = stores.unzip();
         let stock = Stock {
             identities: Arc::new(identities(config.identity_key.as_ref())?),
             pseudonyms: pseudonyms(config.identity_key.as_ref())?,
-            keepers: Keepers::default(),
+            keepers: Keepers::sharing(pool.flatten()),
             tickets,
             books: books(&config.limits, replicas, &mut registry),
             fixed: config.fixed,

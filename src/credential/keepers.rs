@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::keeper::Keeper;
 use super::mint::Mint;
+use super::pool::Pool;
 use crate::config::Pace;
 use crate::id::CustomerName;
 
@@ -17,12 +18,26 @@ use crate::id::CustomerName;
 pub struct Keepers {
     /// Whose are asked for; customers never share one.
     customer: Option<CustomerName>,
-    all: Arc<Mutex<Kept>>,
+    all: Arc<All>,
 }
 
-type Kept = HashMap<(Option<CustomerName>, Name), Arc<Keeper>>;
+#[derive(Default)]
+struct All {
+    kept: Mutex<HashMap<Name, Arc<Keeper>>>,
+    pool: Option<Pool>,
+}
 
 impl Keepers {
+    /// Keepers that share what they fetch with other replicas, where there is a pool.
+    #[must_use]
+    pub fn sharing(pool: Option<Pool>) -> Self {
+        let kept = Mutex::default();
+        Self {
+            customer: None,
+            all: Arc::new(All { kept, pool }),
+        }
+    }
+
     /// The same, for a customer alone.
     #[must_use]
     pub fn of(&self, customer: Option<&CustomerName>) -> Self {
@@ -34,15 +49,24 @@ impl Keepers {
 
     /// The keeper of this name; a new one of `mint` when there is none.
     pub(super) fn keeper(&self, name: Name, mint: impl Mint, pace: Pace) -> Arc<Keeper> {
-        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let keeper = keepers.entry((self.customer.clone(), name));
-        Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace))))
+        let name = name.within(self.customer.as_ref());
+        let mut keepers = self.all.kept();
+        let pool = self.all.pool.as_ref().filter(|_| !mint.is_alone());
+        let nook = pool.map(|pool| pool.nook(&name));
+        let keeper = keepers.entry(name);
+        Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace, nook))))
     }
 
     /// Lets go of those that nobody uses any more.
     pub fn tidy(&self) {
-        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keepers = self.all.kept();
         keepers.retain(|_, keeper| Arc::strong_count(keeper) > 1);
+    }
+}
+
+impl All {
+    fn kept(&self) -> MutexGuard<'_, HashMap<Name, Arc<Keeper>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,5 +92,36 @@ impl Name {
         let mut name = [0; 32];
         name.copy_from_slice(context.finish().as_ref());
         Self(name)
+    }
+
+    /// The same for a customer alone, here and among replicas.
+    fn within(self, customer: Option<&CustomerName>) -> Self {
+        match customer {
+            None => self,
+            Some(customer) => Self::of(&[b"customer", customer.as_str().as_bytes(), &self.0]),
+        }
+    }
+
+    /// The hash.
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn customers_never_meet_under_a_name() {
+        let name = |customer: Option<&str>| {
+            let customer = customer.map(CustomerName::new);
+            Name::of(&[b"the same", b"client"])
+                .within(customer.as_ref())
+                .bytes()
+        };
+        assert_eq!(name(Some("acme")), name(Some("acme")));
+        assert_ne!(name(Some("acme")), name(Some("bolt")));
+        assert_ne!(name(Some("acme")), name(None));
     }
 }

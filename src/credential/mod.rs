@@ -19,6 +19,7 @@ mod breaker;
 mod client;
 mod error;
 mod explain;
+mod generation;
 mod grant;
 mod identity;
 mod keeper;
@@ -29,6 +30,7 @@ mod mint;
 mod outcome;
 mod pace;
 mod place;
+mod pool;
 mod secret;
 mod shelf;
 mod signer;
@@ -37,10 +39,11 @@ mod tests;
 
 pub use error::{CredentialError, Misfit, Trouble};
 pub use explain::{At, Refusal};
+use generation::Generation;
 pub use keepers::Keepers;
 use kinds::Source;
 pub use outcome::{Outcome, Outcomes};
-use shelf::Generation;
+pub use pool::Pool;
 
 /// The credential source of one route.
 #[derive(Debug)]

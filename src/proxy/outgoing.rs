@@ -15,7 +15,7 @@ use super::{REPLICAS_LIMIT, StartError};
 use crate::config::{
     self, Access, Customers, EgressProxy, Flavour, Outbound, Print, Qlik, Route, SessionCheck,
 };
-use crate::credential::{self, Credentials, Keepers, Outcomes};
+use crate::credential::{self, Credentials, Keepers, Outcomes, Pool};
 use crate::engine::Engine;
 use crate::gate::{Home, Homes, IdentityKey, Lane, Tokens};
 use crate::id::{CustomerName, RouteName};
@@ -24,6 +24,9 @@ use crate::probe::Probe;
 use crate::replicas::Replicas;
 use crate::session::{Lent, Sessions, TicketStore};
 use crate::tls::{self, TlsError};
+
+/// Where replicas keep tickets and, where they share them, credentials.
+type Stores = (TicketStore, Option<Pool>);
 
 /// What outgoing connections share, built once and lent to the hands.
 pub(super) struct Outgoing {
@@ -60,18 +63,21 @@ impl Outgoing {
         })
     }
 
-    /// What is shared with other replicas: what they tell each other, and where tickets lie.
+    /// What is shared with other replicas: what they tell each other, and where tickets and
+    /// credentials lie.
     pub(super) fn kin(
         &self,
         (replicas, key): (&config::Replicas, &SecretSlice<u8>),
         routes: &[Route],
         registry: &mut Registry,
-    ) -> Result<(Arc<Replicas>, TicketStore), StartError> {
+    ) -> Result<(Arc<Replicas>, Stores), StartError> {
         let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
         let tickets = TicketStore::new(Arc::clone(&line), &replicas.prefix, key);
+        let keys = Some(&replicas.credential_keys).filter(|keys| !keys.is_empty());
+        let pool = keys.map(|keys| Pool::new(Arc::clone(&line), &replicas.prefix, key, keys));
         let memory = longest_memory(routes);
         let replicas = Replicas::new(replicas, key, line, memory, registry);
-        Ok((Arc::new(replicas), tickets))
+        Ok((Arc::new(replicas), (tickets, pool)))
     }
 
     /// The clients that a credential is fetched with: one for all, and one with its certificate.

@@ -185,6 +185,8 @@ pub struct Replicas {
     pub server: RedisServer,
     /// What every key begins with, never empty (default `qix-proxy:`).
     pub prefix: String,
+    /// What shared credentials are sealed under: the first seals, all open. None: not shared.
+    pub credential_keys: Vec<SecretSlice<u8>>,
 }
 
 /// One route: the four questions.

@@ -24,10 +24,7 @@ impl Value for Believed {
         match node.value.as_str() {
             Some("certificate") => Ok(Self::Certified),
             Some("unix") => Ok(Self::Unix),
-            Some(_) => IpNet::read(node).map(Self::Network),
-            None => node
-                .text::<Self>()
-                .and_then(|_| IpNet::read(node).map(Self::Network)),
+            _ => network(node, node.text::<Self>()?, Self::WANTED).map(Self::Network),
         }
     }
 
@@ -100,29 +97,32 @@ impl Value for IpNet {
         "a network or an address in quotes, such as \"10.0.0.0/8\" or \"192.0.2.7\"";
 
     fn read(node: &Node<'_>) -> Result<Self, Noted> {
-        let text = node.text::<Self>()?;
-        let address = || text.parse::<IpAddr>().map(Self::from);
-        let Ok(network) = text.parse::<Self>().or_else(|_| address()) else {
-            return Err(node.refuse("this is no network", format!("write {}", Self::WANTED)));
-        };
-        if network.prefix_len() == 0 {
-            let what = "this is everybody";
-            return Err(node.refuse(what, "name the networks of your own proxies"));
-        }
-        if network != network.trunc() {
-            let what = format!("this network begins at {}", network.network());
-            return Err(node.refuse(what, format!("write \"{}\"", network.trunc())));
-        }
-        if is_mapped(&network) {
-            let what = "IPv4 addresses are not written as IPv6 here";
-            return Err(node.refuse(what, "write them as IPv4, such as \"10.0.0.0/8\""));
-        }
-        Ok(network)
+        network(node, node.text::<Self>()?, Self::WANTED)
     }
 
     fn schema() -> Json {
         json!({"type": "string", "pattern": "^[0-9a-fA-F:.]+(/0*[1-9][0-9]*)?$"})
     }
+}
+
+fn network(node: &Node<'_>, text: &str, wanted: &str) -> Result<IpNet, Noted> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    let Ok(network) = text.parse::<IpNet>().or_else(|_| address()) else {
+        return Err(node.refuse("this is no network", format!("write {wanted}")));
+    };
+    if network.prefix_len() == 0 {
+        let what = "this is everybody";
+        return Err(node.refuse(what, "name the networks of your own proxies"));
+    }
+    if network != network.trunc() {
+        let what = format!("this network begins at {}", network.network());
+        return Err(node.refuse(what, format!("write \"{}\"", network.trunc())));
+    }
+    if is_mapped(&network) {
+        let what = "IPv4 addresses are not written as IPv6 here";
+        return Err(node.refuse(what, "write them as IPv4, such as \"10.0.0.0/8\""));
+    }
+    Ok(network)
 }
 
 fn is_mapped(network: &IpNet) -> bool {

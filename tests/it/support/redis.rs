@@ -87,7 +87,8 @@ impl RealRedis {
 
     /// The same for a user who may do what the documents say and nothing else.
     pub(crate) async fn table_for_user(&self) -> String {
-        let may = ["+xadd", "+xrange", "+time", "+set", "+getdel"];
+        let may = "+xadd +xrange +time +set +getdel +get +pttl +eval +del +pexpire";
+        let may: Vec<&str> = may.split(' ').collect();
         let user = [
             "ACL",
             "SETUSER",

@@ -13,7 +13,7 @@ use qix_proxy::policy::permit;
 use qix_proxy::qix::{Document, Target};
 use qix_proxy::record::{Meters, Opening, Record};
 use qix_proxy::relay::{Compression, Leash, Terms};
-use qix_proxy::session::Standing;
+use qix_proxy::session::{Activity, Standing};
 use serde_json::Map;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -91,8 +91,12 @@ impl House {
             compression: Compression::None,
             flavour: Flavour::Engine,
         };
-        let standing = self.standing.subscribe();
-        Ok((terms, Leash { standing, seat }, record))
+        let leash = Leash {
+            standing: self.standing.subscribe(),
+            seat,
+            activity: Activity::default(),
+        };
+        Ok((terms, leash, record))
     }
 
     fn seat(&self, number: u64) -> Result<Seat> {
