@@ -233,8 +233,8 @@ fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> 
     );
     let token: Result<Option<LongSecret>, _> = t.optional(
         "token",
-        "Opens `/sockets`, where operators list and close sockets: 32 bytes or more of visible ASCII; without it, \
-         nobody does.",
+        "Opens `/sockets`, where operators list and close sockets, and `/reload`: 32 bytes or more of visible \
+         ASCII; without it, nobody does.",
     );
     let hosts: Result<Option<OneOrMany<String>>, _> = t.optional(
         "hosts",
