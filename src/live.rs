@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
 use crate::fault::Fault;
@@ -23,7 +24,7 @@ use crate::record::{Cause, Opening, Tally};
 pub struct Live {
     caps: Limits,
     open: AtomicUsize,
-    draining: AtomicBool,
+    draining: CancellationToken,
     emptied: Notify,
     sockets: DashMap<ConnectionId, Socket>,
     people: DashMap<Owner, Holding>,
@@ -85,7 +86,7 @@ impl Live {
         Arc::new(Self {
             caps,
             open: AtomicUsize::new(0),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
             emptied: Notify::new(),
             sockets: DashMap::new(),
             people: DashMap::new(),
@@ -133,7 +134,7 @@ impl Live {
 
     /// Ends every socket, and lets none in any more.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+        self.draining.cancel();
         self.end_where(|_| true, Cause::Drained);
     }
 
@@ -159,7 +160,12 @@ impl Live {
     /// Whether a drain has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+        self.draining.is_cancelled()
+    }
+
+    /// Waits until a drain begins.
+    pub async fn drained(&self) {
+        self.draining.cancelled().await;
     }
 
     /// How many sockets are open.

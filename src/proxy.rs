@@ -33,7 +33,7 @@ use crate::route::Routes;
 use crate::server::{House, Peers, Server};
 use crate::session::{Lent, Pseudonyms, SessionError, Sessions, TicketStore};
 use crate::telemetry::Metrics;
-use crate::tls::{self, Acceptor, TlsError};
+use crate::tls::{self, Acceptor, Protocol, TlsError};
 
 /// How long the public door waits for the logouts that were told before this start.
 const CATCH_UP: Duration = Duration::from_secs(5);
@@ -102,8 +102,12 @@ impl Proxy {
             admin: operators.local_addr()?,
         };
         let metrics = Metrics::new(registry, Arc::clone(&house));
-        let public_tls = acceptor(config.listen.tls.as_ref())?;
-        let admin_tls = acceptor(config.admin.tls.as_ref())?;
+        let spoken: &[Protocol] = match config.listen.http2 {
+            Some(_) => &[Protocol::Http2, Protocol::Http1],
+            None => &[Protocol::Http1],
+        };
+        let public_tls = acceptor(config.listen.tls.as_ref(), spoken)?;
+        let admin_tls = acceptor(config.admin.tls.as_ref(), &[Protocol::Http1])?;
         Ok(Self {
             server: Server::new(public, public_tls, house, &config.listen),
             admin: Admin::new(
@@ -194,11 +198,12 @@ fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) 
     }
 }
 
-fn acceptor(files: Option<&ListenTls>) -> Result<Option<Acceptor>, TlsError> {
-    Ok(files
-        .map(tls::server_config)
-        .transpose()?
-        .map(Acceptor::new))
+fn acceptor(
+    files: Option<&ListenTls>,
+    protocols: &[Protocol],
+) -> Result<Option<Acceptor>, TlsError> {
+    let config = files.map(|files| tls::server_config(files, protocols));
+    Ok(config.transpose()?.map(Acceptor::new))
 }
 
 /// What outgoing connections share, built once and lent to the hands.

@@ -33,7 +33,7 @@ pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, BearerJwt, Carrier, ClientAuth,
     ClientCertificate, ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, DirectHost,
-    EgressLogin, EgressProxy, Engine, EngineCertificate, Express, Flavour, ForwardAuth,
+    EgressLogin, EgressProxy, Engine, EngineCertificate, Express, Flavour, ForwardAuth, Http2,
     Introspection, Jwks, Jwt, JwtKeys, JwtLogout, KeyFile, Limits, Listen, ListenTls, Log,
     LogFormat, LookupField, Methods, OAuth, OAuthClient, OAuthImpersonation, Outbound, Pace, Place,
     Provision, ProxyService, ProxySession, QseowHeader, QseowJwt, QseowService, Redis, RedisFormat,

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use tokio::time::Instant;
 
 pub use self::identity::IdentityKey;
@@ -84,6 +84,8 @@ pub struct Caller<'a> {
     pub peer: IpAddr,
     /// Browser or program.
     pub client: Client,
+    /// The HTTP it speaks.
+    pub http: Version,
     /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The query of its URL; nothing but a ticket is looked for in it.
@@ -311,6 +313,7 @@ fn opening(
     Opening {
         id: caller.id,
         client: caller.address,
+        http: caller.http,
         route: route.name.clone(),
         app: for_log(permit.target().document.as_str()),
         subject: for_log(person.subject().as_str()),

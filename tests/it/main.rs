@@ -9,6 +9,7 @@ mod crowd;
 mod egress;
 mod endings;
 mod floors;
+mod http2;
 mod leaks;
 mod login;
 mod logout;

@@ -3,6 +3,7 @@
 mod access;
 mod credential;
 mod engine;
+mod http2;
 mod outbound;
 mod process;
 mod redis_server;

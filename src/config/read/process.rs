@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::{outbound, replicas, route};
+use super::{http2, outbound, replicas, route};
 use crate::config::defaults;
 use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log};
 use crate::config::notes::Noted;
@@ -105,9 +105,16 @@ fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
          `X-Forwarded-For` is believed.",
     );
     let tls = t.optional_table("tls", "TLS on the public door.", listen_tls);
+    let http2 = t.table(
+        "http2",
+        "HTTP/2 on the public door; it needs `[listen.tls]`.",
+        http2::http2,
+    );
+    t.only_with("http2", "tls");
     Ok(Listen {
         address: address?,
         tls: tls?,
+        http2: http2?,
         trusted_proxies: trusted_proxies?.unwrap_or_default(),
         head_bytes: large_enough(t, head_bytes?)?,
         head_timeout: head_timeout?.0,

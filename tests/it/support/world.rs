@@ -4,7 +4,7 @@ use std::env::VarError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use engine_sim::tenant::{Seen, Tenant};
 use qix_proxy::config::{Config, Sources};
@@ -120,7 +120,9 @@ impl World {
 
     /// Speaks TLS to the public door from now on, and believes this authority.
     pub(crate) fn trust(&mut self, authority: &Authority) {
-        self.tls = Some(TlsConnector::from(authority.client()));
+        self.tls = Some(TlsConnector::from(Arc::new(
+            authority.client(&["http/1.1"]),
+        )));
     }
 
     /// An issuer announces a logout at a route.
@@ -149,6 +151,11 @@ impl World {
         let tls = soon(tls.connect(name, tcp)).await.unwrap();
         assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         self.watch(tls)
+    }
+
+    /// Keeps what a client got.
+    pub(crate) fn note(&self, got: &[u8]) {
+        self.eyes.note(got);
     }
 
     /// Watches what a client gets on this connection.

@@ -1,0 +1,37 @@
+//! HTTP/2 at the public door.
+
+use crate::config::defaults;
+use crate::config::model::Http2;
+use crate::config::notes::Noted;
+use crate::config::table::Table;
+use crate::config::value::{Count, Positive};
+
+/// No browser opens more, and each may hold a window's worth of bytes.
+const MOST: u32 = 1000;
+
+/// `None` where it is not to be offered.
+pub(super) fn http2(t: &mut Table<'_>) -> Result<Option<Http2>, Noted> {
+    let offer = t.or(
+        "offer",
+        defaults::HTTP2_OFFER,
+        "Whether clients may choose HTTP/2; a browser then opens its websockets over the connection \
+         that it has (RFC 8441).",
+    );
+    let streams = t.or(
+        "streams",
+        Count(defaults::HTTP2_STREAMS),
+        "How many requests and websockets one connection may carry at once.",
+    );
+    let idle = t.or(
+        "idle",
+        Positive(defaults::HTTP2_IDLE),
+        "How long a connection without a request or a websocket stays open.",
+    );
+    let (offer, Count(streams), Positive(idle)) = (offer?, streams?, idle?);
+    let streams = u32::try_from(streams).ok();
+    let streams = streams.filter(|streams| *streams <= MOST).ok_or_else(|| {
+        let what = "a connection cannot carry more than 1000 at once";
+        t.refuse("streams", what, "write 1000 or less")
+    })?;
+    Ok(offer.then_some(Http2 { streams, idle }))
+}
