@@ -35,3 +35,15 @@ pub(super) fn http2(t: &mut Table<'_>) -> Result<Option<Http2>, Noted> {
     })?;
     Ok(offer.then_some(Http2 { streams, idle }))
 }
+
+/// Warns of what is written and says nothing.
+pub(super) fn warn_without_tls(t: &Table<'_>) {
+    let written = ["offer", "streams", "idle"]
+        .into_iter()
+        .find(|key| t.has(key));
+    if let Some(key) = written {
+        let what =
+            format!("`{key}` says nothing without [listen.tls]: a plain door speaks HTTP/1.1");
+        t.warn(key, what, "write [listen.tls], or leave it out");
+    }
+}

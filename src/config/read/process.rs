@@ -105,12 +105,17 @@ fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
          `X-Forwarded-For` is believed.",
     );
     let tls = t.optional_table("tls", "TLS on the public door.", listen_tls);
+    let plain = !t.has("tls");
     let http2 = t.table(
         "http2",
-        "HTTP/2 on the public door; it needs `[listen.tls]`.",
-        http2::http2,
+        "HTTP/2 on the public door, which only TLS leads to.",
+        |t| {
+            if plain {
+                http2::warn_without_tls(t);
+            }
+            http2::http2(t)
+        },
     );
-    t.only_with("http2", "tls");
     Ok(Listen {
         address: address?,
         tls: tls?,

@@ -20,6 +20,7 @@ use h2::{Reason, RecvStream};
 use http::header::CONNECTION;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::debug;
 
 use self::body::StreamBody;
-use self::stream::StreamIo;
+use self::stream::{Outgoing, StreamIo};
 use super::reply::Body;
 use super::{ClientIo, Connection, Server};
 use crate::config::Http2;
@@ -43,7 +44,7 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 const UNSENT: usize = 64 << 10;
 /// How many more requests a client may take back than it lets be answered, and how many streams it may break.
 const TAKEN_BACK: u32 = 100;
-/// How long a connection that was told to end may take to do so.
+/// How long an answer may wait to be taken, and a connection without anything open for its end.
 const PARTING: Duration = Duration::from_secs(5);
 
 /// Serves a connection until it ends.
@@ -156,7 +157,7 @@ impl Visit {
         let going = self.going.token();
         match self.seat() {
             Some(connection) => tokio::spawn(stream.serve(request, connection, going)),
-            None => tokio::spawn(stream.turn_away()),
+            None => tokio::spawn(stream.turn_away(going)),
         };
     }
 
@@ -218,7 +219,7 @@ impl Stream {
     }
 
     /// Says that there is no room.
-    async fn turn_away(self) {
+    async fn turn_away(self, _going: TaskTrackerToken) {
         let answer = self.server.refuse(Fault::TooMany);
         self.say(answer).await;
     }
@@ -252,28 +253,36 @@ impl Stream {
         if answer.status() != StatusCode::OK {
             return self.say(answer).await;
         }
-        match self.respond.send_response(answer.map(drop), false) {
+        if let Some(outgoing) = self.send(answer.map(drop)) {
             // Where nobody waits for it any more, dropping it breaks it off.
-            Ok(outgoing) => drop(handover.send(StreamIo::new(incoming, outgoing, going))),
-            Err(error) => debug!(%error, "the client left before its answer"),
+            let _ = handover.send(StreamIo::new(incoming, outgoing, going));
         }
     }
 
-    /// Answers, and does not wait for the client to take it: one is small, and there are no more of
-    /// them than streams.
+    /// Answers. HTTP/1.1 ends the connection of an answer that is not taken; here it is broken off,
+    /// and leaves the connection to its neighbours.
     async fn say(mut self, answer: Response<Body>) {
         let (mut head, body) = answer.into_parts();
         // It ends its stream, which says the same.
         head.headers.remove(CONNECTION);
         let Ok(body) = body.collect().await;
-        let (head, body) = (Response::from_parts(head, ()), body.to_bytes());
-        let said = match self.respond.send_response(head, body.is_empty()) {
-            Ok(_) if body.is_empty() => Ok(()),
-            Ok(mut outgoing) => outgoing.send_data(body, true),
-            Err(error) => Err(error),
+        let Some(mut outgoing) = self.send(Response::from_parts(head, ())) else {
+            return;
         };
-        if let Err(error) = said {
-            debug!(%error, "the client left before its answer");
+        let said = async {
+            outgoing.write_all(&body.to_bytes()).await?;
+            outgoing.shutdown().await
+        };
+        match timeout(PARTING, said).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, "the client left before its answer"),
+            Err(_) => debug!("the client does not take its answer"),
         }
+    }
+
+    fn send(&mut self, head: Response<()>) -> Option<Outgoing> {
+        let sent = self.respond.send_response(head, false);
+        let sent = sent.inspect_err(|error| debug!(%error, "the client left before its answer"));
+        sent.ok().map(Outgoing::new)
     }
 }

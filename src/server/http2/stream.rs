@@ -21,8 +21,7 @@ pub(super) struct StreamIo {
     incoming: RecvStream,
     /// What came and had no room.
     rest: Bytes,
-    outgoing: SendStream<Bytes>,
-    ended: bool,
+    outgoing: Outgoing,
     /// Keeps the connection open.
     _going: TaskTrackerToken,
 }
@@ -30,31 +29,14 @@ pub(super) struct StreamIo {
 impl StreamIo {
     pub(super) const fn new(
         incoming: RecvStream,
-        outgoing: SendStream<Bytes>,
+        outgoing: Outgoing,
         going: TaskTrackerToken,
     ) -> Self {
         Self {
             incoming,
             rest: Bytes::new(),
             outgoing,
-            ended: false,
             _going: going,
-        }
-    }
-
-    /// Waits until some of `wanted` bytes can be sent.
-    fn poll_room(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        // What is asked for while nothing is to be sent would be kept from other streams.
-        self.outgoing.reserve_capacity(wanted);
-        loop {
-            match self.outgoing.capacity() {
-                0 => match ready!(self.outgoing.poll_capacity(cx)) {
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => return Poll::Ready(Err(failed(error))),
-                    None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-                },
-                room => return Poll::Ready(Ok(room.min(wanted))),
-            }
         }
     }
 }
@@ -90,12 +72,59 @@ impl AsyncWrite for StreamIo {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.outgoing).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.outgoing).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.outgoing).poll_shutdown(cx)
+    }
+}
+
+/// The way to the client. Nothing is put on it before the client has room.
+pub(super) struct Outgoing {
+    stream: SendStream<Bytes>,
+    ended: bool,
+}
+
+impl Outgoing {
+    pub(super) const fn new(stream: SendStream<Bytes>) -> Self {
+        let ended = false;
+        Self { stream, ended }
+    }
+
+    /// Waits until some of `wanted` bytes can be sent.
+    fn poll_room(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
+        // What is asked for while nothing is to be sent would be kept from other streams.
+        self.stream.reserve_capacity(wanted);
+        loop {
+            match self.stream.capacity() {
+                0 => match ready!(self.stream.poll_capacity(cx)) {
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Poll::Ready(Err(failed(error))),
+                    None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+                },
+                room => return Poll::Ready(Ok(room.min(wanted))),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Outgoing {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
         let length = ready!(self.poll_room(cx, bytes.len().min(CHUNK)))?;
         let data = Bytes::copy_from_slice(&bytes[..length]);
-        self.outgoing.send_data(data, false).map_err(failed)?;
+        self.stream.send_data(data, false).map_err(failed)?;
         Poll::Ready(Ok(length))
     }
 
@@ -108,16 +137,16 @@ impl AsyncWrite for StreamIo {
         if !self.ended {
             self.ended = true;
             // Whoever is gone needs no farewell.
-            let _ = self.outgoing.send_data(Bytes::new(), true);
+            let _ = self.stream.send_data(Bytes::new(), true);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl Drop for StreamIo {
+impl Drop for Outgoing {
     fn drop(&mut self) {
         if !self.ended {
-            self.outgoing.send_reset(Reason::CANCEL);
+            self.stream.send_reset(Reason::CANCEL);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::ext::Protocol;
-use h2::{RecvStream, SendStream};
+use h2::{PingPong, RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::net::TcpStream;
@@ -14,19 +14,22 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::browser::Browser;
+use super::eyes::Eyes;
 use super::{Answer, Authority, ORIGIN, World, soon};
 
 /// A connection to the public door.
-pub(crate) struct Visitor<'a> {
-    world: &'a World,
+pub(crate) struct Visitor {
+    eyes: Eyes,
     pub(crate) sender: SendRequest<Bytes>,
+    /// Once one is answered, all that was sent before it has been seen.
+    pub(crate) pings: PingPong,
     /// How the connection ends.
     pub(crate) over: JoinHandle<Result<(), h2::Error>>,
 }
 
 impl World {
     /// Goes to the public door with HTTP/2.
-    pub(crate) async fn visit_http2(&self, authority: &Authority) -> Visitor<'_> {
+    pub(crate) async fn visit_http2(&self, authority: &Authority) -> Visitor {
         self.visit_http2_with(authority, &Builder::new()).await
     }
 
@@ -35,17 +38,20 @@ impl World {
         &self,
         authority: &Authority,
         settings: &Builder,
-    ) -> Visitor<'_> {
+    ) -> Visitor {
         let io = self.dial_http2(authority).await;
         let (sender, connection) = soon(settings.handshake(io)).await.unwrap();
+        let mut connection = connection;
+        let pings = connection.ping_pong().unwrap();
         let over = tokio::spawn(connection);
         let mut sender = soon(sender.ready()).await.unwrap();
         // The server's settings come with its first bytes.
         super::until(|| sender.is_extended_connect_protocol_enabled()).await;
         sender = soon(sender.ready()).await.unwrap();
         Visitor {
-            world: self,
+            eyes: self.eyes(),
             sender,
+            pings,
             over,
         }
     }
@@ -111,12 +117,16 @@ impl Ask {
         self.without(name).with(name, value)
     }
 
+    pub(crate) fn into_request(self) -> Request<()> {
+        self.request
+    }
+
     pub(crate) fn cookie(self, token: &str) -> Self {
         self.with("cookie", &format!("session={token}"))
     }
 }
 
-impl Visitor<'_> {
+impl Visitor {
     /// Sends a head; the body may follow.
     pub(crate) async fn begin(&mut self, ask: Ask) -> (ResponseFuture, SendStream<Bytes>) {
         let ready = soon(self.sender.clone().ready()).await;
@@ -128,12 +138,7 @@ impl Visitor<'_> {
     pub(crate) async fn streams(&mut self, ask: Ask) -> (RecvStream, SendStream<Bytes>) {
         let (answer, up) = self.begin(ask).await;
         let answer = soon(answer).await.unwrap();
-        assert_eq!(
-            answer.status(),
-            200,
-            "{answer:?}\n{}",
-            self.world.log_text()
-        );
+        assert_eq!(answer.status(), 200, "{answer:?}");
         let mut names: Vec<_> = answer.headers().keys().map(HeaderName::as_str).collect();
         names.retain(|name| *name != "sec-websocket-protocol");
         assert!(names.is_empty(), "{names:?}");
@@ -147,7 +152,7 @@ impl Visitor<'_> {
         let (reader, writer) = split(far);
         tokio::spawn(send(reader, up));
         tokio::spawn(receive(down, writer));
-        Browser::new(self.world.watch(near), Vec::new()).await
+        Browser::new(self.eyes.watch(near), Vec::new()).await
     }
 
     /// A websocket that must open, and be greeted by the engine.
@@ -165,7 +170,7 @@ impl Visitor<'_> {
         let _ = up.send_data(Bytes::copy_from_slice(body), true);
         let answer = soon(answer).await.unwrap();
         let answer = soon(whole(answer)).await;
-        self.world.note(format!("{answer:?}").as_bytes());
+        self.eyes.note(format!("{answer:?}").as_bytes());
         answer
     }
 }

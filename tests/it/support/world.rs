@@ -153,9 +153,9 @@ impl World {
         self.watch(tls)
     }
 
-    /// Keeps what a client got.
-    pub(crate) fn note(&self, got: &[u8]) {
-        self.eyes.note(got);
+    /// What sees all that clients get.
+    pub(super) fn eyes(&self) -> Eyes {
+        self.eyes.clone()
     }
 
     /// Watches what a client gets on this connection.
