@@ -32,6 +32,35 @@ test-clients: programs page tests/clients/node_modules/.package-lock.json
 	@.ci/needs chromium redis-server
 	cd tests/clients && CHROMIUM="$${CHROMIUM:-$$(command -v chromium)}" npm test
 
+.PHONY: autobahn
+autobahn: proxy $(TARGET)/autobahn/.installed tests/clients/node_modules/.package-lock.json ## the Autobahn|Testsuite, straight at an echo and through the proxy (AUTOBAHN=1.*,7.* for some cases)
+	@.ci/needs node
+	node tests/autobahn/run.mjs $(TARGET)/autobahn --cases='$(or $(AUTOBAHN),*)'
+
+.PHONY: callgrind
+callgrind: relay-cost ## the instructions a message takes in the relay, against the figures kept
+	.ci/callgrind $(TARGET)/release/relay-cost
+
+.PHONY: callgrind-keep
+callgrind-keep: relay-cost ## … and keeps what it finds
+	.ci/callgrind $(TARGET)/release/relay-cost --keep
+
+.PHONY: relay-cost
+relay-cost:
+	@.ci/needs cargo cc python valgrind
+	cargo build --release --locked -p relay-cost
+
+# libFuzzer's instrumentation is not in a stable compiler; RUSTC_BOOTSTRAP lets this one do it.
+.PHONY: fuzz
+fuzz: $(TARGET)/fuzzer/bin/cargo-fuzz ## what strangers' bytes meet first, FUZZ seconds a target (10)
+	@.ci/needs cargo cc g++
+	RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(TARGET)/fuzz $(TARGET)/fuzzer/bin/cargo-fuzz build --fuzz-dir fuzz
+	@for target in header cursor answer call; do \
+	  mkdir -p $(TARGET)/fuzz/corpus/$$target; \
+	  $(TARGET)/fuzz/*/release/$$target -max_total_time=$(or $(FUZZ),10) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+	    -verbosity=0 -artifact_prefix=$(TARGET)/fuzz/$$target- $(TARGET)/fuzz/corpus/$$target fuzz/seeds/$$target; \
+	done
+
 .PHONY: lint
 lint: lint-rust lint-dependencies lint-deploy ## format, clippy, docs, dependencies, shell, Dockerfile, manifests
 
@@ -39,6 +68,7 @@ lint: lint-rust lint-dependencies lint-deploy ## format, clippy, docs, dependenc
 lint-rust:
 	@.ci/needs cargo cc
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
@@ -50,10 +80,19 @@ lint-dependencies:
 .PHONY: lint-deploy
 lint-deploy: proxy $(TARGET)/tools/.installed
 	@.ci/needs nginx openssl shellcheck
-	shellcheck .ci/run .ci/needs .ci/certs .ci/image .ci/nginx deploy/image/rootfs
+	shellcheck .ci/run .ci/needs .ci/certs .ci/image .ci/nginx .ci/autobahn deploy/image/rootfs
 	$(TARGET)/tools/bin/hadolint --failure-threshold info Dockerfile
 	$(TARGET)/tools/bin/python .ci/manifests.py $(TARGET)/debug/qix-proxy deploy/kubernetes/*.yaml
 	.ci/nginx deploy/nginx/app-and-proxy.conf
+
+# As shipped: alone, for other members would unify features into it. BENCH="--quick", "--rounds 5 --rows 'plain 200'" …
+.PHONY: bench
+bench: $(TARGET)/bench/tools/.installed ## the proxy beside nginx, HAProxy and Envoy, by bars; BENCH=--quick for a glance
+	@.ci/needs cargo cc python nginx haproxy
+	cargo build --release --locked -p qix-proxy
+	cargo build --profile tool --locked -p qix-load
+	$(TARGET)/tool/qix-load bench --ours $(TARGET)/release/qix-proxy --out $(TARGET)/bench \
+	  --envoy "$$(ls $(TARGET)/bench/tools/lib/python3*/site-packages/envoy/_bin/envoy)" $(BENCH)
 
 ## To ship it -----------------------------------------------------------------------------------------
 
@@ -94,9 +133,21 @@ page: demo/node_modules/.package-lock.json
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
+$(TARGET)/autobahn/.installed: .ci/autobahn tests/autobahn/requirements.txt
+	@.ci/needs python cc
+	.ci/autobahn $(TARGET)/autobahn
+	@touch $@
+
+$(TARGET)/fuzzer/bin/cargo-fuzz:
+	@.ci/needs cargo cc
+	cargo install --quiet cargo-fuzz --version 0.13.2 --locked --root $(TARGET)/fuzzer
+
 $(TARGET)/tools/.installed: .ci/requirements.txt
+$(TARGET)/bench/tools/.installed: bench/requirements.txt
+$(TARGET)/%/.installed:
 	@.ci/needs python
-	rm -rf $(TARGET)/tools
-	python3 -m venv $(TARGET)/tools
-	$(TARGET)/tools/bin/pip install --quiet --disable-pip-version-check -r $<
+	rm -rf $(@D)
+	mkdir -p $(dir $(@D))
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $^
 	@touch $@

@@ -14,19 +14,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+    CONNECTION, HOST, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    USER_AGENT,
 };
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
+use http::{Request, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::either::Either;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -38,7 +36,7 @@ use crate::id::EngineIdentity;
 use crate::injection::Injection;
 use crate::policy::Permit;
 use crate::tls::{ClientStream, Connector};
-use crate::ws::{accepts, lists};
+use crate::ws::{NotUpgraded, upgraded};
 
 /// A connection to the engine, plain or TLS.
 pub type EngineIo = Either<TcpStream, ClientStream<TcpStream>>;
@@ -150,7 +148,7 @@ impl Engine {
         let response = sender
             .send_request(self.request(permit, dial, &key)?)
             .await?;
-        let extension = check(&response, &key, dial.offers)?;
+        let extension = upgraded(&response, &key, dial.offers)?;
         let upgraded = hyper::upgrade::on(response).await?;
         drop(connection);
         let parts = upgraded
@@ -213,51 +211,6 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// Whether an answer is the upgrade that was asked for (RFC 6455 section 4.1), and with which
-/// extension.
-fn check(
-    response: &Response<Incoming>,
-    key: &str,
-    offers: Option<&str>,
-) -> Result<Option<String>, EngineError> {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(EngineError::Refused(response.status()));
-    }
-    if response.version() != Version::HTTP_11 {
-        return Err(EngineError::NotWebsocket("it is of HTTP/1.0"));
-    }
-    let headers = response.headers();
-    let switched = lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade");
-    if !switched {
-        return Err(EngineError::NotWebsocket("it switched to something else"));
-    }
-    let accept = derive_accept_key(key.as_bytes());
-    if only(headers, &SEC_WEBSOCKET_ACCEPT) != Some(accept.as_str()) {
-        return Err(EngineError::NotWebsocket("its accept key is wrong"));
-    }
-    if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        return Err(EngineError::NotWebsocket(
-            "it chose a subprotocol that was not offered",
-        ));
-    }
-    if !headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-        return Ok(None);
-    }
-    let chosen = only(headers, &SEC_WEBSOCKET_EXTENSIONS).and_then(accepts);
-    match (offers, chosen) {
-        (Some(_), Some(chosen)) => Ok(Some(chosen)),
-        _ => Err(EngineError::NotWebsocket(
-            "it chose an extension that was not offered",
-        )),
-    }
-}
-
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
-}
-
 fn nonce() -> String {
     let mut bytes = [0; 16];
     // A nonce that is all zeros would still be answered by a right accept key.
@@ -298,6 +251,15 @@ pub enum EngineError {
     /// Too slow.
     #[error("the engine did not answer within {0:?}")]
     Timeout(Duration),
+}
+
+impl From<NotUpgraded> for EngineError {
+    fn from(answer: NotUpgraded) -> Self {
+        match answer {
+            NotUpgraded::Flaw(flaw) => Self::NotWebsocket(flaw),
+            NotUpgraded::Status(status) => Self::Refused(status),
+        }
+    }
 }
 
 impl Faulty for EngineError {

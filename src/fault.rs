@@ -19,6 +19,8 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// The peer broke the protocol.
     pub const PROTOCOL: Self = Self(1002);
+    /// What should be text is not UTF-8.
+    pub const NOT_UTF8: Self = Self(1007);
     /// The message is larger than the route allows.
     pub const TOO_BIG: Self = Self(1009);
     /// enigma.js suspends itself; it swallows the code from a server too.

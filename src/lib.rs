@@ -5,11 +5,11 @@
 //!
 //! ```text
 //! 5 doors   server  admin  telemetry                                    what the world knocks on
-//! 4 flow    gate  relay  live  revoked  replicas  quota  record         the story of a connection
+//! 4 flow    gate  relay  live  revoked  replicas  quota  record  probe  the story of a connection
 //! 3 hands   session  credential  engine                                 each owns one outside thing, none knows another
 //! 2 wires   flight  line  tls                                           what hands reach outside with
 //! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  template  no sockets, no clocks: time is a parameter
-//! 0 words   id  fault  person  revocation  injection                    the nouns everything else is said in
+//! 0 words   id  fault  peer  person  revocation  injection              the nouns everything else is said in
 //! ```
 
 pub mod admin;
@@ -25,8 +25,10 @@ pub mod id;
 pub mod injection;
 pub mod line;
 pub mod live;
+pub mod peer;
 pub mod person;
 pub mod policy;
+pub mod probe;
 pub mod proxy;
 pub mod qix;
 pub mod quota;

@@ -26,6 +26,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::{RedisServer, RedisTls};
 use crate::flight::Flight;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// The pause after the first dial that failed; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use qix_proxy::config::{Config, System, Warning, schema};
+use qix_proxy::probe::{self, Outcome, Report, Somebody};
 use qix_proxy::proxy::Proxy;
 use qix_proxy::telemetry;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
@@ -18,6 +20,8 @@ use tracing::{error, warn};
 const USAGE: u8 = 64;
 /// A door that could not be opened, or that nobody answers behind (`EX_UNAVAILABLE`).
 const UNAVAILABLE: u8 = 69;
+/// Qlik, or the route's own rules, said no (`EX_NOPERM`).
+const REFUSED: u8 = 77;
 
 /// Reverse proxy for the Qlik engine websocket: your app's session in, a Qlik credential that
 /// stays on the server out.
@@ -31,11 +35,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read a config, say what is wrong with it, and exit.
-    Check {
-        /// The config file (TOML).
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Check(Check),
     /// Ask a running proxy whether it is ready (for a container's probe).
     Health {
         /// The admin door's address.
@@ -50,6 +50,33 @@ enum Command {
     },
     /// Print the JSON Schema of the config.
     Schema,
+}
+
+/// What to check. With `--live`, each route's way to Qlik is tried as well: a credential is fetched
+/// and the engine opened, for whoever is named.
+#[derive(Args, Debug)]
+struct Check {
+    /// The config file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Try the way to Qlik.
+    #[arg(long)]
+    live: bool,
+    /// Of this route alone, by its name.
+    #[arg(long, value_name = "NAME", requires = "live")]
+    route: Option<String>,
+    /// For the person of this subject.
+    #[arg(long, requires = "live")]
+    subject: Option<String>,
+    /// For somebody with this claim; a value that is a JSON list, object or boolean is that.
+    #[arg(long = "as", value_name = "CLAIM=VALUE", requires = "live", value_parser = claim)]
+    claims: Vec<(String, Value)>,
+    /// Open this app, without its data.
+    #[arg(long, value_name = "ID", requires = "live")]
+    app: Option<String>,
+    /// Print the outcome as JSON.
+    #[arg(long, requires = "live")]
+    json: bool,
 }
 
 fn main() -> ExitCode {
@@ -68,7 +95,7 @@ fn main() -> ExitCode {
         }
     };
     match arguments.command {
-        Command::Check { config } => check(&config),
+        Command::Check(wanted) => check(wanted),
         Command::Health { address } => block_on(health(address)),
         Command::Run { config } => run(&config),
         Command::Schema => {
@@ -78,37 +105,89 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(path: &Path) -> ExitCode {
-    match read(path) {
-        Err(mistakes) => {
-            say(&mut stderr(), &mistakes);
-            ExitCode::from(USAGE)
-        }
-        Ok((config, warnings)) => {
-            for warning in &warnings {
-                say(&mut stderr(), &warning.to_string());
-            }
-            let routes = config.routes.len();
-            say(
-                &mut stdout(),
-                &format!("{}: good, {routes} route(s)", path.display()),
-            );
-            ExitCode::SUCCESS
-        }
+fn check(wanted: Check) -> ExitCode {
+    let (config, warnings) = match read(&wanted.config) {
+        Ok(read) => read,
+        Err(mistakes) => return complain(&mistakes),
+    };
+    for warning in &warnings {
+        say(&mut stderr(), &warning.to_string());
     }
+    if wanted.live {
+        return block_on(rehearse(config, wanted));
+    }
+    let (path, routes) = (wanted.config.display(), config.routes.len());
+    say(&mut stdout(), &format!("{path}: good, {routes} route(s)"));
+    ExitCode::SUCCESS
+}
+
+async fn rehearse(config: Config, wanted: Check) -> ExitCode {
+    let names: Vec<String> = config
+        .routes
+        .iter()
+        .map(|route| format!("{:?}", route.name.as_str()))
+        .collect();
+    let mut probes = match Proxy::rehearse(config) {
+        Ok(probes) => probes,
+        Err(error) => return complain(&error.to_string()),
+    };
+    if let Some(name) = &wanted.route {
+        probes.retain(|probe| probe.name().as_str() == name);
+    }
+    if probes.is_empty() {
+        return complain(&format!(
+            "there is no such route; there are {}",
+            names.join(", ")
+        ));
+    }
+    let Ok(target) = probe::target(wanted.app.as_deref()) else {
+        return complain("--app is no app's id");
+    };
+    let somebody = Somebody::new(wanted.subject, wanted.claims);
+    let mut reports = Vec::new();
+    for probe in &probes {
+        let report = probe.run(&somebody, &target).await;
+        if !wanted.json {
+            say(&mut stdout(), &report.to_string());
+        }
+        reports.push(report);
+    }
+    let worst = reports.iter().map(Report::outcome).max();
+    let worst = worst.unwrap_or(Outcome::Good);
+    if wanted.json {
+        let routes: Vec<Value> = reports.iter().map(Report::to_json).collect();
+        let whole = json!({ "outcome": worst.label(), "routes": routes });
+        say(&mut stdout(), &format!("{whole:#}"));
+    }
+    match worst {
+        Outcome::Good => ExitCode::SUCCESS,
+        Outcome::Unavailable => ExitCode::from(UNAVAILABLE),
+        Outcome::Refused => ExitCode::from(REFUSED),
+    }
+}
+
+/// `claim=value`.
+fn claim(text: &str) -> Result<(String, Value), &'static str> {
+    let (claim, value) = text.split_once('=').ok_or("expected claim=value")?;
+    let said = match serde_json::from_str(value) {
+        Ok(said @ (Value::Array(_) | Value::Object(_) | Value::Bool(_))) => said,
+        _ => Value::from(value),
+    };
+    Ok((claim.to_owned(), said))
+}
+
+fn complain(what: &str) -> ExitCode {
+    say(&mut stderr(), what);
+    ExitCode::from(USAGE)
 }
 
 fn run(path: &Path) -> ExitCode {
     let (config, warnings) = match read(path) {
         Ok(read) => read,
-        Err(mistakes) => {
-            say(&mut stderr(), &mistakes);
-            return ExitCode::from(USAGE);
-        }
+        Err(mistakes) => return complain(&mistakes),
     };
     if let Err(error) = telemetry::log(&config.log) {
-        say(&mut stderr(), &error.to_string());
-        return ExitCode::from(USAGE);
+        return complain(&error.to_string());
     }
     for warning in warnings {
         warn!(at = %format!("{}:{}", path.display(), warning.remark().line()), "{}", warning.remark().what());

@@ -17,20 +17,22 @@ use tracing::{info, warn};
 
 use crate::admin::Admin;
 use crate::config::{
-    self, Config, Credential, EgressProxy, Flavour, ListenTls, Outbound, Route, SessionCheck,
+    self, Config, Credential, EgressProxy, Flavour, Http2, ListenAddress, ListenTls, Outbound,
+    Route, SessionCheck,
 };
-use crate::credential::{self, CredentialError, Credentials, Keepers};
+use crate::credential::{self, CredentialError, Credentials, Keepers, Pool};
 use crate::engine::{Engine, EngineError};
 use crate::gate::{Books, Gate, IdentityKey, Lane};
 use crate::line::{Line, LineError};
 use crate::live::Live;
+use crate::probe::Probe;
 use crate::quota::Quotas;
 use crate::record::Meters;
 use crate::replicas::Replicas;
 use crate::revocation::Revocation;
 use crate::revoked::Revoked;
 use crate::route::Routes;
-use crate::server::{House, Peers, Server};
+use crate::server::{House, Listener, Peers, Server};
 use crate::session::{Lent, Pseudonyms, SessionError, Sessions, TicketStore};
 use crate::telemetry::Metrics;
 use crate::tls::{self, Acceptor, Protocol, TlsError};
@@ -47,6 +49,7 @@ pub struct Proxy {
     server: Server,
     admin: Admin,
     addresses: Addresses,
+    place: String,
     live: Arc<Live>,
     revoked: Arc<Revoked>,
     replicas: Option<Arc<Replicas>>,
@@ -57,8 +60,8 @@ pub struct Proxy {
 /// Where the doors are.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
-    /// The public door.
-    pub public: SocketAddr,
+    /// The public door; `None` where it is a socket file.
+    pub public: Option<SocketAddr>,
     /// The operators' door.
     pub admin: SocketAddr,
 }
@@ -79,8 +82,9 @@ impl Proxy {
         let outgoing = Outgoing::new(config.outbound)?;
         let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
         let kin = shared.map(|shared| outgoing.kin(shared, &config.routes, &mut registry));
-        let (replicas, tickets) = kin.transpose()?.unzip();
-        let keepers = Keepers::default();
+        let (replicas, stores) = kin.transpose()?.unzip();
+        let (tickets, pool) = stores.unzip();
+        let keepers = Keepers::sharing(pool.flatten());
         let routes = config.routes.into_iter();
         let lanes =
             routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers, tickets.as_ref()));
@@ -95,18 +99,16 @@ impl Proxy {
         };
         let peers = Peers::new(config.listen.trusted_proxies.clone());
         let house = Arc::new(house(lanes, identities, books, peers));
-        let public = bind(config.listen.address).await?;
+        let public = Listener::bind(&config.listen.address)
+            .await
+            .map_err(|error| StartError::Listen(config.listen.address.clone(), error))?;
         let operators = bind(config.admin.address).await?;
         let addresses = Addresses {
-            public: public.local_addr()?,
+            public: public.address()?,
             admin: operators.local_addr()?,
         };
         let metrics = Metrics::new(registry, Arc::clone(&house));
-        let spoken: &[Protocol] = match config.listen.http2 {
-            Some(_) => &[Protocol::Http2, Protocol::Http1],
-            None => &[Protocol::Http1],
-        };
-        let public_tls = acceptor(config.listen.tls.as_ref(), spoken)?;
+        let public_tls = acceptor(config.listen.tls.as_ref(), spoken(config.listen.http2))?;
         let admin_tls = acceptor(config.admin.tls.as_ref(), &[Protocol::Http1])?;
         Ok(Self {
             server: Server::new(public, public_tls, house, &config.listen),
@@ -117,6 +119,7 @@ impl Proxy {
                 metrics,
                 Arc::clone(&live),
             ),
+            place: place(addresses, &config.listen.address),
             addresses,
             live,
             revoked,
@@ -124,6 +127,15 @@ impl Proxy {
             drain: config.listen.drain,
             stop: CancellationToken::new(),
         })
+    }
+
+    /// Every route's way to Qlik, for a rehearsal that opens no door.
+    pub fn rehearse(config: Config) -> Result<Vec<Probe>, StartError> {
+        let outgoing = Outgoing::new(config.outbound)?;
+        let keepers = Keepers::default();
+        let routes = config.routes.into_iter();
+        let probes = routes.map(|route| outgoing.probe(route, &keepers));
+        probes.collect()
     }
 
     /// Where the doors are.
@@ -134,7 +146,7 @@ impl Proxy {
 
     /// Serves until `shutdown`, then drains: no new sockets, a Close for those that are open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        info!(door = "public", address = %self.addresses.public, "listening");
+        info!(door = "public", address = %self.place, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
         let talk = self
             .replicas
@@ -198,6 +210,14 @@ fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) 
     }
 }
 
+/// What the public door speaks, the best first.
+const fn spoken(http2: Option<Http2>) -> &'static [Protocol] {
+    match http2 {
+        Some(_) => &[Protocol::Http2, Protocol::Http1],
+        None => &[Protocol::Http1],
+    }
+}
+
 fn acceptor(
     files: Option<&ListenTls>,
     protocols: &[Protocol],
@@ -205,6 +225,9 @@ fn acceptor(
     let config = files.map(|files| tls::server_config(files, protocols));
     Ok(config.transpose()?.map(Acceptor::new))
 }
+
+/// Where replicas keep tickets and, where they share them, credentials.
+type Stores = (TicketStore, Option<Pool>);
 
 /// What outgoing connections share, built once and lent to the hands.
 struct Outgoing {
@@ -235,18 +258,21 @@ impl Outgoing {
         })
     }
 
-    /// What is shared with other replicas: what they tell each other, and where tickets lie.
+    /// What is shared with other replicas: what they tell each other, and where tickets and
+    /// credentials lie.
     fn kin(
         &self,
         (replicas, key): (&config::Replicas, &SecretSlice<u8>),
         routes: &[Route],
         registry: &mut Registry,
-    ) -> Result<(Arc<Replicas>, TicketStore), StartError> {
+    ) -> Result<(Arc<Replicas>, Stores), StartError> {
         let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
         let tickets = TicketStore::new(Arc::clone(&line), &replicas.prefix, key);
+        let keys = Some(&replicas.credential_keys).filter(|keys| !keys.is_empty());
+        let pool = keys.map(|keys| Pool::new(Arc::clone(&line), &replicas.prefix, key, keys));
         let memory = longest_memory(routes);
         let replicas = Replicas::new(replicas, key, line, memory, registry);
-        Ok((Arc::new(replicas), tickets))
+        Ok((Arc::new(replicas), (tickets, pool)))
     }
 
     /// The clients that a credential is fetched with: one for all, and one with its certificate.
@@ -288,34 +314,58 @@ impl Outgoing {
         keepers: &Keepers,
         tickets: Option<&TicketStore>,
     ) -> Result<Lane, StartError> {
-        let own = route.engine.ca.as_deref();
-        let own = own.map(|ca| self.of(ca)).transpose()?;
-        let qlik = own.as_ref().unwrap_or(self);
-        let (fetchers, dialler) = (qlik.fetchers(&route)?, qlik.dialler(&route)?);
         let checks = std::mem::take(&mut route.sessions);
-        let wanted = std::mem::replace(&mut route.credential, Credential::None);
+        let wants_token = route.credential.wants_session_token();
+        let (credentials, engine) = self.qlik(&mut route, keepers)?;
         let lent = Lent {
             http: &self.http,
             tls: &self.tls,
             pseudonyms,
             tickets,
         };
+        let mut sessions = Sessions::new(&route.name, checks, lent)?;
+        if wants_token {
+            sessions = sessions.keeping_tokens();
+        }
+        Ok(Lane {
+            sessions,
+            credentials,
+            engine,
+            route: Arc::new(route),
+        })
+    }
+
+    /// A route's hands without its sessions.
+    fn probe(&self, mut route: Route, keepers: &Keepers) -> Result<Probe, StartError> {
+        let (credentials, engine) = self.qlik(&mut route, keepers)?;
+        Ok(Probe {
+            route,
+            credentials,
+            engine,
+            identities: IdentityKey::random().ok_or(StartError::NoRandomness)?,
+        })
+    }
+
+    /// The two hands that reach out to Qlik.
+    fn qlik(
+        &self,
+        route: &mut Route,
+        keepers: &Keepers,
+    ) -> Result<(Credentials, Engine), StartError> {
+        let own = route.engine.ca.as_deref();
+        let own = own.map(|ca| self.of(ca)).transpose()?;
+        let qlik = own.as_ref().unwrap_or(self);
+        let (fetchers, dialler) = (qlik.fetchers(route)?, qlik.dialler(route)?);
+        let wanted = std::mem::replace(&mut route.credential, Credential::None);
         let borrowed = credential::Lent {
             http: &fetchers.plain,
             trust: route.engine.ca.as_deref(),
             certified: fetchers.certified.as_ref(),
             keepers,
         };
-        let mut sessions = Sessions::new(&route.name, checks, lent)?;
-        if wanted.wants_session_token() {
-            sessions = sessions.keeping_tokens();
-        }
-        Ok(Lane {
-            sessions,
-            credentials: Credentials::new(wanted, borrowed)?,
-            engine: Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?,
-            route: Arc::new(route),
-        })
+        let credentials = Credentials::new(wanted, borrowed)?;
+        let engine = Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?;
+        Ok((credentials, engine))
     }
 }
 
@@ -344,6 +394,14 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
         .map_err(|error| StartError::Bind(address, error))
 }
 
+/// Where the public door is, for the log.
+fn place(addresses: Addresses, configured: &ListenAddress) -> String {
+    match addresses.public {
+        Some(address) => address.to_string(),
+        None => configured.to_string(),
+    }
+}
+
 /// Why the proxy did not start. `Display` is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -356,6 +414,9 @@ pub enum StartError {
     /// An engine could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The public door could not be opened.
+    #[error("{0} cannot be listened on: {1}")]
+    Listen(ListenAddress, #[source] io::Error),
     /// A bound door does not know its address.
     #[error("a door cannot be opened: {0}")]
     Io(#[from] io::Error),

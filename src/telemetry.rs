@@ -7,12 +7,14 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 use crate::credential::Outcome;
 use crate::server::House;
+use crate::session::{CheckOutcome, CheckReport};
 
 /// Sets up logging for the process; a second call changes nothing.
 pub fn log(config: &Log) -> Result<(), TelemetryError> {
@@ -42,6 +44,7 @@ impl Metrics {
     /// Completes a registry with what the house counts by itself.
     #[must_use]
     pub fn new(mut registry: Registry, house: Arc<House>) -> Self {
+        registry.register_collector(Box::new(Checks(Arc::clone(&house))));
         registry.register_collector(Box::new(Fetches(house)));
         Self(registry)
     }
@@ -76,5 +79,55 @@ impl Collector for Fetches {
             }
         }
         Ok(())
+    }
+}
+
+/// The session checks of every route, read from the hands as they are asked for.
+#[derive(Debug)]
+struct Checks(Arc<House>);
+
+impl Collector for Checks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.encode_outcomes(&mut encoder)?;
+        self.encode_sources(&mut encoder)
+    }
+}
+
+impl Checks {
+    fn encode_outcomes(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let help = "Session checks of requests, by outcome";
+        let mut family =
+            encoder.encode_descriptor("session_checks", help, None, MetricType::Counter)?;
+        for (route, report) in self.reports() {
+            for (outcome, count) in CheckOutcome::ALL.into_iter().zip(report.outcomes) {
+                let labels = [
+                    ("route", route),
+                    ("kind", report.kind),
+                    ("outcome", outcome.label()),
+                ];
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_sources(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let help = "Whether whoever is asked about sessions has answered last";
+        let mut family =
+            encoder.encode_descriptor("session_source_up", help, None, MetricType::Gauge)?;
+        for (route, report) in self.reports() {
+            if let Some(is_up) = report.is_up {
+                let labels = [("route", route), ("kind", report.kind)];
+                ConstGauge::new(i64::from(is_up)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reports(&self) -> impl Iterator<Item = (&str, CheckReport)> {
+        self.0.gate.lanes().flat_map(|lane| {
+            let reports = lane.sessions.reports().into_iter();
+            reports.map(|report| (lane.route.name.as_str(), report))
+        })
     }
 }

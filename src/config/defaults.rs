@@ -4,15 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::model::{
-    Admins, Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, LogFormat, Methods, RefusalStyle,
-    Shown,
+    Admins, Algorithm, Carrier, ClientAuth, ClientsWithoutOrigin, ListenAddress, LogFormat,
+    Methods, RefusalStyle, Shown,
 };
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 // [listen]
-pub(super) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(super) const ADDRESS: ListenAddress =
+    ListenAddress::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080));
+pub(super) const SOCKET_MODE: u32 = 0o660;
 pub(super) const HEAD_BYTES: usize = 16 * KIB;
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CONNECTIONS: usize = 12_000;

@@ -34,12 +34,12 @@ pub use model::{
     Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, BearerJwt, Carrier, ClientAuth,
     ClientCertificate, ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, DirectHost,
     EgressLogin, EgressProxy, Engine, EngineCertificate, Express, Flavour, ForwardAuth, Http2,
-    Introspection, Jwks, Jwt, JwtKeys, JwtLogout, KeyFile, Limits, Listen, ListenTls, Log,
-    LogFormat, LookupField, Methods, OAuth, OAuthClient, OAuthImpersonation, Outbound, Pace, Place,
-    Provision, ProxyService, ProxySession, QseowHeader, QseowJwt, QseowService, Redis, RedisFormat,
-    RedisServer, RedisTls, RefusalStyle, RelayLimits, Replicas, Route, Secret, SessionCheck, Shown,
-    SignedToken, SigningKey, Spring, TicketRules, TokenExchange, TrustedHeader, WindowsUser,
-    Wording,
+    Introspection, Jwks, Jwt, JwtKeys, JwtLogout, KeyFile, Limits, Listen, ListenAddress,
+    ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthClient, OAuthImpersonation,
+    Outbound, Pace, Place, Provision, ProxyService, ProxySession, QseowHeader, QseowJwt,
+    QseowService, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Replicas,
+    Route, Secret, SessionCheck, Shown, SignedToken, SigningKey, SocketFile, Spring, TicketRules,
+    TokenExchange, TrustedHeader, WindowsUser, Wording,
 };
 pub use schema::schema;
 pub use sources::{Sources, System};

@@ -6,9 +6,10 @@
 use std::fmt;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 /// Who refused.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum At {
     /// `POST /login/jwt-session`.
     Login,

@@ -89,6 +89,11 @@ impl Identity {
         self.0.get(place).map_or("", |value| value)
     }
 
+    /// Every value, in order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|value| &**value)
+    }
+
     /// Whether it is everybody's.
     pub(super) fn is_shared(&self) -> bool {
         self.0.is_empty()

@@ -5,17 +5,18 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::alarm::News;
-use super::error::CredentialError;
 use super::identity::Identity;
 use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
+use super::pool::{Lead, Nook, Wish, Word};
 use super::shelf::{
-    Flight, Flown, Generation, Landed, Landing, Purpose, Shelf, Step, Takeoff, broken_off,
+    Flight, Flown, Generation, Landed, Landing, Purpose, Queueing, Shelf, Step, Takeoff, broken_off,
 };
 use crate::config;
 
@@ -25,10 +26,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(mint: impl Mint, pace: config::Pace) -> Self {
+    /// Keeps what a mint makes, and shares it where there is a nook for it.
+    pub(super) fn new(mint: impl Mint, pace: config::Pace, nook: Option<Nook>) -> Self {
+        let queueing = match &nook {
+            None => Queueing::AtOnce,
+            Some(_) => Queueing::Later,
+        };
         let core = Arc::new(Core {
             mint: Box::new(mint),
-            shelf: Mutex::new(Shelf::new(pace)),
+            shelf: Mutex::new(Shelf::new(pace, queueing)),
+            nook,
         });
         Self { core }
     }
@@ -68,10 +75,7 @@ impl Keeper {
                 Ok(credential)
             }
             Step::Refuse(error) => {
-                outcomes.add(match error {
-                    CredentialError::Queued { .. } => Outcome::SentAway,
-                    _ => Outcome::Held,
-                });
+                outcomes.add(Outcome::of_refusal(&error));
                 Err(error)
             }
             Step::Serve(credential) => {
@@ -85,8 +89,16 @@ impl Keeper {
         if takeoff.turn > Instant::now() {
             outcomes.add(Outcome::Queued);
         }
-        let core = Arc::clone(&self.core);
-        let flight = fly(core, identity, takeoff, Arc::clone(outcomes));
+        let wish = Wish {
+            purpose: takeoff.purpose,
+            but: takeoff.but,
+        };
+        let errand = Errand {
+            identity,
+            wish,
+            outcomes: Arc::clone(outcomes),
+        };
+        let flight = fly(Arc::clone(&self.core), takeoff, errand);
         tokio::spawn(flight.in_current_span());
     }
 }
@@ -100,6 +112,7 @@ impl fmt::Debug for Keeper {
 struct Core {
     mint: Box<dyn Mint>,
     shelf: Mutex<Shelf>,
+    nook: Option<Nook>,
 }
 
 impl Core {
@@ -107,13 +120,59 @@ impl Core {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn fetch(&self, identity: &Identity, purpose: Purpose) -> Landing {
+    /// Fetches, once it is this one's turn.
+    async fn fetch(&self, identity: &Identity, purpose: Purpose) -> (Landing, Option<Word>) {
+        let cleared = self.shelf().clear(Instant::now());
+        if let Err(error) = cleared {
+            return (self.shelf().call_off(identity, error), None);
+        }
+        let (asked, clock, generation) = (Instant::now(), SystemTime::now(), Generation::fresh());
+        let minted = self.mint.mint(identity).await;
+        let nook = self.nook.as_ref();
+        let word = nook.and_then(|nook| nook.word(identity, generation, clock, &minted));
         let flown = Flown {
             purpose,
-            asked: Instant::now(),
-            minted: self.mint.mint(identity).await,
+            asked,
+            minted,
+            generation,
         };
-        self.shelf().land(identity, flown, Instant::now())
+        (self.shelf().land(identity, flown, Instant::now()), word)
+    }
+
+    /// Takes what a search among the replicas has found, or fetches in turn.
+    async fn bring(
+        &self,
+        errand: &Errand,
+        nook: &Nook,
+        lead: &mut Lead,
+    ) -> (Landing, Option<Word>) {
+        let Errand {
+            identity,
+            wish,
+            outcomes,
+        } = errand;
+        if let Some(found) = lead.found.take() {
+            return (self.shelf().adopt(identity, found, Instant::now()), None);
+        }
+        if let Some(pause) = &lead.pause {
+            self.shelf()
+                .heed(&pause.refusal, Instant::now() + pause.wait);
+        }
+        let turn = self.shelf().turn(identity, Instant::now());
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(error) => return (self.shelf().call_off(identity, error), None),
+        };
+        if turn > Instant::now() {
+            outcomes.add(Outcome::Queued);
+            sleep_until(turn).await;
+        }
+        if lead.claim.is_none()
+            && let Some(found) = nook.look_again(identity, *wish).await
+        {
+            return (self.shelf().adopt(identity, found, Instant::now()), None);
+        }
+        self.fetch(identity, wish.purpose).await
     }
 
     fn log(&self, landing: &Landing) {
@@ -133,14 +192,36 @@ impl Core {
     }
 }
 
+/// Whom a fetch is for, and why.
+struct Errand {
+    identity: Identity,
+    wish: Wish,
+    outcomes: Arc<Outcomes>,
+}
+
 /// A fetch from its turn to its end, whoever waits for it.
-async fn fly(core: Arc<Core>, identity: Identity, takeoff: Takeoff, outcomes: Arc<Outcomes>) {
+async fn fly(core: Arc<Core>, takeoff: Takeoff, errand: Errand) {
+    let Errand {
+        identity,
+        wish,
+        outcomes,
+    } = &errand;
     sleep_until(takeoff.turn).await;
-    let cleared = core.shelf().clear(Instant::now());
-    let landing = match cleared {
-        Err(error) => core.shelf().call_off(&identity, error),
-        Ok(()) => core.fetch(&identity, takeoff.purpose).await,
+    let Some(nook) = &core.nook else {
+        let (landing, _) = core.fetch(identity, wish.purpose).await;
+        return tell(&core, &takeoff, landing, outcomes);
     };
+    let mut lead = nook.search(identity, *wish).await;
+    if let Some(trouble) = lead.trouble {
+        outcomes.add(trouble);
+    }
+    let (landing, word) = core.bring(&errand, nook, &mut lead).await;
+    tell(&core, &takeoff, landing, outcomes);
+    nook.settle(identity, lead, word).await;
+}
+
+/// Tells how a fetch ended.
+fn tell(core: &Core, takeoff: &Takeoff, landing: Landing, outcomes: &Outcomes) {
     outcomes.add(landing.outcome);
     core.log(&landing);
     takeoff.tell.send_replace(Some(landing.landed));

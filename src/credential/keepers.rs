@@ -9,18 +9,33 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::keeper::Keeper;
 use super::mint::Mint;
+use super::pool::Pool;
 use crate::config::Pace;
 
 /// Every keeper, by what it was set up from.
 #[derive(Default)]
-pub struct Keepers(Mutex<HashMap<Name, Arc<Keeper>>>);
+pub struct Keepers {
+    kept: Mutex<HashMap<Name, Arc<Keeper>>>,
+    pool: Option<Pool>,
+}
 
 impl Keepers {
+    /// Keepers that share what they fetch with other replicas, where there is a pool.
+    #[must_use]
+    pub fn sharing(pool: Option<Pool>) -> Self {
+        Self {
+            kept: Mutex::default(),
+            pool,
+        }
+    }
+
     /// The keeper of this name; a new one of `mint` when there is none.
     pub(super) fn keeper(&self, name: Name, mint: impl Mint, pace: Pace) -> Arc<Keeper> {
-        let mut keepers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keepers = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let pool = self.pool.as_ref().filter(|_| !mint.is_alone());
+        let nook = pool.map(|pool| pool.nook(&name));
         let keeper = keepers.entry(name);
-        Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace))))
+        Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace, nook))))
     }
 }
 
@@ -46,5 +61,10 @@ impl Name {
         let mut name = [0; 32];
         name.copy_from_slice(context.finish().as_ref());
         Self(name)
+    }
+
+    /// The hash.
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        self.0
     }
 }

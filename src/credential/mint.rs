@@ -13,6 +13,11 @@ pub(super) trait Mint: Send + Sync + 'static {
     /// What to call it in the log.
     fn name(&self) -> Cow<'_, str>;
 
+    /// Whether it asks nobody, so that there is nothing to spare by sharing what it makes.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
     /// Makes a credential for an identity. It must end within a time of its own.
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a>;
 }

@@ -29,6 +29,7 @@ mod mint;
 mod outcome;
 mod pace;
 mod place;
+mod pool;
 mod secret;
 mod shelf;
 mod signer;
@@ -40,6 +41,7 @@ pub use explain::{At, Refusal};
 pub use keepers::Keepers;
 use kinds::Source;
 pub use outcome::{Outcome, Outcomes};
+pub use pool::Pool;
 use shelf::Generation;
 
 /// The credential source of one route.

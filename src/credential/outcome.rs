@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::error::CredentialError;
+
 /// How an asking, or the fetch it started, ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -25,13 +27,19 @@ pub enum Outcome {
     Renewed,
     /// Sent away until later: too many fetches were waiting for their turns.
     SentAway,
+    /// Taken from another replica, who had fetched it.
+    Shared,
+    /// What lay in the replicas' Redis could not be opened.
+    Strange,
     /// A fetch was answered with 429.
     Throttled,
+    /// The replicas' Redis was of no help.
+    Unshared,
 }
 
 impl Outcome {
     /// Every outcome there is, in the order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Cached,
         Self::FailedFinal,
         Self::FailedPassing,
@@ -42,8 +50,19 @@ impl Outcome {
         Self::Refreshed,
         Self::Renewed,
         Self::SentAway,
+        Self::Shared,
+        Self::Strange,
         Self::Throttled,
+        Self::Unshared,
     ];
+
+    /// How an asking ended that was refused without a fetch.
+    pub(super) fn of_refusal(error: &CredentialError) -> Self {
+        match error {
+            CredentialError::Queued { .. } => Self::SentAway,
+            _ => Self::Held,
+        }
+    }
 
     /// Its name as a metric's label.
     #[must_use]
@@ -59,7 +78,10 @@ impl Outcome {
             Self::Refreshed => "refreshed",
             Self::Renewed => "renewed",
             Self::SentAway => "sent_away",
+            Self::Shared => "shared",
+            Self::Strange => "strange",
             Self::Throttled => "throttled",
+            Self::Unshared => "unshared",
         }
     }
 }

@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Credential;
 use super::error::CredentialError;
-use super::shelf::{Flight, Purpose, Takeoff};
+use super::shelf::{Flight, Purpose};
 
 /// How long after a forced fetch the next one of the same identity waits.
 const FORCED_PAUSE: Duration = Duration::from_mins(1);
@@ -81,18 +80,16 @@ impl Place {
         self.promised = Some(promised);
     }
 
-    /// A fetch starts at its turn.
-    pub(super) fn take_off(&mut self, purpose: Purpose, turn: Instant) -> Takeoff {
-        let (tell, flight) = watch::channel(None);
-        self.flight = Some(flight);
+    /// They got a turn.
+    pub(super) fn fulfil(&mut self) {
         self.promised = None;
+    }
+
+    /// A fetch starts at its turn.
+    pub(super) fn take_off(&mut self, purpose: Purpose, turn: Instant, flight: Flight) {
+        self.flight = Some(flight);
         if purpose == Purpose::Renewal {
             self.forced = Some(turn);
-        }
-        Takeoff {
-            purpose,
-            turn,
-            tell,
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -19,14 +20,34 @@ use super::mint::Minted;
 use super::outcome::Outcome;
 use super::pace::{Pace, Turn};
 use super::place::{Pauses, Place};
+use super::pool::Found;
 use crate::config;
 
 /// How many identities are kept.
 const ROOM: usize = 10_000;
 
-/// Tells a token from all others of the process' life.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+/// Tells a token from all others, those of other replicas too.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Generation(u64);
+
+impl Generation {
+    /// One that no other token has.
+    pub(super) fn fresh() -> Self {
+        let mut bytes = [0; 8];
+        // Whoever reads a constant here takes one token for another, and fetches none too many.
+        let _ = aws_lc_rs::rand::fill(&mut bytes);
+        Self(u64::from_ne_bytes(bytes))
+    }
+}
+
+/// When a fetch gets its turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Queueing {
+    /// When it is asked for.
+    AtOnce,
+    /// When it turns out that no other replica has what is asked for.
+    Later,
+}
 
 /// How a flight ends, for everybody who waits for it.
 pub(super) type Landed = Result<Credential, CredentialError>;
@@ -52,8 +73,10 @@ pub(super) enum Step {
 pub(super) struct Takeoff {
     /// Why it starts.
     pub(super) purpose: Purpose,
-    /// When it may start.
+    /// When it may start, or be sought at other replicas.
     pub(super) turn: Instant,
+    /// The one that there is and that will not do.
+    pub(super) but: Option<Generation>,
     /// Where its end is told.
     pub(super) tell: watch::Sender<Option<Landed>>,
 }
@@ -85,6 +108,8 @@ pub(super) struct Flown {
     /// When it started; a token's life counts from here.
     pub(super) asked: Instant,
     pub(super) minted: Result<Minted, CredentialError>,
+    /// What the token shall be told from others by.
+    pub(super) generation: Generation,
 }
 
 /// How a fetch ended: for those who wait, for the counters, for the log.
@@ -97,7 +122,8 @@ pub(super) struct Landing {
 /// What is kept of every identity of one mint.
 pub(super) struct Shelf {
     places: HashMap<Identity, Place>,
-    generation: u64,
+    landed: u64,
+    queueing: Queueing,
     closed: Option<Closed>,
     breaker: Breaker,
     pace: Pace,
@@ -105,10 +131,11 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    pub(super) fn new(pace: config::Pace) -> Self {
+    pub(super) fn new(pace: config::Pace, queueing: Queueing) -> Self {
         Self {
             places: HashMap::new(),
-            generation: 0,
+            landed: 0,
+            queueing,
             closed: None,
             breaker: Breaker::default(),
             pace: Pace::new(pace),
@@ -118,7 +145,7 @@ impl Shelf {
 
     /// Somebody asks for a credential.
     pub(super) fn ask(&mut self, identity: &Identity, now: Instant) -> Step {
-        let grounded = self.grounded(now);
+        let grounded = self.grounded_at_once(now);
         let Some(place) = self.place(identity, now) else {
             return Step::Refuse(CredentialError::Crowded);
         };
@@ -134,13 +161,13 @@ impl Shelf {
             (Some(credential), ..) => Step::Serve(credential),
             (None, Some(flight), _) => Step::Join(flight),
             (None, None, Some(error)) => Step::Refuse(error),
-            (None, None, None) => self.fetch(identity, Purpose::First, now),
+            (None, None, None) => self.fetch(identity, Purpose::First, None, now),
         }
     }
 
     /// Somebody was given `refused`, and the engine said no to it.
     pub(super) fn renew(&mut self, identity: &Identity, refused: Generation, now: Instant) -> Step {
-        let grounded = self.grounded(now);
+        let grounded = self.grounded_at_once(now);
         let Some(place) = self.place(identity, now) else {
             return Step::Refuse(CredentialError::Crowded);
         };
@@ -161,7 +188,25 @@ impl Shelf {
         place.drop_kept();
         match held {
             Some(error) => Step::Refuse(error),
-            None => self.fetch(identity, Purpose::Renewal, now),
+            None => self.fetch(identity, Purpose::Renewal, Some(refused), now),
+        }
+    }
+
+    /// The turn of somebody who found nothing at other replicas; or that it does not come soon.
+    pub(super) fn turn(
+        &mut self,
+        identity: &Identity,
+        now: Instant,
+    ) -> Result<Instant, CredentialError> {
+        if let Some(error) = self.grounded(now) {
+            return Err(error);
+        }
+        match self.pace.turn(now, Duration::MAX) {
+            Turn::At(turn) => {
+                self.places.entry(identity.clone()).or_default().fulfil();
+                Ok(turn)
+            }
+            Turn::NotBefore(_) => Err(self.send_away(identity, now)),
         }
     }
 
@@ -183,10 +228,31 @@ impl Shelf {
     pub(super) fn call_off(&mut self, identity: &Identity, error: CredentialError) -> Landing {
         self.places.entry(identity.clone()).or_default().give_up();
         Landing {
+            outcome: Outcome::of_refusal(&error),
             landed: Err(error),
-            outcome: Outcome::Held,
             news: News::Nothing,
         }
+    }
+
+    /// Another replica has a credential for this identity.
+    pub(super) fn adopt(&mut self, identity: &Identity, found: Found, now: Instant) -> Landing {
+        let credential = Credential {
+            injection: found.injection,
+            generation: found.generation,
+        };
+        // A clock that was set up a moment ago knows nothing earlier.
+        let asked = now.checked_sub(found.age).unwrap_or(now);
+        self.keep(identity, &credential, asked, now + found.left - asked);
+        Landing {
+            landed: Ok(credential),
+            outcome: Outcome::Shared,
+            news: News::Nothing,
+        }
+    }
+
+    /// The endpoint asked another replica to be left alone.
+    pub(super) fn heed(&mut self, refusal: &Arc<Refusal>, until: Instant) {
+        self.close(refusal, until);
     }
 
     /// A fetch has ended.
@@ -194,8 +260,13 @@ impl Shelf {
         match flown.minted {
             Ok(minted) => {
                 self.breaker.calm();
+                let credential = Credential {
+                    injection: minted.injection,
+                    generation: flown.generation,
+                };
+                self.keep(identity, &credential, flown.asked, minted.life);
                 Landing {
-                    landed: Ok(self.keep(identity, minted, flown.asked)),
+                    landed: Ok(credential),
                     outcome: flown.purpose.outcome(),
                     news: self.alarm.calm(),
                 }
@@ -208,11 +279,29 @@ impl Shelf {
         }
     }
 
+    /// Why nobody may even ask, if so; other replicas may always be asked.
+    fn grounded_at_once(&self, now: Instant) -> Option<CredentialError> {
+        match self.queueing {
+            Queueing::AtOnce => self.grounded(now),
+            Queueing::Later => None,
+        }
+    }
+
     /// Starts a fetch when its turn comes soon.
-    fn fetch(&mut self, identity: &Identity, purpose: Purpose, now: Instant) -> Step {
-        match self.pace.turn(now, Duration::MAX) {
-            Turn::At(turn) => Step::Fetch(self.take_off(identity, purpose, turn)),
-            Turn::NotBefore(_) => Step::Refuse(self.send_away(identity, now)),
+    fn fetch(
+        &mut self,
+        identity: &Identity,
+        purpose: Purpose,
+        but: Option<Generation>,
+        now: Instant,
+    ) -> Step {
+        let turn = match self.queueing {
+            Queueing::AtOnce => self.turn(identity, now),
+            Queueing::Later => Ok(now),
+        };
+        match turn {
+            Ok(turn) => Step::Fetch(self.take_off(identity, purpose, but, turn)),
+            Err(error) => Step::Refuse(error),
         }
     }
 
@@ -224,18 +313,36 @@ impl Shelf {
         left: Duration,
         now: Instant,
     ) -> Step {
-        match self.pace.turn(now, left) {
+        let turn = match self.queueing {
+            Queueing::AtOnce => self.pace.turn(now, left),
+            Queueing::Later => Turn::At(now),
+        };
+        match turn {
             Turn::At(turn) => {
-                let takeoff = self.take_off(identity, Purpose::Refresh, turn);
+                let but = Some(credential.generation);
+                let takeoff = self.take_off(identity, Purpose::Refresh, but, turn);
                 Step::Refresh(credential, takeoff)
             }
             Turn::NotBefore(_) => Step::Serve(credential),
         }
     }
 
-    fn take_off(&mut self, identity: &Identity, purpose: Purpose, turn: Instant) -> Takeoff {
+    fn take_off(
+        &mut self,
+        identity: &Identity,
+        purpose: Purpose,
+        but: Option<Generation>,
+        turn: Instant,
+    ) -> Takeoff {
         let place = self.places.entry(identity.clone()).or_default();
-        place.take_off(purpose, turn)
+        let (tell, flight) = watch::channel(None);
+        place.take_off(purpose, turn, flight);
+        Takeoff {
+            purpose,
+            turn,
+            but,
+            tell,
+        }
     }
 
     /// Says when to come again; who comes before is told the same once more.
@@ -251,15 +358,16 @@ impl Shelf {
         }
     }
 
-    fn keep(&mut self, identity: &Identity, minted: Minted, asked: Instant) -> Credential {
-        self.generation += 1;
-        let credential = Credential {
-            injection: minted.injection,
-            generation: Generation(self.generation),
-        };
+    fn keep(
+        &mut self,
+        identity: &Identity,
+        credential: &Credential,
+        asked: Instant,
+        life: Duration,
+    ) {
+        self.landed += 1;
         let place = self.places.entry(identity.clone()).or_default();
-        place.keep(credential.clone(), asked, minted.life, self.generation);
-        credential
+        place.keep(credential.clone(), asked, life, self.landed);
     }
 
     fn note(&mut self, identity: &Identity, error: &CredentialError, now: Instant) -> Outcome {
@@ -356,10 +464,11 @@ mod tests {
     }
 
     fn shelf() -> Shelf {
-        Shelf::new(config::Pace {
+        let pace = config::Pace {
             per_minute: usize::MAX,
             queue: Duration::ZERO,
-        })
+        };
+        Shelf::new(pace, Queueing::AtOnce)
     }
 
     fn fetch(shelf: &mut Shelf, number: usize, now: Instant) {
@@ -374,6 +483,7 @@ mod tests {
             purpose: takeoff.purpose,
             asked: now,
             minted: Ok(minted),
+            generation: Generation::fresh(),
         };
         assert!(shelf.land(&person(number), flown, now).landed.is_ok());
     }

@@ -27,6 +27,7 @@ use crate::engine::{Dial, Engine, EngineError, EngineIo, EngineSocket};
 use crate::fault::{Fault, Faulty};
 use crate::id::{ConnectionId, EngineIdentity, RouteName};
 use crate::live::Live;
+use crate::peer::Peer;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
@@ -80,8 +81,8 @@ pub struct Caller<'a> {
     pub id: ConnectionId,
     /// The client's address.
     pub address: IpAddr,
-    /// The other end of its TCP connection, which is not the client where a proxy is believed.
-    pub peer: IpAddr,
+    /// The other end of its connection, which is not the client where a proxy is believed.
+    pub peer: Peer,
     /// Browser or program.
     pub client: Client,
     /// The HTTP it speaks.
@@ -182,6 +183,7 @@ impl Gate {
             },
             leash: Leash {
                 standing: session.standing(),
+                activity: session.activity(),
                 seat,
             },
             engine,

@@ -9,6 +9,7 @@ use super::{Gate, Refusal, verdict};
 use crate::config::Route;
 use crate::fault::Fault;
 use crate::id::AppId;
+use crate::peer::Peer;
 use crate::policy::permit;
 use crate::qix::{Document, Target};
 use crate::session::{Client, Knock, Session, Ticket};
@@ -18,8 +19,8 @@ use crate::session::{Client, Knock, Session, Ticket};
 pub struct Asker<'a> {
     /// The client's address.
     pub address: IpAddr,
-    /// The other end of its TCP connection, which is not the client where a proxy is believed.
-    pub peer: IpAddr,
+    /// The other end of its connection, which is not the client where a proxy is believed.
+    pub peer: Peer,
     /// Browser or program.
     pub client: Client,
     /// The request's headers.

@@ -13,6 +13,8 @@ pub(super) struct Clock {
     pub(super) expiry: Option<Instant>,
     /// When the closing handshake is given up.
     pub(super) grace: Option<Instant>,
+    /// How long the engine is heard out before the client's Close.
+    pub(super) last_words: Option<Instant>,
     client_ping: Beat,
     engine_ping: Option<Beat>,
 }
@@ -48,6 +50,7 @@ impl Clock {
             active: now,
             expiry: None,
             grace: None,
+            last_words: None,
             client_ping: Beat::new(client_ping, now),
             engine_ping: engine_ping.map(|every| Beat::new(every, now)),
         }

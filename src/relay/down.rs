@@ -124,13 +124,13 @@ where
 
     /// enigma.js swallows 1000 and 4000: where the client did not ask for an end, they must not
     /// reach it.
-    fn code_for_client(&self, close: Close) -> CloseCode {
+    fn code_for_client(&self, close: Close) -> Option<CloseCode> {
         match (self.client.heard_close, close.code()) {
             (None, None | Some(CloseCode::NORMAL | CloseCode::SUSPENDED)) => {
-                CloseCode::ENGINE_PROXY
+                Some(CloseCode::ENGINE_PROXY)
             }
-            (_, Some(code)) => code,
-            (Some(asked), None) => asked.code().unwrap_or(CloseCode::NORMAL),
+            (_, Some(code)) => Some(code),
+            (Some(asked), None) => asked.code(),
         }
     }
 
@@ -170,7 +170,7 @@ where
     /// Where the engine can no longer answer a client's Close, we do.
     pub(super) fn answer_close(&mut self) {
         if let Some(close) = self.client.heard_close {
-            self.close_client(close.code().unwrap_or(CloseCode::NORMAL));
+            self.close_client(close.code());
         }
     }
 }

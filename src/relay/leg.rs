@@ -23,7 +23,7 @@ pub(super) struct Leg<IO> {
     sent: usize,
     /// Since when the peer has taken nothing of the backlog.
     blocked: Option<Instant>,
-    unflushed: bool,
+    written: Written,
     /// Control frames of ours, waiting for the end of a frame.
     pub(super) urgent: Vec<u8>,
     /// Our Close frame, waiting for the end of a frame.
@@ -35,6 +35,17 @@ pub(super) struct Leg<IO> {
     pub(super) state: State,
     /// Whether anything came since the last ping.
     pub(super) alive: bool,
+}
+
+/// How far what was written has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Written {
+    /// All of it is on its way.
+    Flushed,
+    /// Our end of the connection is shut down.
+    Shut,
+    /// Some of it may wait in the connection itself.
+    Unflushed,
 }
 
 /// What can still be done with a leg.
@@ -52,11 +63,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     pub(super) fn new(io: IO, early: Bytes) -> Self {
         Self {
             io,
-            early,
+            // Nothing read early is still a slice of the buffer that heads were read into, and would keep
+            // it for the life of the socket.
+            early: if early.is_empty() {
+                Bytes::new()
+            } else {
+                early
+            },
             backlog: Vec::new(),
             sent: 0,
             blocked: None,
-            unflushed: false,
+            written: Written::Flushed,
             urgent: Vec::new(),
             farewell: None,
             said_close: false,
@@ -165,6 +182,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
         self.poll_flush(cx)
     }
 
+    /// Shuts our end down behind a Close whose answer will not be understood: that the peer ends
+    /// the connection is then the answer.
+    pub(super) fn poll_last_word(&mut self, cx: &mut Context<'_>) {
+        let last = self.state == State::Deaf && self.said_close && self.backlog.is_empty();
+        if last
+            && self.written != Written::Shut
+            && Pin::new(&mut self.io).poll_shutdown(cx).is_ready()
+        {
+            self.written = Written::Shut;
+        }
+    }
+
     /// Ends the connection in an orderly way.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_gone() {
@@ -174,7 +203,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.unflushed = true;
+        self.written = Written::Unflushed;
         match Pin::new(&mut self.io).poll_write(cx, bytes) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => written,
@@ -182,11 +211,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.unflushed || self.is_gone() {
+        if self.written != Written::Unflushed || self.is_gone() {
             return Poll::Ready(());
         }
         match Pin::new(&mut self.io).poll_flush(cx) {
-            Poll::Ready(Ok(())) => self.unflushed = false,
+            Poll::Ready(Ok(())) => self.written = Written::Flushed,
             Poll::Ready(Err(_)) => self.abort(),
             Poll::Pending => {
                 self.blocked.get_or_insert_with(Instant::now);

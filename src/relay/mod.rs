@@ -19,7 +19,7 @@ use std::future::{pending, poll_fn};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Empty};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -31,7 +31,7 @@ use crate::config::{Flavour, RelayLimits};
 use crate::live::Seat;
 use crate::policy::Permit;
 use crate::record::{Ended, Record};
-use crate::session::Standing;
+use crate::session::{Activity, Standing};
 
 /// One end of the relay: an upgraded connection and what had been read of it already.
 #[derive(Debug)]
@@ -40,6 +40,17 @@ pub struct End<IO> {
     pub io: IO,
     /// Bytes that came with the handshake.
     pub early: Bytes,
+}
+
+impl End<Empty> {
+    /// The end of a client that has left already.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self {
+            io: tokio::io::empty(),
+            early: Bytes::new(),
+        }
+    }
 }
 
 /// What a relay is held to.
@@ -77,11 +88,13 @@ impl Compression {
     }
 }
 
-/// What can end a relay from outside.
+/// What ties a relay to its session and to the registry, which can end it from outside.
 #[derive(Debug)]
 pub struct Leash {
     /// The app session behind the socket.
     pub standing: watch::Receiver<Standing>,
+    /// Where it marks that somebody is at work.
+    pub activity: Activity,
     /// The place in the registry: it may order the end, and is given back when the relay drops.
     pub seat: Seat,
 }
@@ -89,7 +102,8 @@ pub struct Leash {
 /// Two open websockets, ready to be relayed.
 #[derive(Debug)]
 pub struct Relay<C, E> {
-    pump: Pump<C, E>,
+    /// Boxed, because futures keep room for every move of what they are made of.
+    pump: Box<Pump<C, E>>,
     leash: Leash,
 }
 
@@ -103,7 +117,13 @@ where
         let client = Leg::new(client.io, client.early);
         let engine = Leg::new(engine.io, engine.early);
         Self {
-            pump: Pump::new(client, engine, terms, record),
+            pump: Box::new(Pump::new(
+                client,
+                engine,
+                terms,
+                leash.activity.clone(),
+                record,
+            )),
             leash,
         }
     }
@@ -122,6 +142,7 @@ where
         let Leash {
             mut standing,
             mut seat,
+            ..
         } = leash;
         pump.stand(*standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));

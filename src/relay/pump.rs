@@ -14,7 +14,7 @@ use super::{Compression, Terms, scratch};
 use crate::config::Flavour;
 use crate::fault::CloseCode;
 use crate::record::{Cause, Ended, Record};
-use crate::session::Standing;
+use crate::session::{Activity, Standing};
 use crate::ws::{Close, Cursor, Sender, Stream};
 
 /// RSV1, which permessage-deflate sets (RFC 7692 section 6).
@@ -41,6 +41,8 @@ pub(super) struct Pump<C, E> {
     pub(super) cause: Option<Cause>,
     pub(super) told: Option<CloseCode>,
     pub(super) ping_tag: [u8; 8],
+    /// Where it is marked that somebody is at work.
+    pub(super) activity: Activity,
     pub(super) record: Record,
 }
 
@@ -49,7 +51,13 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     E: AsyncRead + AsyncWrite + Unpin,
 {
-    pub(super) fn new(client: Leg<C>, engine: Leg<E>, terms: Terms, record: Record) -> Self {
+    pub(super) fn new(
+        client: Leg<C>,
+        engine: Leg<E>,
+        terms: Terms,
+        activity: Activity,
+        record: Record,
+    ) -> Self {
         let reserved = reserved(&terms);
         let max_message = terms.limits.client_message as u64;
         let up = Stream {
@@ -72,6 +80,7 @@ where
             cause: None,
             told: None,
             ping_tag: random(),
+            activity,
             record,
         }
     }
@@ -101,8 +110,12 @@ where
 
     fn poll_ways(&mut self, cx: &mut Context<'_>) {
         scratch::reading(|scratch| {
-            // Each way can give the other something to say, so both are asked until both rest.
-            while self.poll_up(cx, scratch) | self.poll_down(cx, scratch) | self.mourn() {}
+            // Each way can give the other something to say, so they are asked in turn until one of
+            // them has nothing to add to what the other did.
+            let _ = self.poll_up(cx, scratch);
+            while (self.poll_down(cx, scratch) | self.mourn())
+                && (self.poll_up(cx, scratch) | self.mourn())
+            {}
         });
     }
 
@@ -146,6 +159,7 @@ where
     /// Does what is due and says when to come again.
     pub(super) fn tick(&mut self, now: Instant) -> Instant {
         let limits = self.terms.limits;
+        self.clock.last_words = self.clock.last_words.filter(|until| now < *until);
         if self.clock.grace.is_some_and(|grace| now >= grace) {
             self.give_up();
         } else if self.cause.is_none() {
@@ -154,7 +168,7 @@ where
             self.keep_alive(now);
         }
         match self.clock.grace {
-            Some(grace) => grace,
+            Some(grace) => self.clock.last_words.unwrap_or(grace),
             None => self.clock.next(now, limits.idle, limits.write_stall),
         }
     }

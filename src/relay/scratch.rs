@@ -3,7 +3,10 @@
 
 use std::cell::RefCell;
 
-const READ: usize = 64 << 10;
+/// Large answers are carried in few reads; the size costs a thread, not a connection.
+const READ: usize = 256 << 10;
+/// A buffer that one large message has made larger is not kept.
+const KEPT: usize = 64 << 10;
 
 thread_local! {
     static READING: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into_boxed_slice());
@@ -19,7 +22,7 @@ pub(super) fn reading<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
 pub(super) fn unmasked<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     UNMASKED.with_borrow_mut(|scratch| {
         let result = work(scratch);
-        if scratch.capacity() > READ {
+        if scratch.capacity() > KEPT {
             *scratch = Vec::new();
         }
         result

@@ -11,17 +11,21 @@ use super::pump::{Pump, random};
 use crate::fault::CloseCode;
 use crate::policy::Reading;
 use crate::record::{Cause, Side};
-use crate::ws::{Mask, close_frame, ping_frame, reason};
+use crate::ws::{Mask, bare_close_frame, close_frame, ping_frame, reason};
 
 impl<C, E> Pump<C, E>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     E: AsyncRead + AsyncWrite + Unpin,
 {
-    pub(super) fn close_client(&mut self, code: CloseCode) {
+    /// Closes with a code, or with none where the client asked for the end with none.
+    pub(super) fn close_client(&mut self, code: impl Into<Option<CloseCode>>) {
         if self.client.farewell.is_none() && !self.client.said_close && !self.client.is_gone() {
-            self.told = Some(code);
-            self.client.farewell = Some(close_frame(code, reason(code), None));
+            self.told = code.into();
+            self.client.farewell = Some(match self.told {
+                Some(code) => close_frame(code, reason(code), None),
+                None => bare_close_frame(None),
+            });
         }
     }
 
@@ -53,11 +57,17 @@ where
             spoke = true;
         }
         let quiet = self.client.urgent.is_empty() && self.client.farewell.is_none();
-        if !quiet && !self.is_client_mid_frame() {
+        if !quiet && !self.hears_engine_out() && !self.is_client_mid_frame() {
             speak(&mut self.client, cx);
             spoke = true;
         }
         spoke
+    }
+
+    /// Whether a client's Close waits for what the engine still has to say: a client that broke
+    /// the protocol gets the answers to what it had asked before.
+    fn hears_engine_out(&self) -> bool {
+        self.clock.last_words.is_some() && !self.engine.silent()
     }
 
     /// Whether something of ours waits to be said to the client.

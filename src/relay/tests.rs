@@ -1,5 +1,7 @@
 //! The relay between two in-memory legs, under a paused clock.
 
+mod closing;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -729,6 +731,7 @@ fn ties(
     };
     let leash = Leash {
         standing: watch,
+        activity: Activity::default(),
         seat,
     };
     (terms, leash, standing, live)

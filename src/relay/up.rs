@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::leg::State;
 use super::pump::Pump;
 use super::scratch;
+use crate::fault::CloseCode;
 use crate::policy::{MessageKind, Reading, Verdict};
 use crate::record::{Cause, Side, Way};
 use crate::ws::{
@@ -17,8 +18,8 @@ use crate::ws::{
 
 /// Once this much waits for a client, nothing more is read from it.
 const CROWDED: usize = 64 << 10;
-/// How long a client that broke the protocol is listened to, so that the Close is not lost to a
-/// reset.
+/// How long the engine is heard out when a client broke the protocol, and then the client listened
+/// to, so that the Close is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
 impl<C, E> Pump<C, E>
@@ -31,6 +32,7 @@ where
         let mut moved = false;
         loop {
             moved |= self.speak_to_engine(cx);
+            self.client.poll_last_word(cx);
             if self.engine.poll_drain(cx).is_pending() || self.is_nothing_to_read() {
                 return moved;
             }
@@ -129,6 +131,7 @@ where
     }
 
     fn send_up(&mut self, cx: &mut Context<'_>, frames: &[u8]) {
+        self.activity.note();
         self.trial.keep(frames);
         self.engine.put(cx, frames);
     }
@@ -157,7 +160,10 @@ where
         if self.cause.is_some() {
             return;
         }
-        if close == Close::Malformed {
+        if close.is_unlawful() {
+            if close == Close::NotUtf8 {
+                self.close_client(CloseCode::NOT_UTF8);
+            }
             return self.end(Cause::Protocol(Side::Client));
         }
         self.cause = Some(Cause::Closed(Side::Client));
@@ -188,9 +194,9 @@ where
         self.held = Vec::new();
         self.end(cause);
         // The client's Close can no longer be understood; a moment for ours to arrive is enough.
-        self.clock.grace = self
-            .clock
-            .grace
-            .map(|grace| grace.min(Instant::now() + LINGER));
+        let now = Instant::now();
+        let grace = self.clock.grace;
+        self.clock.grace = grace.map(|grace| grace.min(now + 2 * LINGER));
+        self.clock.last_words = self.clock.grace.map(|grace| grace.min(now + LINGER));
     }
 }

@@ -3,6 +3,7 @@
 mod body;
 mod farewell;
 mod http2;
+mod listener;
 mod login;
 mod logout;
 mod peers;
@@ -12,7 +13,6 @@ mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,7 +23,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::either::Either;
@@ -31,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::body::Readable;
+pub use self::listener::Listener;
+use self::listener::Socket;
 pub use self::peers::Peers;
 use self::reply::Body;
 use self::upgrade::Handover;
@@ -39,12 +40,13 @@ use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::id::ConnectionId;
 use crate::live::Live;
+use crate::peer::Peer;
 use crate::record::Meters;
 use crate::route::{Door, Routes};
 use crate::tls::{Acceptor, Protocol, ServerStream};
 
 /// A client's connection, plain or TLS.
-pub type ClientIo = Either<TcpStream, ServerStream<TcpStream>>;
+pub type ClientIo = Either<Socket, ServerStream<Socket>>;
 
 /// What every connection of the public door shares.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ pub struct House {
 
 /// The public door.
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<Acceptor>,
     house: Arc<House>,
     seats: Arc<Semaphore>,
@@ -81,7 +83,7 @@ struct Limits {
 /// One accepted connection, as its requests know it.
 #[derive(Clone, Debug)]
 struct Connection {
-    peer: SocketAddr,
+    peer: Peer,
     /// Counts the connection until its last user, be it a relay, is done.
     seat: Arc<OwnedSemaphorePermit>,
 }
@@ -90,7 +92,7 @@ impl Server {
     /// Stands behind a bound listener.
     #[must_use]
     pub fn new(
-        listener: TcpListener,
+        listener: Listener,
         tls: Option<Acceptor>,
         house: Arc<House>,
         listen: &Listen,
@@ -131,12 +133,10 @@ impl Server {
         }
     }
 
-    async fn accept(&self) -> std::io::Result<(TcpStream, Connection)> {
+    async fn accept(&self) -> std::io::Result<(Socket, Connection)> {
         let seat = Arc::clone(&self.seats).acquire_owned().await;
         let seat = seat.map_err(std::io::Error::other)?;
         let (tcp, peer) = self.listener.accept().await?;
-        // A client that is gone already must not look like a listener that fails: that would pause it.
-        let _ = tcp.set_nodelay(true);
         Ok((
             tcp,
             Connection {
@@ -148,8 +148,8 @@ impl Server {
 
     async fn serve(
         self: Arc<Self>,
-        tcp: TcpStream,
-        connection: Connection,
+        tcp: Socket,
+        mut connection: Connection,
         stop: CancellationToken,
     ) {
         let peer = connection.peer;
@@ -157,6 +157,7 @@ impl Server {
             Ok(io) => io,
             Err(error) => return debug!(%peer, %error, "no TLS"),
         };
+        connection.peer = certified(&io, peer);
         if let (Some(limits), Protocol::Http2) = (self.limits.http2, agreed(&io)) {
             return Box::pin(http2::serve(self, limits, io, connection, stop)).await;
         }
@@ -183,7 +184,7 @@ impl Server {
         }
     }
 
-    async fn secure(&self, tcp: TcpStream) -> std::io::Result<ClientIo> {
+    async fn secure(&self, tcp: Socket) -> std::io::Result<ClientIo> {
         let Some(acceptor) = &self.tls else {
             return Ok(Either::Left(tcp));
         };
@@ -219,7 +220,7 @@ impl Server {
         };
         let source = || {
             let peers = &self.house.peers;
-            peers.source(connection.peer.ip(), request.headers())
+            peers.source(connection.peer, request.headers())
         };
         match found.door {
             Door::Engine(target) => {
@@ -254,6 +255,16 @@ fn agreed(io: &ClientIo) -> Protocol {
     match io {
         Either::Left(_) => Protocol::Http1,
         Either::Right(tls) => Protocol::agreed(tls.common()),
+    }
+}
+
+/// A peer, and whether it showed a certificate; the door has verified it then.
+fn certified(io: &ClientIo, peer: Peer) -> Peer {
+    match (io, peer) {
+        (Either::Right(tls), Peer::Tcp(address)) if tls.common().peer_certificates().is_some() => {
+            Peer::Certified(address)
+        }
+        _ => peer,
     }
 }
 

@@ -8,11 +8,13 @@ use ipnet::IpNet;
 use tracing::warn;
 
 use crate::forwarded::{self, X_FORWARDED_FOR};
+use crate::peer::{Believed, Peer};
 
 /// The peers that requests come through.
 #[derive(Debug)]
 pub struct Peers {
-    trusted: Vec<IpNet>,
+    trusted: Vec<Believed>,
+    networks: Vec<IpNet>,
     wondered: AtomicBool,
 }
 
@@ -21,22 +23,27 @@ pub struct Peers {
 pub(super) struct Source {
     /// The client's address, as far as it is believed.
     pub(super) address: IpAddr,
-    /// The other end of its TCP connection.
-    pub(super) peer: IpAddr,
+    /// The other end of its connection.
+    pub(super) peer: Peer,
 }
 
 impl Peers {
     /// These peers, and no others, are believed.
     #[must_use]
-    pub fn new(trusted: Vec<IpNet>) -> Self {
+    pub fn new(trusted: Vec<Believed>) -> Self {
+        let networks = trusted.iter().filter_map(|believed| match believed {
+            Believed::Network(network) => Some(*network),
+            Believed::Certified | Believed::Unix => None,
+        });
         Self {
+            networks: networks.collect(),
             trusted,
             wondered: AtomicBool::new(false),
         }
     }
 
     /// A peer, and the address of the client behind it.
-    pub(super) fn source(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
+    pub(super) fn source(&self, peer: Peer, headers: &HeaderMap) -> Source {
         if self.is_suspicious(peer, headers) && !self.wondered.swap(true, Ordering::Relaxed) {
             warn!(
                 %peer,
@@ -44,19 +51,27 @@ impl Peers {
                  clients behind it are one address to the limits and in the log"
             );
         }
+        let address = peer.address();
         Source {
-            address: forwarded::client(peer, headers, &self.trusted),
+            address: match peer {
+                Peer::Tcp(address) => forwarded::client(address, headers, &self.networks),
+                _ if self.believes(peer) => forwarded::behind(address, headers, &self.networks),
+                _ => address.to_canonical(),
+            },
             peer,
         }
     }
 
     /// Whether an own proxy seems to be forgotten in the config. From outside anybody can send
     /// the header.
-    fn is_suspicious(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        let peer = peer.to_canonical();
+    fn is_suspicious(&self, peer: Peer, headers: &HeaderMap) -> bool {
         headers.contains_key(X_FORWARDED_FOR)
-            && is_local(peer)
-            && !forwarded::is_trusted(peer, &self.trusted)
+            && is_local(peer.address().to_canonical())
+            && !self.believes(peer)
+    }
+
+    fn believes(&self, peer: Peer) -> bool {
+        self.trusted.iter().any(|believed| believed.covers(peer))
     }
 }
 

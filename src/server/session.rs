@@ -44,6 +44,7 @@ pub(super) async fn answer(
     let response = match told {
         Ok(told) => reply::json(StatusCode::OK, &told.to_string()),
         Err(refusal) => {
+            house.meters.refused(refusal.fault);
             debug!(route = %route.name, detail = %refusal, "no session to tell of");
             reply::refusal(&refusal)
         }

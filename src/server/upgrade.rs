@@ -115,9 +115,7 @@ fn relay<H: Handover>(
     let response = switching(&visitor, opened.engine.extension());
     let house = Arc::clone(house);
     tokio::spawn(async move {
-        let Some(client) = take_over(visitor.handover).await else {
-            return;
-        };
+        let client = take_over(visitor.handover).await;
         let Opened {
             engine,
             terms,
@@ -128,13 +126,23 @@ fn relay<H: Handover>(
         let engine = End { io, early };
         let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
         let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
+        let Some(client) = client else {
+            // The engine has opened its end: it hears a Close, as of every client that leaves.
+            Relay::new(End::gone(), engine, terms, leash, record)
+                .run()
+                .await;
+            return drop(knock);
+        };
         let relay = Relay::new(client, engine, terms, leash, record);
         let relay = match second {
             Some(second) => relay.with_second(second),
             None => relay,
         };
-        relay.run().await;
-        drop(knock);
+        // A task of its own: what it took to get here is not kept for the life of the socket.
+        tokio::spawn(async move {
+            relay.run().await;
+            drop(knock);
+        });
     });
     response
 }

@@ -3,13 +3,13 @@
 //! Of a request, only the cookies and headers that a check of its route looks at are kept.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Client, Knock, cookies};
 use crate::config::{CookieName, SessionCheck};
+use crate::peer::Peer;
 
 /// The cookies and headers that the checks of a route look at.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Wanted {
 pub(super) struct Shown {
     pub(super) headers: HeaderMap,
     pub(super) client: Client,
-    pub(super) peer: IpAddr,
+    pub(super) peer: Peer,
 }
 
 impl Shown {
@@ -138,7 +138,7 @@ mod tests {
         let knock = Knock {
             headers: &headers,
             client: Client::Browser,
-            peer: Ipv4Addr::LOCALHOST.into(),
+            peer: Peer::Tcp(Ipv4Addr::LOCALHOST.into()),
             upgrade: None,
         };
         let shown = Shown::of(&wanted, knock);

@@ -3,6 +3,7 @@
 //! A request's headers enter; a `Session` leaves, or why not. This room talks to the app's own
 //! identity side alone (key sets, the app's session endpoint) and never to Qlik.
 
+mod activity;
 mod bearer;
 mod cookies;
 mod error;
@@ -17,6 +18,7 @@ mod pseudonym;
 mod redis;
 mod renewal;
 mod subject;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod ticket;
@@ -24,7 +26,6 @@ mod trusted_header;
 mod vouching;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use self::activity::Activity;
 pub use self::error::{Flaw, Outage, SessionError, Spoilt, Twice};
 use self::evidence::Wanted;
 use self::forward_auth::ForwardAuthCheck;
@@ -43,18 +45,21 @@ use self::moment::Moment;
 pub use self::pseudonym::Pseudonyms;
 use self::redis::RedisCheck;
 use self::renewal::Renewals;
+use self::tally::Tally;
+pub use self::tally::{CheckOutcome, CheckReport};
 use self::ticket::TicketCheck;
 pub use self::ticket::{Ticket, TicketStore};
 use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
 use crate::id::{AppId, RouteName};
+use crate::peer::Peer;
 use crate::person::Person;
 use crate::revocation::Revocation;
 
 /// The session checks of one route, in the order of the config.
 #[derive(Debug)]
 pub struct Sessions {
-    checks: Vec<Check>,
+    checks: Vec<(Check, Tally)>,
     wanted: Wanted,
     renewals: Renewals,
     tokens: Tokens,
@@ -79,7 +84,7 @@ impl Sessions {
         let wanted = Wanted::of(&checks);
         let checks = checks
             .into_iter()
-            .map(|check| Check::new(route, check, lent))
+            .map(|check| Check::new(route, check, lent).map(|it| (it, Tally::default())))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             checks,
@@ -102,7 +107,7 @@ impl Sessions {
     /// finds it good.
     pub async fn logout(&self, token: &[u8]) -> Result<Logout, SessionError> {
         let mut flaw = SessionError::Missing;
-        for check in &self.checks {
+        for (check, _) in &self.checks {
             match check.logout(token).await {
                 Ok(Some(logout)) => return Ok(logout),
                 Ok(None) => {}
@@ -114,12 +119,13 @@ impl Sessions {
 
     /// Finds who knocks: the first kind that finds a credential of its sort decides.
     pub async fn identify(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
-        for check in &self.checks {
+        for (check, tally) in &self.checks {
             let found = match check {
-                Check::Ticket(tickets) => self.redeem(tickets, knock).await?,
-                _ => self.ask(check, knock).await?,
+                Check::Ticket(tickets) => self.redeem(tickets, knock).await,
+                _ => self.ask(check, knock).await,
             };
-            if let Some(session) = found {
+            tally.count(&found);
+            if let Some(session) = found? {
                 return Ok(session);
             }
         }
@@ -128,8 +134,10 @@ impl Sessions {
 
     /// Finds who knocks by anything but a ticket.
     async fn vouch(&self, knock: Knock<'_>) -> Result<Session, SessionError> {
-        for check in &self.checks {
-            if let Some(session) = self.ask(check, knock).await? {
+        for (check, tally) in &self.checks {
+            let found = self.ask(check, knock).await;
+            tally.count(&found);
+            if let Some(session) = found? {
                 return Ok(session);
             }
         }
@@ -188,7 +196,7 @@ pub struct Knock<'a> {
     /// What kind of client sent it.
     pub client: Client,
     /// The other end of its TCP connection, whatever its headers say.
-    pub peer: IpAddr,
+    pub peer: Peer,
     /// What else a websocket request says; `None` for a plain one, which no ticket opens.
     pub upgrade: Option<Upgrade<'a>>,
 }
@@ -222,6 +230,7 @@ pub enum Client {
 pub struct Session {
     person: Person,
     standing: watch::Receiver<Standing>,
+    activity: Activity,
     app: Option<AppId>,
 }
 
@@ -259,6 +268,12 @@ impl Session {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// Where its sockets mark that somebody is at work.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
     /// Whether it is still good.

@@ -133,6 +133,7 @@ mod tests {
         Session {
             person,
             standing,
+            activity: crate::session::Activity::default(),
             app: None,
         }
     }

@@ -1,29 +1,28 @@
 //! Sessions that an authenticating ingress vouches for, in headers that it sets.
 //!
-//! They are believed from the named TCP peers alone; from everybody else they are as if they were
+//! They are believed from the named peers alone; from everybody else they are as if they were
 //! not there. Nobody tells when such a session ends, so that a socket has a longest life.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
-use ipnet::IpNet;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::error::{SessionError, Twice};
 use super::moment::HORIZON;
-use super::{Client, Knock, Session, Standing, subject};
+use super::{Activity, Client, Knock, Session, Standing, subject};
 use crate::config::TrustedHeader;
 use crate::id::{Issuer, SessionId};
+use crate::peer::{Believed, Peer};
 use crate::person::Person;
 
 /// The `trusted-header` check.
 #[derive(Debug)]
 pub(super) struct TrustedHeaderCheck {
-    peers: Vec<IpNet>,
+    peers: Vec<Believed>,
     issuer: Issuer,
     subject: HeaderName,
     session: Option<HeaderName>,
@@ -76,14 +75,14 @@ impl TrustedHeaderCheck {
         Ok(Some(Session {
             person,
             standing,
+            activity: Activity::default(),
             app: None,
         }))
     }
 
-    /// Whether a peer is the ingress. An IPv4 peer of an IPv6 door is known by its IPv4 address.
-    fn believes(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.peers.iter().any(|network| network.contains(&peer))
+    /// Whether a peer is the ingress.
+    fn believes(&self, peer: Peer) -> bool {
+        self.peers.iter().any(|believed| believed.covers(peer))
     }
 }
 
@@ -126,8 +125,8 @@ mod tests {
         let name = HeaderName::from_static;
         sessions(vec![SessionCheck::TrustedHeader(TrustedHeader {
             peers: vec![
-                "10.1.0.0/16".parse().unwrap(),
-                "fd00:1::/64".parse().unwrap(),
+                Believed::Network("10.1.0.0/16".parse().unwrap()),
+                Believed::Network("fd00:1::/64".parse().unwrap()),
             ],
             subject: name("x-user"),
             session: Some(name("x-session")),

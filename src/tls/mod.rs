@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::VerifierBuilderError;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError};
 use rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -65,14 +66,28 @@ pub fn server_config(
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| TlsError::Pem(files.key.clone(), error.to_string()))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let builder = ServerConfig::builder();
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        // Browsers have none, and are let in without.
+        Some(path) => builder.with_client_cert_verifier(
+            WebPkiClientVerifier::builder(Arc::new(file_roots(path)?))
+                .allow_unauthenticated()
+                .build()?,
+        ),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     let names = protocols.iter().map(|protocol| protocol.name().to_vec());
     config.alpn_protocols = names.collect();
     config.max_early_data_size = 0;
-    // However many come back after an outage, they resume: nothing is remembered for them here.
-    config.ticketer = Ticketer::new()?;
+    if files.client_ca.is_none() {
+        // However many come back after an outage, they resume: nothing is remembered for them here.
+        config.ticketer = Ticketer::new()?;
+    } else {
+        // Whoever resumed would be believed after its certificate has run out.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(Arc::new(config))
 }
 

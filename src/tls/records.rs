@@ -180,13 +180,12 @@ impl<S: Session> Records<S> {
         self.standing = Standing::Broken;
         // It must not be asked for anything else: it would look at the same bytes again.
         while self.session.common().wants_write() {
-            match self.session.process(&mut []).state {
-                Ok(ConnectionState::EncodeTlsData(mut alert)) => {
-                    if encode(&mut alert, &mut self.unsent).is_err() {
-                        return;
-                    }
-                }
-                _ => return,
+            let Ok(ConnectionState::EncodeTlsData(mut alert)) = self.session.process(&mut []).state
+            else {
+                return;
+            };
+            if encode(&mut alert, &mut self.unsent).is_err() {
+                return;
             }
         }
     }
@@ -222,9 +221,10 @@ fn read<D>(
     while let Some(record) = traffic.next_record() {
         let record = record.map_err(invalid)?;
         discard += record.discard;
-        let fits = match plain.is_empty() {
-            true => record.payload.len().min(room.remaining()),
-            false => 0,
+        let fits = if plain.is_empty() {
+            record.payload.len().min(room.remaining())
+        } else {
+            0
         };
         room.put_slice(&record.payload[..fits]);
         plain.append(&record.payload[fits..]);

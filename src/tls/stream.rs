@@ -163,7 +163,11 @@ where
             match stream.records.standing() {
                 Standing::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Standing::Closed => break,
-                Standing::Open => ready!(stream.poll_fetch(cx, room))?,
+                Standing::Open => match ready!(stream.poll_fetch(cx, room)) {
+                    // What came before the mistake is heard first.
+                    Err(_) if room.filled().len() > filled => break,
+                    fetched => fetched?,
+                },
             }
         }
         Poll::Ready(Ok(()))

@@ -6,14 +6,11 @@ mod sides;
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConnection, HandshakeKind, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
@@ -23,8 +20,9 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use self::pipe::{Chopped, Cuts};
-use self::sides::{client_config, long_configs, name, server_config};
-use super::{Acceptor, Connector, ServerStream};
+use self::sides::{client_config, long_configs, name, pem, server_config};
+use super::{Acceptor, Connector, Protocol, ServerStream};
+use crate::config::ListenTls;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
@@ -163,7 +161,7 @@ impl Client {
 
     /// Takes in what has come; `false` when nothing will any more.
     async fn take(&mut self) -> Result<bool, rustls::Error> {
-        let mut bytes = vec![0; 32 << 10];
+        let mut bytes = vec![0; 4 << 10];
         let length = self.io.read(&mut bytes).await.unwrap();
         let mut rest = &bytes[..length];
         while !rest.is_empty() {
@@ -180,6 +178,7 @@ impl Client {
                 assert!(self.take().await.unwrap());
             }
         }
+        self.send(b"").await;
     }
 
     async fn say(&mut self, plain: &[u8]) {
@@ -209,7 +208,6 @@ async fn pair(version: &'static SupportedProtocolVersion, size: usize) -> (Clien
     let mut client = Client::new(version, client);
     let acceptor = Acceptor::new(server_config(version));
     let (server, ()) = tokio::join!(acceptor.accept(server), client.shake_hands());
-    client.send(b"").await;
     (client, server.unwrap())
 }
 
@@ -226,13 +224,12 @@ async fn what_comes_with_the_last_flight_of_the_handshake_is_for_the_reader() {
         let server = Chopped::new(server, Cuts::all(size));
         let mut client = Client::new(version, io);
         // Held back until the handshake is over, and then sent with its last flight.
-        let said = vec![7; 10_000];
-        client.tls.writer().write_all(&said).unwrap();
+        // The first record comes whole with it, the second does not.
+        let said = vec![7; 10_300];
+        client.tls.writer().write_all(&said[..300]).unwrap();
+        client.tls.writer().write_all(&said[300..]).unwrap();
         let acceptor = Acceptor::new(server_config(version));
-        let (server, ()) = tokio::join!(acceptor.accept(server), async {
-            client.shake_hands().await;
-            client.send(b"").await;
-        });
+        let (server, ()) = tokio::join!(acceptor.accept(server), client.shake_hands());
         let mut heard = vec![0; said.len()];
         server.unwrap().read_exact(&mut heard).await.unwrap();
         assert_eq!(heard, said);
@@ -340,12 +337,12 @@ async fn a_read_that_is_given_up_loses_nothing() {
 #[tokio::test]
 async fn an_idle_connection_owns_no_buffer_and_a_stalled_one_a_bounded_one() {
     let (mut client, mut server) = pair(&TLS13, 1000).await;
-    client.say(&[1; 50_000]).await;
+    client.say(&vec![1; 50_000]).await;
     server.read_exact(&mut vec![0; 50_000]).await.unwrap();
     assert_eq!(server.owned(), 0);
-    let mut written = 0;
+    let (much, mut written) = (vec![2; 1 << 20], 0);
     loop {
-        let write = poll_fn(|cx| Poll::Ready(Pin::new(&mut server).poll_write(cx, &[2; 1 << 20])));
+        let write = poll_fn(|cx| Poll::Ready(Pin::new(&mut server).poll_write(cx, &much)));
         match write.await {
             Poll::Ready(length) => written += length.unwrap(),
             Poll::Pending => break,
@@ -399,23 +396,50 @@ async fn a_handshake_that_never_gets_whole_is_not_kept_for_ever() {
     assert!(accepting.await.unwrap().is_err());
 }
 
+/// A door, as its files make it, and a client that can come back.
+fn door(version: &'static SupportedProtocolVersion, client_ca: bool) -> (Acceptor, Connector) {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+    let pem = pem();
+    std::fs::write(&certificate, &pem.0).unwrap();
+    std::fs::write(&key, &pem.1).unwrap();
+    let files = ListenTls {
+        client_ca: client_ca.then(|| certificate.clone()),
+        certificate,
+        key,
+    };
+    let acceptor = Acceptor::new(super::server_config(&files, &[Protocol::Http1]).unwrap());
+    (acceptor, Connector::new(client_config(version)))
+}
+
+async fn kind_of_handshake(acceptor: &Acceptor, connector: &Connector) -> Option<HandshakeKind> {
+    let (client, server) = duplex(16 << 10);
+    let (server, client) = tokio::join!(acceptor.accept(server), connector.connect(name(), client));
+    let (mut server, mut client) = (server.unwrap(), client.unwrap());
+    // The tickets of TLS 1.3 come with what is read.
+    server.write_all(b"x").await.unwrap();
+    client.read_exact(&mut [0]).await.unwrap();
+    server.common().handshake_kind()
+}
+
 #[tokio::test]
 async fn who_comes_back_resumes() {
     for version in VERSIONS {
-        let mut config = Arc::unwrap_or_clone(server_config(version));
-        config.ticketer = Ticketer::new().unwrap();
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        let acceptor = Acceptor::new(Arc::new(config));
-        let connector = Connector::new(client_config(version));
+        let (acceptor, connector) = door(version, false);
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
-            let (client, server) = duplex(16 << 10);
-            let (server, client) =
-                tokio::join!(acceptor.accept(server), connector.connect(name(), client));
-            let (mut server, mut client) = (server.unwrap(), client.unwrap());
-            assert_eq!(server.common().handshake_kind(), Some(kind));
-            // The tickets of TLS 1.3 come with what is read.
-            server.write_all(b"x").await.unwrap();
-            client.read_exact(&mut [0]).await.unwrap();
+            let found = kind_of_handshake(&acceptor, &connector).await;
+            assert_eq!(found, Some(kind));
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_certificates_are_believed_everybody_shows_theirs_again() {
+    for version in VERSIONS {
+        let (acceptor, connector) = door(version, true);
+        for _ in 0..2 {
+            let found = kind_of_handshake(&acceptor, &connector).await;
+            assert_eq!(found, Some(HandshakeKind::Full));
         }
     }
 }

@@ -11,6 +11,8 @@ pub enum Close {
     Empty,
     /// It carries something that is not allowed there.
     Malformed,
+    /// It carries a lawful code, and a reason that is not UTF-8.
+    NotUtf8,
 }
 
 impl Close {
@@ -26,11 +28,19 @@ impl Close {
         };
         let code = u16::from_be_bytes(*code);
         let on_the_wire = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-        if on_the_wire && std::str::from_utf8(reason).is_ok() {
-            Self::Code(CloseCode(code))
-        } else {
+        if !on_the_wire {
             Self::Malformed
+        } else if std::str::from_utf8(reason).is_err() {
+            Self::NotUtf8
+        } else {
+            Self::Code(CloseCode(code))
         }
+    }
+
+    /// Whether it breaks the protocol.
+    #[must_use]
+    pub const fn is_unlawful(self) -> bool {
+        matches!(self, Self::Malformed | Self::NotUtf8)
     }
 
     /// The code, when there is a lawful one.
@@ -38,7 +48,7 @@ impl Close {
     pub const fn code(self) -> Option<CloseCode> {
         match self {
             Self::Code(code) => Some(code),
-            Self::Empty | Self::Malformed => None,
+            Self::Empty | Self::Malformed | Self::NotUtf8 => None,
         }
     }
 }
@@ -50,6 +60,7 @@ pub const fn reason(code: CloseCode) -> &'static str {
     match code.0 {
         1001 => "Going away",
         1002 => "Protocol error",
+        1007 => "Not UTF-8",
         1009 => "Message too big",
         4001 => "Idle for too long",
         4002 => "Licence renewal",
@@ -87,8 +98,9 @@ mod tests {
             (b"\x03\xed", Close::Malformed), // 1005 never stands on the wire
             (b"\x03\xee", Close::Malformed), // nor does 1006
             (b"\x0f\xa6bye", Close::Code(CloseCode(4006))),
-            (b"\x0f\xa6\xff", Close::Malformed), // a reason is UTF-8
-            (b"\x13\x88", Close::Malformed),     // 5000
+            (b"\x0f\xa6\xff", Close::NotUtf8), // a reason is UTF-8
+            (b"\x03\xed\xff", Close::Malformed),
+            (b"\x13\x88", Close::Malformed), // 5000
         ];
         for (payload, expected) in table {
             assert_eq!(Close::read(payload), *expected, "{payload:?}");

@@ -13,6 +13,12 @@ pub fn close_frame(code: CloseCode, reason: &str, mask: Option<Mask>) -> Vec<u8>
     control(Opcode::Close, &payload, mask)
 }
 
+/// A Close frame that says nothing.
+#[must_use]
+pub fn bare_close_frame(mask: Option<Mask>) -> Vec<u8> {
+    control(Opcode::Close, b"", mask)
+}
+
 /// A Ping frame.
 #[must_use]
 pub fn ping_frame(payload: &[u8], mask: Option<Mask>) -> Vec<u8> {

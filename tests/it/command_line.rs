@@ -131,14 +131,14 @@ fn with_secrets<'a>(command: &'a mut Command, world: &World) -> &'a mut Command 
 }
 
 /// A proxy in a process of its own, in front of a world's tenant.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: mpsc::Receiver<String>,
     log: Vec<String>,
 }
 
 impl Process {
-    fn run(world: &World, config: &str) -> Self {
+    pub(crate) fn run(world: &World, config: &str) -> Self {
         let mut command = std::process::Command::new(BINARY);
         for name in ["QIX_IDENTITY_KEY", "SESSION_SECRET", "QLIK_CLIENT_SECRET"] {
             command.env(name, world.secrets.variable(name).unwrap());
@@ -155,7 +155,7 @@ impl Process {
     }
 
     /// Waits for the line of a door: where it is.
-    fn door(&mut self, name: &str) -> SocketAddr {
+    pub(crate) fn door(&mut self, name: &str) -> SocketAddr {
         loop {
             let line = self.lines.recv_timeout(Duration::from_secs(20)).unwrap();
             let said: Value = serde_json::from_str(&line).unwrap();
@@ -164,6 +164,11 @@ impl Process {
                 return said["address"].as_str().unwrap().parse().unwrap();
             }
         }
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn signal(&self, name: &str) {

@@ -3,12 +3,14 @@
 #![cfg(test)]
 
 mod access;
+mod back_pressure;
 mod cloud;
 mod command_line;
 mod crowd;
 mod egress;
 mod endings;
 mod floors;
+mod forgeries;
 mod http2;
 mod leaks;
 mod login;
@@ -21,15 +23,21 @@ mod origins;
 mod people;
 mod quotas;
 mod refusals;
+mod rehearsal;
 mod relaying;
 mod replicas;
+mod replicas_credentials;
 mod replicas_load;
 mod replicas_tickets;
 mod session_door;
+mod session_sources;
 mod small_answers;
 mod smuggling;
+mod storm;
 mod support;
 mod tickets;
 mod tls;
+mod touch;
 mod trusted_header;
+mod trusted_peers;
 mod windows;

@@ -303,7 +303,7 @@ fn a_relay_that_is_dropped_with_its_runtime_has_its_last_record() {
     let inside = Runtime::new().unwrap();
     let config = Recipe::default().config_for(&world);
     let proxy = inside.block_on(Proxy::bind(config)).unwrap();
-    let address = proxy.addresses().public;
+    let address = proxy.addresses().public.unwrap();
     inside.spawn(proxy.run(std::future::pending()));
     let mut ada = outside.block_on(async {
         let knock = world.visit(&who, SALES_APP).at(address);

@@ -28,7 +28,26 @@ fn bent(world: &World) -> Vec<(&'static str, Knock<'_>, u16)> {
     let h2c = good().set("upgrade", "h2c").with("http2-settings", "AAMA");
     let hidden = with("content-length", &length).tail(&body);
     let lengths = with("content-length", "0").with("content-length", "5");
+    let method = |method| {
+        let line = format!("{method} /qlik/app/{SALES_APP} HTTP/1.1");
+        good().line(&line)
+    };
+    let key = |key| good().set("sec-websocket-key", key);
     vec![
+        ("another method", method("POST"), 405),
+        ("a method of one's own", method("WEBSOCKET"), 405),
+        ("a tunnel", method("CONNECT"), 405),
+        ("no key", good().without("sec-websocket-key"), 400),
+        ("a key of 15 bytes", key("dGhlIHNhbXBsZSBub25j"), 400),
+        ("a key of 17 bytes", key("dGhlIHNhbXBsZSBub25jZWU="), 400),
+        ("no version", good().without("sec-websocket-version"), 426),
+        (
+            "a list of versions",
+            good().set("sec-websocket-version", "13, 8"),
+            426,
+        ),
+        ("no Connection", good().without("connection"), 426),
+        ("another Connection", good().set("connection", "close"), 426),
         ("a body", with("content-length", "5").tail(b"hello"), 400),
         ("a request for a body", hidden, 400),
         ("two lengths", lengths, 400),
@@ -249,6 +268,11 @@ fn lies() -> Vec<(&'static str, String)> {
             format!("HTTP/1.1 101 S\r\n{deflate}{BEHIND}"),
         ),
         (
+            "101 with a subprotocol",
+            format!("HTTP/1.1 101 S\r\n{RIGHT}sec-websocket-protocol: mqtt\r\n{BEHIND}"),
+        ),
+        ("100 and a 101", format!("HTTP/1.1 103 E\r\n\r\n{page}")),
+        (
             "101 of HTTP/1.0",
             format!("HTTP/1.0 101 S\r\n{RIGHT}{BEHIND}"),
         ),
@@ -292,4 +316,49 @@ async fn a_true_101_opens_whatever_else_stands_in_it() {
     let names = ["connection", "date", "sec-websocket-accept", "upgrade"];
     assert_eq!(hello.head.header_names(), names);
     drop::<Browser>(hello.browser);
+}
+
+#[tokio::test]
+async fn what_stands_in_connection_takes_nothing_of_the_request_away() {
+    let world = World::start().await;
+    let listed = "upgrade, authorization, cookie, origin, host, sec-websocket-key";
+    good(&world).set("connection", listed).open().await;
+    let seen = world.upgrades().remove(0);
+    let bearer = format!("Bearer {}", world.secrets.api_key);
+    for (name, value) in [
+        ("authorization", bearer.as_str()),
+        ("connection", "Upgrade"),
+    ] {
+        let pair = (name.to_owned(), value.to_owned());
+        assert!(seen.headers.contains(&pair), "{:?}", seen.headers);
+    }
+}
+
+#[tokio::test]
+async fn an_extension_is_one_that_was_offered() {
+    let access = "apps = \"any\"\nmethods = \"any\"";
+    for (chosen, opens) in [
+        ("permessage-deflate", true),
+        ("permessage-deflate; server_max_window_bits=10", true),
+        ("x-other", false),
+        ("permessage-deflate; x-other", false),
+        ("permessage-deflate; server_max_window_bits=99", false),
+        ("permessage-deflate, permessage-deflate", false),
+        (
+            "permessage-deflate\r\nsec-websocket-extensions: permessage-deflate",
+            false,
+        ),
+    ] {
+        let answer = format!("HTTP/1.1 101 S\r\n{RIGHT}sec-websocket-extensions: {chosen}\r\n\r\n");
+        let liar = Liar::start(answer).await;
+        let recipe = Recipe::default().access(access);
+        let world = recipe.engine(&liar.engine()).start().await;
+        let knock = good(&world).with("sec-websocket-extensions", "permessage-deflate");
+        if opens {
+            let hello = knock.upgraded().await;
+            assert_eq!(hello.head.header("sec-websocket-extensions"), Some(chosen));
+        } else {
+            assert_eq!(knock.closed().await.0, 4240, "{chosen}");
+        }
+    }
 }

@@ -5,16 +5,17 @@ mod outbound;
 mod session;
 mod windows;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use secrecy::SecretSlice;
 use url::Url;
 
 use super::values::{Origin, RoutePath};
 use crate::id::{AppId, RouteName};
+use crate::peer::Believed;
 use crate::person::ClaimPath;
 
 pub use self::credential::{
@@ -58,13 +59,13 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Listen {
     /// Where to listen.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// TLS, when the door has it.
     pub tls: Option<ListenTls>,
     /// HTTP/2, which only TLS can lead to; `None`: it is not offered.
     pub http2: Option<Http2>,
-    /// The peers that are believed when they say whose request it is; none has prefix 0.
-    pub trusted_proxies: Vec<IpNet>,
+    /// The peers that are believed when they say whose request it is; none is everybody.
+    pub trusted_proxies: Vec<Believed>,
     /// The largest request head, in bytes (default 16 KiB).
     pub head_bytes: usize,
     /// How long a client may take to send its request head (default 10 s).
@@ -84,6 +85,33 @@ pub struct Http2 {
     pub idle: Duration,
 }
 
+/// Where the public door listens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ListenAddress {
+    /// At an address.
+    Tcp(SocketAddr),
+    /// At a socket file.
+    Unix(SocketFile),
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(file) => write!(f, "unix:{}", file.path.display()),
+        }
+    }
+}
+
+/// A socket file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SocketFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its mode (default 0660): who may write to it may connect.
+    pub mode: u32,
+}
+
 /// The certificate chain and key of a door, PEM files.
 #[derive(Debug)]
 pub struct ListenTls {
@@ -91,6 +119,8 @@ pub struct ListenTls {
     pub certificate: PathBuf,
     /// Private key.
     pub key: PathBuf,
+    /// The CAs of clients' certificates; without it none is asked for.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// The operators' door.
@@ -146,6 +176,8 @@ pub struct Replicas {
     pub server: RedisServer,
     /// What every key begins with, never empty (default `qix-proxy:`).
     pub prefix: String,
+    /// What shared credentials are sealed under: the first seals, all open. None: not shared.
+    pub credential_keys: Vec<SecretSlice<u8>>,
 }
 
 /// One route: the four questions.

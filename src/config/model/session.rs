@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::HeaderName;
-use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
 use super::ClientAuth;
 use crate::config::values::CookieName;
 use crate::id::Issuer;
+use crate::peer::Believed;
 use crate::person::ClaimPath;
 
 /// One way to know a session.
@@ -140,6 +140,8 @@ pub struct ForwardAuth {
     pub expires: Option<Place>,
     /// Claims to take from the answer, by the name they get.
     pub claims: BTreeMap<String, Place>,
+    /// The URL that is asked, beside `url`, while somebody is at work; `None`: none.
+    pub touch: Option<Url>,
     /// How long a yes is kept for further sockets (default 1 s).
     pub cache: Duration,
     /// How often the app is asked again while a socket is open (default 5 s).
@@ -201,6 +203,8 @@ pub struct Redis {
     pub prefix: String,
     /// How cookie and value are written.
     pub format: RedisFormat,
+    /// How far the end of a session is moved ahead while somebody is at work; `None`: not at all.
+    pub touch: Option<Duration>,
     /// How long a yes is kept for further sockets (default 1 s).
     pub cache: Duration,
     /// How often the store is asked again while a socket is open (default 5 s).
@@ -274,8 +278,8 @@ pub struct Express {
 /// `kind = "trusted-header"`.
 #[derive(Debug)]
 pub struct TrustedHeader {
-    /// The TCP peers that are believed, never empty and never everybody.
-    pub peers: Vec<IpNet>,
+    /// The peers that are believed, never empty and never everybody.
+    pub peers: Vec<Believed>,
     /// The header that carries the subject.
     pub subject: HeaderName,
     /// The header that carries a stable session id, if one does.

@@ -9,8 +9,20 @@ use crate::config::value::{Count, Positive};
 /// No browser opens more, and each may hold a window's worth of bytes.
 const MOST: u32 = 1000;
 
+/// Reads the table of `[listen]`, and warns where it is written and says nothing.
+pub(super) fn of_listen(t: &mut Table<'_>) -> Result<Option<Http2>, Noted> {
+    let plain = !t.has("tls");
+    let doc = "HTTP/2 on the public door, which only TLS leads to.";
+    t.table("http2", doc, |t| {
+        if plain {
+            warn_without_tls(t);
+        }
+        http2(t)
+    })
+}
+
 /// `None` where it is not to be offered.
-pub(super) fn http2(t: &mut Table<'_>) -> Result<Option<Http2>, Noted> {
+fn http2(t: &mut Table<'_>) -> Result<Option<Http2>, Noted> {
     let offer = t.or(
         "offer",
         defaults::HTTP2_OFFER,
@@ -37,7 +49,7 @@ pub(super) fn http2(t: &mut Table<'_>) -> Result<Option<Http2>, Noted> {
 }
 
 /// Warns of what is written and says nothing.
-pub(super) fn warn_without_tls(t: &Table<'_>) {
+fn warn_without_tls(t: &Table<'_>) {
     let written = ["offer", "streams", "idle"]
         .into_iter()
         .find(|key| t.has(key));

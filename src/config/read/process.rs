@@ -3,16 +3,17 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
-use ipnet::IpNet;
-
 use super::{http2, outbound, replicas, route};
 use crate::config::defaults;
-use crate::config::model::{Admin, Config, Limits, Listen, ListenTls, Log};
+use crate::config::model::{
+    Admin, Config, Limits, Listen, ListenAddress, ListenTls, Log, Route, SessionCheck, SocketFile,
+};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{
-    Certificate, Count, Level, LongSecret, OneOrMany, Positive, PrivateKey, Size,
+    Authorities, Certificate, Count, Level, LongSecret, Mode, OneOrMany, Positive, PrivateKey, Size,
 };
+use crate::peer::Believed;
 
 /// The largest head that fits no connection's buffer is hyper's smallest buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -33,7 +34,10 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         );
     }
     let listen = t.table("listen", "The public door.", listen);
-    let public = listen.as_ref().map(|listen| listen.address).ok();
+    let public = match listen.as_ref().map(|listen| &listen.address) {
+        Ok(ListenAddress::Tcp(address)) => Some(*address),
+        _ => None,
+    };
     let admin = t.table("admin", "The operators' door.", |t| admin(t, public));
     let log = t.table("log", "How the proxy logs.", log);
     let limits = t.table("limits", "Caps of the whole process.", limits);
@@ -61,6 +65,9 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         |t| route::route(t, &taken),
     );
     shared_key?;
+    if let (Ok(listen), Ok(routes)) = (&listen, &routes) {
+        demand_ways_in(t, listen, routes)?;
+    }
     Ok(Config {
         identity_key: identity_key?.map(|LongSecret(key)| key),
         listen: listen?,
@@ -73,11 +80,45 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
     })
 }
 
+/// Peers that are believed must have a way in that shows what they are.
+fn demand_ways_in(t: &Table<'_>, listen: &Listen, routes: &[Route]) -> Result<(), Noted> {
+    let checks = routes.iter().flat_map(|route| &route.sessions);
+    let ingresses = checks.filter_map(|check| match check {
+        SessionCheck::TrustedHeader(check) => Some(&check.peers),
+        _ => None,
+    });
+    let mut believed = ingresses.flatten().chain(&listen.trusted_proxies);
+    let certified = listen
+        .tls
+        .as_ref()
+        .is_some_and(|tls| tls.client_ca.is_some());
+    let unix = matches!(listen.address, ListenAddress::Unix(_));
+    let missing = believed.find_map(|peer| match peer {
+        Believed::Certified if !certified => Some(("certificate", "`client_ca` in [listen.tls]")),
+        Believed::Unix if !unix => Some(("unix", "`address = \"unix:/…\"` in [listen]")),
+        _ => None,
+    });
+    let Some((peer, way)) = missing else {
+        return Ok(());
+    };
+    let what = format!("nobody can come by \"{peer}\", which is believed");
+    Err(t.refuse(
+        "listen",
+        what,
+        format!("write {way}, or leave \"{peer}\" out"),
+    ))
+}
+
 fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
     let address = t.or(
         "address",
         defaults::ADDRESS,
-        "Where to listen; \"0.0.0.0:8080\" for every interface.",
+        "Where to listen; \"0.0.0.0:8080\" for every interface, \"unix:/run/qix-proxy.sock\" for a socket file.",
+    );
+    let socket_mode = t.or(
+        "socket_mode",
+        Mode(defaults::SOCKET_MODE),
+        "The mode of a socket file: who may write to it may connect.",
     );
     let head_bytes = t.or(
         "head_bytes",
@@ -99,25 +140,20 @@ fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
         defaults::DRAIN,
         "How long sockets get to end after SIGTERM.",
     );
-    let trusted_proxies: Result<Option<Vec<IpNet>>, _> = t.optional(
+    let trusted_proxies: Result<Option<Vec<Believed>>, _> = t.optional(
         "trusted_proxies",
         "The networks of your own proxies in front of this one: what they append to \
-         `X-Forwarded-For` is believed.",
+         `X-Forwarded-For` is believed; \"unix\" and \"certificate\" for who comes so.",
     );
-    let tls = t.optional_table("tls", "TLS on the public door.", listen_tls);
-    let plain = !t.has("tls");
-    let http2 = t.table(
-        "http2",
-        "HTTP/2 on the public door, which only TLS leads to.",
-        |t| {
-            if plain {
-                http2::warn_without_tls(t);
-            }
-            http2::http2(t)
-        },
-    );
+    let tls = t.optional_table("tls", "TLS on the public door.", public_tls);
+    let http2 = http2::of_listen(t);
     Ok(Listen {
-        address: address?,
+        address: match (address?, socket_mode?) {
+            (ListenAddress::Unix(file), Mode(mode)) => {
+                ListenAddress::Unix(SocketFile { mode, ..file })
+            }
+            (address, _) => address,
+        },
         tls: tls?,
         http2: http2?,
         trusted_proxies: trusted_proxies?.unwrap_or_default(),
@@ -136,6 +172,20 @@ fn large_enough(t: &Table<'_>, Size(head_bytes): Size) -> Result<usize, Noted> {
     Ok(head_bytes)
 }
 
+fn public_tls(t: &mut Table<'_>) -> Result<ListenTls, Noted> {
+    let files = listen_tls(t);
+    let client_ca: Result<Option<Authorities>, _> = t.optional(
+        "client_ca",
+        "A PEM file of the CAs whose clients are believed as \"certificate\"; who shows none is let in \
+         all the same, as anybody is.",
+    );
+    let client_ca = client_ca?.map(|Authorities(path)| path);
+    Ok(ListenTls {
+        client_ca,
+        ..files?
+    })
+}
+
 fn listen_tls(t: &mut Table<'_>) -> Result<ListenTls, Noted> {
     let certificate = t.required(
         "certificate",
@@ -148,7 +198,11 @@ fn listen_tls(t: &mut Table<'_>) -> Result<ListenTls, Noted> {
         "The private key, a PEM file.",
     );
     let (Certificate(certificate), PrivateKey(key)) = (certificate?, key?);
-    Ok(ListenTls { certificate, key })
+    Ok(ListenTls {
+        certificate,
+        key,
+        client_ca: None,
+    })
 }
 
 fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> {

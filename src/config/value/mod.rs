@@ -16,6 +16,7 @@ mod web;
 pub(super) use egress::ProxyUrl;
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
 pub(super) use lively::{LiveKey, LiveSecret};
+pub(super) use network::Mode;
 pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};
 pub(super) use secret::{

@@ -68,6 +68,10 @@ impl Mint for Signing {
         "the proxy's own signature".into()
     }
 
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(std::future::ready(self.token(identity)))
     }

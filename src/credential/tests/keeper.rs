@@ -8,13 +8,12 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, advance, sleep, sleep_until};
 
 use super::super::error::Trouble;
-use super::super::explain::{Refusal, Said};
 use super::super::identity::Identity;
 use super::super::keeper::Keeper;
 use super::super::mint::{Mint, Minted, Minting};
 use super::super::shelf::Landed;
 use super::super::{Credential, CredentialError, Outcome, Outcomes, bearer};
-use super::support::{PACE, shown};
+use super::support::{PACE, refusal, shown};
 
 const LIFE: Duration = Duration::from_secs(1000);
 const MINTING: Duration = Duration::from_millis(300);
@@ -100,7 +99,7 @@ impl World {
             mints: Mutex::default(),
         }));
         let outcomes = Arc::<Outcomes>::default();
-        let keeper = Keeper::new(mint.clone(), PACE);
+        let keeper = Keeper::new(mint.clone(), PACE, None);
         Self {
             keeper,
             mint,
@@ -132,11 +131,6 @@ impl World {
         let counts = Outcome::ALL.into_iter().map(count);
         counts.filter(|(_, count)| *count > 0).collect()
     }
-}
-
-fn refusal(status: u16) -> Arc<Refusal> {
-    let status = http::StatusCode::from_u16(status).unwrap();
-    Arc::new(Refusal::new(status, &Said::default(), &[]))
 }
 
 fn ada() -> Identity {

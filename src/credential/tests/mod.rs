@@ -5,4 +5,5 @@ mod canary_kinds;
 mod endpoint;
 mod keeper;
 mod pacing;
+mod pool;
 mod support;

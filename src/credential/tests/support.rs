@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use url::Url;
 
+use super::super::explain::{Refusal, Said};
 use super::super::{Credential, CredentialError, Credentials, Keepers, Lent};
 use crate::config;
 use crate::config::{
@@ -264,4 +265,10 @@ pub(super) fn shown(credential: &Credential) -> String {
     assert!(value.is_sensitive());
     assert!(headers.next().is_none());
     value.to_str().unwrap().to_owned()
+}
+
+/// A refusal that says nothing but its status.
+pub(super) fn refusal(status: u16) -> Arc<Refusal> {
+    let status = StatusCode::from_u16(status).unwrap();
+    Arc::new(Refusal::new(status, &Said::default(), &[]))
 }

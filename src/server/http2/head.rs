@@ -58,7 +58,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        read(request.body(()).unwrap().into_parts().0)
+        let request = request.body(()).map_err(|_| Fault::NotFound)?;
+        read(request.into_parts().0)
     }
 
     #[test]

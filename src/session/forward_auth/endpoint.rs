@@ -1,9 +1,11 @@
 //! The app's session endpoint.
 
-use http::HeaderValue;
 use http::header::ACCEPT;
+use http::{HeaderValue, StatusCode};
+use reqwest::Response;
+use url::Url;
 
-use super::super::error::SessionError;
+use super::super::error::{Outage, SessionError};
 use super::super::fetch;
 use super::super::vouching::{Answer, Health, LAST_LOOK, Pace, Source};
 use super::answer;
@@ -19,6 +21,7 @@ pub(super) struct Endpoint {
     issuer: Issuer,
     http: reqwest::Client,
     health: Health,
+    touching: Health,
 }
 
 impl Endpoint {
@@ -37,7 +40,26 @@ impl Endpoint {
             config,
             http: http.clone(),
             health: Health::new(route, Self::WHAT),
+            touching: Health::new(route, "prolonging sessions at the app"),
         }
+    }
+
+    async fn send(&self, url: &Url, evidence: &Evidence) -> Result<Response, Outage> {
+        let mut headers = evidence.headers();
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
+        let request = self.http.get(url.clone()).headers(headers);
+        fetch::send(request, self.config.timeout).await
+    }
+}
+
+/// Whether a URL is one that prolongs sessions at all. A no can be about the session, which may have
+/// ended meanwhile.
+fn judge_touch(status: StatusCode) -> Result<(), SessionError> {
+    match status.as_u16() {
+        status @ (404 | 405 | 500..) => Err(Endpoint::down(Outage::Status(status))),
+        _ => Ok(()),
     }
 }
 
@@ -50,17 +72,29 @@ impl Source for Endpoint {
         &self.pace
     }
 
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
     async fn ask(&self, evidence: &Evidence) -> Result<Answer, SessionError> {
-        let mut headers = evidence.headers();
-        headers
-            .entry(ACCEPT)
-            .or_insert(HeaderValue::from_static("application/json"));
-        let request = self.http.get(self.config.url.clone()).headers(headers);
-        let answer = match fetch::send(request, self.config.timeout).await {
+        let answer = match self.send(&self.config.url, evidence).await {
             Ok(response) => answer::read(response, &self.config, &self.issuer).await,
             Err(outage) => Err(Self::down(outage)),
         };
         self.health.learn(&answer);
         answer
+    }
+
+    fn can_touch(&self) -> bool {
+        self.config.touch.is_some()
+    }
+
+    /// What the app answers to it is its own affair: `url` says what became of the session.
+    async fn touch(&self, evidence: &Evidence, _: &Answer) {
+        if let Some(url) = &self.config.touch {
+            let told = self.send(url, evidence).await.map_err(Self::down);
+            self.touching
+                .learn(&told.and_then(|answer| judge_touch(answer.status())));
+        }
     }
 }

@@ -21,7 +21,7 @@ use http::header::{
 use self::endpoint::Endpoint;
 use self::evidence::Evidence;
 use super::error::SessionError;
-use super::vouching::Desk;
+use super::vouching::{Desk, Source as _};
 use super::{Client, Knock, Session};
 use crate::config::{CookieName, ForwardAuth};
 use crate::id::RouteName;
@@ -66,6 +66,11 @@ impl ForwardAuthCheck {
             headers: config.headers.clone(),
             desk: Arc::new(Desk::new(Endpoint::new(route, config, http))),
         })
+    }
+
+    /// Whether whoever is asked has answered last.
+    pub(super) fn is_up(&self) -> bool {
+        self.desk.source().health().is_well()
     }
 
     /// Asks the app about a browser; `None` when it carries nothing to ask about. Programs are

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use self::server::{AuthorisationServer, Token};
 use super::error::SessionError;
-use super::vouching::{Desk, Fingerprint};
+use super::vouching::{Desk, Fingerprint, Source as _};
 use super::{Knock, Session, bearer};
 use crate::config::{CookieName, Introspection};
 use crate::id::RouteName;
@@ -33,6 +33,11 @@ impl IntrospectionCheck {
             cookie: config.cookie.clone(),
             desk: Arc::new(Desk::new(AuthorisationServer::new(route, config, http))),
         }
+    }
+
+    /// Whether whoever is asked has answered last.
+    pub(super) fn is_up(&self) -> bool {
+        self.desk.source().health().is_well()
     }
 
     /// The cookie that carries a browser's token.

@@ -125,6 +125,10 @@ impl Source for AuthorisationServer {
         &self.pace
     }
 
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
     async fn ask(&self, token: &Token) -> Result<Answer, SessionError> {
         let answer = self.introspect(token).await;
         self.health.learn(&answer);

@@ -81,6 +81,11 @@ impl KeySet {
         }
     }
 
+    /// Whether it could be fetched last.
+    pub(super) fn is_up(&self) -> bool {
+        self.shared.state().outage.is_none()
+    }
+
     /// Verifies a token's signature with the key it names, or any that fits when it names none.
     pub(super) async fn verify(&self, token: &Token<'_>) -> Result<(), SessionError> {
         let supply = self.shared.supply();

@@ -20,7 +20,7 @@ use self::logout::Logouts;
 use self::token::{Purpose, Token};
 use super::error::{Flaw, SessionError};
 use super::moment::Moment;
-use super::{Knock, Logout, Session, bearer};
+use super::{Activity, Knock, Logout, Session, bearer};
 use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
 use crate::id::RouteName;
 
@@ -73,8 +73,17 @@ impl JwtCheck {
         Ok(Some(Session {
             person,
             standing,
+            activity: Activity::default(),
             app: None,
         }))
+    }
+
+    /// Whether the key set could be fetched last; `None` where the keys are fixed.
+    pub(super) fn is_up(&self) -> Option<bool> {
+        match &self.keys {
+            Keys::Fixed(_) => None,
+            Keys::Set(set) => Some(set.is_up()),
+        }
     }
 
     /// Judges a logout token; `None` when this check takes none.

@@ -3,8 +3,9 @@
 //!
 //! Of a store that is `plain`, nothing but the presence of the key is known.
 //!
-//! The store is only ever read, with commands that do not prolong what they read, and only at keys
-//! behind the prefix. What the store holds besides the named places never leaves this room.
+//! The store is read with commands that do not prolong what they read, and only at keys behind the
+//! prefix. Nothing is written but the end of a session whose person is at work, where the config
+//! says so. What the store holds besides the named places never leaves this room.
 
 mod express;
 mod id;
@@ -12,12 +13,13 @@ mod spring;
 mod store;
 #[cfg(test)]
 mod tests;
+mod touch;
 
 use std::sync::Arc;
 
 use self::store::Store;
 use super::error::SessionError;
-use super::vouching::{Desk, Fingerprint};
+use super::vouching::{Desk, Fingerprint, Source as _};
 use super::{Client, Knock, Lent, Session, cookies};
 use crate::config::{CookieName, Redis, RedisFormat};
 use crate::id::RouteName;
@@ -45,6 +47,11 @@ impl RedisCheck {
             cookie: config.cookie.clone(),
             desk: Arc::new(Desk::new(Store::new(route, config, line, lent.pseudonyms))),
         })
+    }
+
+    /// Whether whoever is asked has answered last.
+    pub(super) fn is_up(&self) -> bool {
+        self.desk.source().health().is_well()
     }
 
     /// Asks the store about a browser; `None` when it carries no such cookie. Programs are known

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::Pipeline;
 use serde_json::{Map, Value};
@@ -12,7 +13,7 @@ use super::super::vouching::{Answer, Health, LAST_LOOK, Pace, Source};
 use super::super::{Pseudonyms, json, subject};
 use super::express::{self, Signatures};
 use super::{Redis, RedisFormat};
-use super::{id, spring};
+use super::{id, spring, touch};
 use crate::id::{Issuer, RouteName, SessionId};
 use crate::line::Line;
 use crate::person::{ClaimPath, Person};
@@ -32,9 +33,11 @@ pub(super) struct Store {
     prefix: String,
     format: Format,
     pace: Pace,
+    touch: Option<Duration>,
     issuer: Issuer,
     line: Arc<Line>,
     health: Health,
+    touching: Health,
 }
 
 /// How sessions are written.
@@ -111,8 +114,10 @@ impl Store {
             prefix: config.prefix,
             format: Format::new(config.format, pseudonyms),
             pace: pace.within_reach(),
+            touch: config.touch,
             line: Arc::new(line),
             health: Health::new(route, Self::WHAT),
+            touching: Health::new(route, "prolonging sessions in the app's session store"),
         }
     }
 
@@ -142,9 +147,7 @@ impl Store {
         pseudonyms: &Pseudonyms,
     ) -> Result<Answer, SessionError> {
         let mut asking = Pipeline::with_capacity(1);
-        asking
-            .cmd("PTTL")
-            .arg(format!("{}{}", self.prefix, id.expose()));
+        asking.cmd("PTTL").arg(self.key(id));
         let (ttl,): (i64,) = self.fetch(&asking).await?;
         let expires = expiry(ttl)?;
         let subject = pseudonyms.subject(&self.issuer, id);
@@ -154,7 +157,7 @@ impl Store {
     }
 
     async fn look_up_hash(&self, id: &SessionId, places: &Places) -> Result<Answer, SessionError> {
-        let key = format!("{}{}", self.prefix, id.expose());
+        let key = self.key(id);
         let mut names = vec![spring::field(&places.subject)];
         names.extend(places.claims.values().map(spring::field));
         names.extend([spring::LAST_USED, spring::LONGEST_PAUSE].map(str::to_owned));
@@ -180,15 +183,13 @@ impl Store {
     /// Where hashes outlive their sessions, a key beside each lives as long as the session.
     async fn look_up_index(&self, id: &SessionId) -> Result<Option<f64>, SessionError> {
         let mut asking = Pipeline::with_capacity(1);
-        asking
-            .cmd("PTTL")
-            .arg(format!("{}expires:{}", self.prefix, id.expose()));
+        asking.cmd("PTTL").arg(self.key_beside(id));
         let (ttl,): (i64,) = self.fetch(&asking).await?;
         expiry(ttl)
     }
 
     async fn look_up_json(&self, id: &SessionId, places: &Places) -> Result<Answer, SessionError> {
-        let key = format!("{}{}", self.prefix, id.expose());
+        let key = self.key(id);
         let mut asking = Pipeline::with_capacity(2);
         // Not `GET`, which has no limit, nor anything that prolongs the key.
         asking.cmd("GETRANGE").arg(&key).arg(0).arg(LARGEST);
@@ -202,6 +203,26 @@ impl Store {
         let content = content.ok_or_else(|| Self::down(Outage::Answer("no unambiguous JSON")))?;
         let person = places.person(self.issuer.clone(), id, &content)?;
         Ok(Answer { person, expires })
+    }
+
+    /// What prolongs a session, if it is to be.
+    fn touching(&self, span: Duration, id: &SessionId, answer: &Answer) -> Option<Pipeline> {
+        let key = self.key(id);
+        match &self.format {
+            Format::Express { .. } | Format::Plain(_) => touch::key(&key, span, answer),
+            Format::Spring { indexed: true, .. } => {
+                Some(touch::indexed(&key, &self.key_beside(id), span, answer))
+            }
+            Format::Spring { .. } => Some(touch::hash(&key, span, answer)),
+        }
+    }
+
+    fn key(&self, id: &SessionId) -> String {
+        format!("{}{}", self.prefix, id.expose())
+    }
+
+    fn key_beside(&self, id: &SessionId) -> String {
+        format!("{}expires:{}", self.prefix, id.expose())
     }
 
     async fn fetch<T: redis::FromRedisValue>(&self, asking: &Pipeline) -> Result<T, SessionError> {
@@ -219,10 +240,27 @@ impl Source for Store {
         &self.pace
     }
 
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
     async fn ask(&self, id: &SessionId) -> Result<Answer, SessionError> {
         let answer = self.look_up(id).await;
         self.health.learn(&answer);
         answer
+    }
+
+    fn can_touch(&self) -> bool {
+        self.touch.is_some()
+    }
+
+    async fn touch(&self, id: &SessionId, answer: &Answer) {
+        let span = self.touch.unwrap_or_default();
+        let Some(telling) = self.touching(span, id, answer) else {
+            return;
+        };
+        let told: Result<(), _> = self.fetch(&telling).await;
+        self.touching.learn(&told);
     }
 }
 

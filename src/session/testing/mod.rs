@@ -1,7 +1,6 @@
 //! What the tests of this room share: keys and tokens made on the spot, a server, a clock.
 
 mod clock;
-mod redis;
 mod server;
 mod tokens;
 
@@ -14,12 +13,13 @@ use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
 
 pub(super) use self::clock::{HeldClock, until};
-pub(super) use self::redis::RealRedis;
 pub(super) use self::server::{Reply, Server};
 pub(super) use self::tokens::{Mint, claims, hour_ahead, with};
 use super::{Client, Knock, Lent, Pseudonyms, Session, SessionError, Sessions, TicketStore};
 use crate::config::{CookieName, SessionCheck};
 use crate::id::RouteName;
+pub(super) use crate::line::testing::RealRedis;
+use crate::peer::Peer;
 
 /// A cookie's name.
 pub(super) fn cookie_name(name: &str) -> CookieName {
@@ -105,7 +105,7 @@ pub(super) async fn knock_from(
     let knock = Knock {
         headers,
         client,
-        peer,
+        peer: Peer::Tcp(peer),
         upgrade: None,
     };
     sessions.identify(knock).await

@@ -84,7 +84,7 @@ impl Sessions {
     }
 
     fn tickets(&self) -> Option<&TicketCheck> {
-        self.checks.iter().find_map(|check| match check {
+        self.checks.iter().find_map(|(check, _)| match check {
             Check::Ticket(tickets) => Some(tickets),
             _ => None,
         })

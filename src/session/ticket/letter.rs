@@ -1,6 +1,5 @@
 //! What is written down for another replica: whom a ticket is for, and what they showed.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,6 +13,7 @@ use super::super::evidence::Shown;
 use super::super::moment::Moment;
 use super::shelf::{Found, Holder, Stub, Who};
 use crate::id::AppId;
+use crate::peer::Peer;
 
 /// How far the clocks of replicas may be apart. Redis forgets a ticket in time by itself; this end
 /// is for one that somebody puts back there.
@@ -25,7 +25,7 @@ const SKEW: Duration = Duration::from_secs(30);
 struct Letter {
     headers: Vec<(String, String)>,
     client: Sender,
-    peer: IpAddr,
+    peer: Peer,
     who: String,
     origin: Option<String>,
     app: Option<String>,

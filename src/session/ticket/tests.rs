@@ -41,6 +41,7 @@ fn session_of(subject: &str) -> (Session, watch::Sender<Standing>) {
     let session = Session {
         person,
         standing,
+        activity: crate::session::Activity::default(),
         app: None,
     };
     (session, sender)
@@ -55,7 +56,7 @@ fn plain(headers: &HeaderMap) -> Knock<'_> {
     Knock {
         headers,
         client: Client::Browser,
-        peer: Ipv4Addr::LOCALHOST.into(),
+        peer: crate::peer::Peer::Tcp(Ipv4Addr::LOCALHOST.into()),
         upgrade: None,
     }
 }
@@ -80,7 +81,7 @@ async fn knock(
     let knock = Knock {
         headers,
         client: Client::Browser,
-        peer: Ipv4Addr::LOCALHOST.into(),
+        peer: crate::peer::Peer::Tcp(Ipv4Addr::LOCALHOST.into()),
         upgrade: Some(upgrade),
     };
     sessions.identify(knock).await
@@ -289,7 +290,7 @@ async fn a_plain_request_opens_nothing_by_ticket() {
     let knock = Knock {
         headers: &headers,
         client: Client::Browser,
-        peer: Ipv4Addr::LOCALHOST.into(),
+        peer: crate::peer::Peer::Tcp(Ipv4Addr::LOCALHOST.into()),
         upgrade: None,
     };
     let outcome = sessions.identify(knock).await;

@@ -79,6 +79,7 @@ fn by_store(redis: &RealRedis) -> Redis {
             claims: BTreeMap::new(),
             indexed: false,
         }),
+        touch: None,
         cache: Duration::ZERO,
         recheck: Duration::from_secs(1),
         grace: Duration::from_mins(1),
@@ -88,7 +89,9 @@ fn by_store(redis: &RealRedis) -> Redis {
 
 fn by_ingress() -> TrustedHeader {
     TrustedHeader {
-        peers: vec!["10.1.0.0/16".parse().unwrap()],
+        peers: vec![crate::peer::Believed::Network(
+            "10.1.0.0/16".parse().unwrap(),
+        )],
         subject: USER,
         session: None,
         claims: BTreeMap::from([("groups".to_owned(), GROUPS)]),
@@ -113,7 +116,7 @@ fn knock<'a>(headers: &'a HeaderMap, peer: &str) -> Knock<'a> {
     Knock {
         headers,
         client: Client::Browser,
-        peer: peer.parse::<IpAddr>().unwrap(),
+        peer: crate::peer::Peer::Tcp(peer.parse::<IpAddr>().unwrap()),
         upgrade: None,
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::super::Session;
 use super::super::error::{Outage, SessionError};
+use super::super::{Activity, Session};
 use super::vouch::Vouch;
 use super::{Answer, Fingerprint, Source};
 use crate::flight::Flight;
@@ -152,11 +152,20 @@ impl<S: Source> Desk<S> {
         {
             return Ok(vouch.session());
         }
-        let vouch = Arc::new(Vouch::new(answer, self.source.pace().last_look));
+        let vouch = Arc::new(self.vouch(answer));
         let session = vouch.session();
         book.share(print, &vouch);
         tokio::spawn(Arc::clone(self).watch_over(print, evidence, vouch));
         Ok(session)
+    }
+
+    fn vouch(&self, answer: Answer) -> Vouch {
+        let activity = if self.source.can_touch() {
+            Activity::watched()
+        } else {
+            Activity::default()
+        };
+        Vouch::new(answer, self.source.pace().last_look, activity)
     }
 
     /// Asks about somebody again and again as long as a socket is open, and lets go afterwards.
@@ -205,7 +214,9 @@ impl<S: Source> Desk<S> {
         };
         match outcome {
             Ok(answer) => {
-                vouch.confirm(&answer);
+                if vouch.confirm(&answer) && vouch.take_activity() {
+                    self.source.touch(evidence, &answer).await;
+                }
             }
             Err(SessionError::Down { .. }) => vouch.miss(began, grace),
             Err(_) => vouch.end(),

@@ -23,6 +23,11 @@ impl Health {
         }
     }
 
+    /// Whether it has answered last.
+    pub(in crate::session) fn is_well(&self) -> bool {
+        !self.failing.load(Ordering::Relaxed)
+    }
+
     /// Learns from an answer.
     pub(in crate::session) fn learn<T>(&self, answer: &Result<T, SessionError>) {
         let outage = match answer {

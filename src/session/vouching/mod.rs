@@ -10,6 +10,7 @@ mod health;
 mod vouch;
 
 use std::fmt;
+use std::future::ready;
 use std::time::Duration;
 
 pub(super) use self::desk::Desk;
@@ -33,11 +34,24 @@ pub(super) trait Source: fmt::Debug + Send + Sync + 'static {
     /// How often it is asked.
     fn pace(&self) -> &Pace;
 
+    /// How it does.
+    fn health(&self) -> &Health;
+
     /// Asks it: a yes, `Denied`, or `Down` where it is neither. It ends in time by itself.
     fn ask(
         &self,
         evidence: &Self::Evidence,
     ) -> impl Future<Output = Result<Answer, SessionError>> + Send;
+
+    /// Whether it can be told that somebody is at work, as the app itself would tell it.
+    fn can_touch(&self) -> bool {
+        false
+    }
+
+    /// Tells it so, right after a yes. What fails is no reason to end anybody.
+    fn touch(&self, _: &Self::Evidence, _: &Answer) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
 
     /// Says that it is down.
     fn down(outage: Outage) -> SessionError {

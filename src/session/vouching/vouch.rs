@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::moment::Moment;
-use super::super::{Session, Standing};
+use super::super::{Activity, Session, Standing};
 use super::Answer;
 use crate::person::Person;
 
@@ -19,6 +19,7 @@ const SAME: f64 = 0.2;
 pub(super) struct Vouch {
     last_look: Duration,
     standing: watch::Sender<Standing>,
+    activity: Activity,
     record: Mutex<Record>,
 }
 
@@ -34,13 +35,14 @@ struct Record {
 
 impl Vouch {
     /// Puts a yes into force; `last_look` is what its sessions are given beyond their end.
-    pub(super) fn new(answer: Answer, last_look: Duration) -> Self {
+    pub(super) fn new(answer: Answer, last_look: Duration, activity: Activity) -> Self {
         let now = Instant::now();
         let end = end(answer.expires);
         let (standing, _) = watch::channel(valid(end, last_look));
         Self {
             last_look,
             standing,
+            activity,
             record: Mutex::new(Record {
                 person: answer.person,
                 expires: answer.expires,
@@ -57,8 +59,14 @@ impl Vouch {
         Session {
             person: self.record().person.clone(),
             standing: self.standing.subscribe(),
+            activity: self.activity.clone(),
             app: None,
         }
+    }
+
+    /// Whether somebody has been at work under it since this was last asked.
+    pub(super) fn take_activity(&self) -> bool {
+        self.activity.take()
     }
 
     /// Whether it is good for one more socket without asking.

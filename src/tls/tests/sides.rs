@@ -8,6 +8,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 struct Certified {
     certificate: CertificateDer<'static>,
+    pem: String,
     key: KeyPair,
 }
 
@@ -18,8 +19,12 @@ fn certify(names: usize) -> Certified {
     all.extend((0..names).map(|number| format!("app-{number}.of.a.rather.long.name.example")));
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(all).unwrap();
-    let certificate = params.self_signed(&key).unwrap().der().clone();
-    Certified { certificate, key }
+    let signed = params.self_signed(&key).unwrap();
+    Certified {
+        certificate: signed.der().clone(),
+        pem: signed.pem(),
+        key,
+    }
 }
 
 fn certified() -> &'static Certified {
@@ -31,6 +36,12 @@ fn certified() -> &'static Certified {
 fn long() -> &'static Certified {
     static ONE: OnceLock<Certified> = OnceLock::new();
     ONE.get_or_init(|| certify(1000))
+}
+
+/// The certificate and its key, PEM.
+pub(super) fn pem() -> (String, String) {
+    let Certified { pem, key, .. } = certified();
+    (pem.clone(), key.serialize_pem())
 }
 
 fn install_provider() {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 
 /// Somebody who certifies names.
@@ -47,6 +48,20 @@ impl Authority {
         Arc::new(config)
     }
 
+    /// The TLS of a client that believes it alone, and shows a certificate of another authority's.
+    pub(crate) fn client_of(&self, other: &Self, name: &str) -> Arc<ClientConfig> {
+        let (certificate, key) = other.certify(name);
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let config = ClientConfig::builder().with_root_certificates(roots);
+        let config = config.with_client_auth_cert(vec![certificate], key);
+        let mut config = config.unwrap();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+
     /// The TLS of a client that believes it alone, and offers these protocols.
     pub(crate) fn client(&self, protocols: &[&str]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
@@ -75,6 +90,11 @@ pub(crate) struct Files(TempDir);
 impl Files {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Where a file of this name would be.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
     }
 
     /// Writes a file and says where it is.

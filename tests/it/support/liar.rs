@@ -67,7 +67,7 @@ async fn serve(mut stream: TcpStream, answer: String, heard: Arc<Mutex<Vec<u8>>>
     }
 }
 
-fn accept_key(head: &str) -> String {
+pub(super) fn accept_key(head: &str) -> String {
     let key = head
         .lines()
         .find_map(|line| line.strip_prefix("sec-websocket-key: "));

@@ -11,9 +11,11 @@ pub(crate) mod issuer;
 mod knock;
 mod liar;
 mod log;
+mod mill;
 mod portal;
 mod recipe;
 mod redis;
+pub(crate) mod rehearsal;
 mod sibling;
 mod tokens;
 mod world;
@@ -31,12 +33,13 @@ pub(crate) use self::issuer::Issuer;
 pub(crate) use self::knock::{Hello, Knock};
 pub(crate) use self::liar::Liar;
 pub(crate) use self::log::Line;
+pub(crate) use self::mill::Mill;
 pub(crate) use self::portal::{Portal, Reply};
 pub(crate) use self::recipe::Recipe;
 pub(crate) use self::redis::RealRedis;
 pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
-pub(crate) use self::world::{World, unique};
+pub(crate) use self::world::{Doors, World, unique};
 
 /// The page that the routes of the tests belong to.
 pub(crate) const ORIGIN: &str = "https://app.example.com";

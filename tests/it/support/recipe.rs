@@ -1,7 +1,7 @@
 //! How a world is to be: the parts of the proxy's config, each with a default.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engine_sim::tenant::{self, ClientKind, Tenant};
 use qix_proxy::config::Config;
@@ -31,6 +31,7 @@ pub(crate) struct Recipe {
     credential: String,
     engine: String,
     limits: String,
+    pub(super) socket_file: Option<PathBuf>,
 }
 
 /// What is secret in a world, fresh in each.
@@ -99,6 +100,7 @@ impl Default for Recipe {
                 .to_owned(),
             engine: String::new(),
             limits: String::new(),
+            socket_file: None,
         }
     }
 }
@@ -113,6 +115,12 @@ impl Recipe {
     /// Keys of `[admin]`.
     pub(crate) fn admin(mut self, toml: &str) -> Self {
         self.admin.push_str(toml);
+        self
+    }
+
+    /// At a socket file, where the public door listens.
+    pub(crate) fn socket_file(mut self, path: &str) -> Self {
+        self.socket_file = Some(path.into());
         self
     }
 
@@ -226,6 +234,10 @@ impl Recipe {
             ..
         } = self;
         let own = &self.engine;
+        let door = match &self.socket_file {
+            Some(path) => format!("unix:{}", path.display()),
+            None => "127.0.0.1:0".to_owned(),
+        };
         // A recipe may name another engine.
         let url = if own.contains("url =") {
             String::new()
@@ -240,7 +252,7 @@ identity_key = {{ env = "QIX_IDENTITY_KEY" }}
 address = "127.0.0.1:0"
 {admin}
 [listen]
-address = "127.0.0.1:0"
+address = "{door}"
 {listen}
 [[route]]
 path = "/qlik"

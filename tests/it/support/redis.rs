@@ -2,12 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, FromRedisValue, cmd};
 use tempfile::TempDir;
+use tokio::time::sleep;
 
-use super::until;
+use super::{soon, until};
 
 /// A `redis-server` of the machine.
 pub(crate) struct RealRedis {
@@ -85,7 +87,8 @@ impl RealRedis {
 
     /// The same for a user who may do what the documents say and nothing else.
     pub(crate) async fn table_for_user(&self) -> String {
-        let may = ["+xadd", "+xrange", "+time", "+set", "+getdel"];
+        let may = "+xadd +xrange +time +set +getdel +get +pttl +eval +del +pexpire";
+        let may: Vec<&str> = may.split(' ').collect();
         let user = [
             "ACL",
             "SETUSER",
@@ -108,6 +111,26 @@ impl RealRedis {
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
         command.query_async(&mut connection).await.unwrap()
+    }
+
+    /// How often a command was used.
+    pub(crate) async fn used(&self, command: &str) -> usize {
+        let statistics: String = self.run(&["INFO", "commandstats"]).await;
+        let line = format!("cmdstat_{command}:calls=");
+        let calls = statistics.split_once(&line).map(|(_, rest)| rest);
+        let calls = calls.and_then(|rest| rest.split(',').next());
+        calls.map_or(0, |calls| calls.parse().unwrap())
+    }
+
+    /// Waits until a command was used that many times more.
+    pub(crate) async fn until_used(&self, command: &str, more: usize) {
+        let target = self.used(command).await + more;
+        soon(async {
+            while self.used(command).await < target {
+                sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
     }
 
     async fn connection(&self) -> MultiplexedConnection {

@@ -1,15 +1,15 @@
 //! A further proxy before the tenant of a world: a replica of the first.
 
-use qix_proxy::proxy::{Addresses, Proxy};
+use qix_proxy::proxy::Proxy;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Browser, Knock, Recipe, World};
+use super::{Browser, Doors, Knock, Recipe, World};
 
 /// A further proxy; it stops with its value.
 pub(crate) struct Sibling {
     /// Where it is.
-    pub(crate) doors: Addresses,
+    pub(crate) doors: Doors,
     _stop: oneshot::Sender<()>,
 }
 
@@ -17,7 +17,7 @@ impl Sibling {
     /// Starts one by this recipe, with the secrets of the world.
     pub(crate) async fn start(world: &World, recipe: &Recipe) -> Self {
         let proxy = Proxy::bind(recipe.config_for(world)).await.unwrap();
-        let doors = proxy.addresses();
+        let doors = Doors::of(proxy.addresses());
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A sender that is dropped is a stop as well.

@@ -3,14 +3,15 @@
 use std::env::VarError;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use engine_sim::tenant::{Seen, Tenant};
 use qix_proxy::config::{Config, Sources};
 use qix_proxy::proxy::{Addresses, Proxy};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -29,7 +30,7 @@ pub(crate) struct World {
     /// What plays Qlik.
     pub(crate) tenant: Tenant,
     /// Where the proxy is.
-    pub(crate) proxy: Addresses,
+    pub(crate) proxy: Doors,
     /// What is secret here.
     pub(crate) secrets: Secrets,
     eyes: Eyes,
@@ -39,8 +40,27 @@ pub(crate) struct World {
     unlogged: Mutex<Vec<String>>,
     log_begin: usize,
     tls: Option<TlsConnector>,
+    socket_file: Option<PathBuf>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
+}
+
+/// Where the doors of a proxy are.
+#[derive(Clone, Copy)]
+pub(crate) struct Doors {
+    /// The public door; nowhere where it is a socket file.
+    pub(crate) public: SocketAddr,
+    /// The operators' door.
+    pub(crate) admin: SocketAddr,
+}
+
+impl Doors {
+    pub(crate) fn of(addresses: Addresses) -> Self {
+        Self {
+            public: addresses.public.unwrap_or(([0, 0, 0, 0], 0).into()),
+            admin: addresses.admin,
+        }
+    }
 }
 
 impl World {
@@ -68,7 +88,8 @@ impl World {
         };
         Self {
             tenant,
-            proxy: addresses,
+            proxy: Doors::of(addresses),
+            socket_file: recipe.socket_file,
             secrets: recipe.secrets,
             eyes: Eyes::default(),
             private: Mutex::default(),
@@ -120,9 +141,12 @@ impl World {
 
     /// Speaks TLS to the public door from now on, and believes this authority.
     pub(crate) fn trust(&mut self, authority: &Authority) {
-        self.tls = Some(TlsConnector::from(Arc::new(
-            authority.client(&["http/1.1"]),
-        )));
+        self.speak(Arc::new(authority.client(&["http/1.1"])));
+    }
+
+    /// Speaks this TLS to the public door from now on.
+    pub(crate) fn speak(&mut self, tls: Arc<ClientConfig>) {
+        self.tls = Some(TlsConnector::from(tls));
     }
 
     /// An issuer announces a logout at a route.
@@ -142,6 +166,9 @@ impl World {
     }
 
     pub(super) async fn dial_at(&self, address: SocketAddr) -> Watched {
+        if let Some(path) = &self.socket_file {
+            return self.watch(UnixStream::connect(path).await.unwrap());
+        }
         let tcp = TcpStream::connect(address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
         let Some(tls) = &self.tls else {

@@ -11,6 +11,8 @@ use crate::support::{Browser, Files, Recipe, World, soon};
 pub(super) struct Estate {
     pub(super) world: World,
     pub(super) windows: Windows,
+    /// The proxy's config.
+    pub(super) toml: String,
     /// The signing key, which no byte and no log may have.
     key: String,
     _files: Files,
@@ -162,8 +164,10 @@ impl Plan {
         };
         let engine = format!("{}\nca = \"@/root.pem\"", self.engine);
         let recipe = self.recipe.credential(&fill(&self.credential));
+        let recipe = recipe.engine(&fill(&engine));
         Estate {
-            world: recipe.engine(&fill(&engine)).start().await,
+            toml: recipe.toml(""),
+            world: recipe.start().await,
             windows,
             key: pair.serialize_pem(),
             _files: files,

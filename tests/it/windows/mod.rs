@@ -4,5 +4,6 @@ mod bare;
 mod estate;
 mod kinds;
 mod notices;
+mod rehearsal;
 mod sessions;
 mod trouble;

@@ -26,9 +26,18 @@ pub(super) fn forward_auth(t: &mut Table<'_>) -> Result<ForwardAuth, Noted> {
         "claims",
         "Claims to take from the answer, each with its name and its place.",
     );
+    let touch: Result<Option<WebUrl>, _> = t.optional(
+        "touch",
+        "A URL of the app that prolongs a session as any page of it would: asked as `url` is, but \
+         only while somebody works over a socket. Without it only the app prolongs sessions.",
+    );
     let rhythm = rhythm(t);
     let WebUrl(url) = url?;
+    let touch = touch?.map(|WebUrl(touch)| touch);
     refuse_plain(t, "url", &url, allow_http)?;
+    if let Some(touch) = &touch {
+        refuse_plain(t, "touch", touch, allow_http)?;
+    }
     let ((cookies, headers), told) = (sent?, told?);
     let rhythm = rhythm?;
     Ok(ForwardAuth {
@@ -39,6 +48,7 @@ pub(super) fn forward_auth(t: &mut Table<'_>) -> Result<ForwardAuth, Noted> {
         session: told.session,
         expires: told.expires,
         claims: claims?.unwrap_or_default(),
+        touch,
         cache: rhythm.cache,
         recheck: rhythm.recheck,
         grace: rhythm.grace,

@@ -10,7 +10,7 @@ use crate::config::defaults;
 use crate::config::model::{Express, Redis, RedisFormat, Spring};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
-use crate::config::value::{CookieSecret, Layout, OneOrMany};
+use crate::config::value::{CookieSecret, Layout, OneOrMany, Positive};
 use crate::config::values::CookieName;
 use crate::person::ClaimPath;
 
@@ -19,12 +19,24 @@ pub(super) fn redis(t: &mut Table<'_>) -> Result<Redis, Noted> {
     let server = redis_server(t);
     let sessions = sessions(t);
     let rhythm = rhythm(t);
+    let touch: Result<Option<Positive>, _> = t.optional(
+        "touch",
+        "How far the end of a session is moved ahead while somebody works over a socket: the app's \
+         own session time. Without it only the app prolongs sessions.",
+    );
     let (server, sessions, rhythm) = (server?, sessions?, rhythm?);
+    let touch = touch?.map(|Positive(span)| span);
+    if touch.is_some_and(|span| span < 2 * rhythm.recheck) {
+        let what = "a session of this length can end between two looks at it (`recheck`)";
+        let instead = "write the app's own session time, at least twice `recheck`";
+        return Err(t.refuse("touch", what, instead));
+    }
     Ok(Redis {
         server,
         cookie: sessions.cookie,
         prefix: sessions.prefix,
         format: sessions.format,
+        touch,
         cache: rhythm.cache,
         recheck: rhythm.recheck,
         grace: rhythm.grace,

@@ -10,6 +10,7 @@ use crate::config::model::TrustedHeader;
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{HttpHeader, OneOrMore, Positive};
+use crate::peer::Believed;
 
 /// The ingress's word.
 pub(super) fn trusted_header(t: &mut Table<'_>) -> Result<TrustedHeader, Noted> {
@@ -53,14 +54,19 @@ pub(super) fn trusted_header(t: &mut Table<'_>) -> Result<TrustedHeader, Noted> 
     })
 }
 
-fn peers(t: &mut Table<'_>) -> Result<Vec<IpNet>, Noted> {
-    let peers: Result<OneOrMore<IpNet>, _> = t.required(
+fn peers(t: &mut Table<'_>) -> Result<Vec<Believed>, Noted> {
+    let peers: Result<OneOrMore<Believed>, _> = t.required(
         "peers",
         "[\"10.0.0.0/8\"]",
-        "The TCP peers whose headers are believed; from all others they are ignored.",
+        "The peers whose headers are believed, networks, \"unix\" or \"certificate\"; from all others they \
+         are ignored.",
     );
     let OneOrMore(peers) = peers?;
-    if IpNet::aggregate(&peers)
+    let networks = peers.iter().filter_map(|peer| match peer {
+        Believed::Network(network) => Some(*network),
+        Believed::Certified | Believed::Unix => None,
+    });
+    if IpNet::aggregate(&networks.collect())
         .iter()
         .any(|network| network.prefix_len() == 0)
     {

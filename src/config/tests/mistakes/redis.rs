@@ -9,6 +9,35 @@ fn every_mistake_is_told() {
 
 const CASES: &[Case] = &[
     Case {
+        name: "sessions that could end between two looks",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "redis"
+url = "redis://localhost"
+format = "express"
+secrets = { env = "S" }
+subject = "user"
+recheck = "1min"
+touch = "119s"
+[[route.session]]
+kind = "forward-auth"
+url = "https://app.example/me"
+touch = "http://app.example/touch"
+cookies = ["s"]
+subject = "id"
+"#,
+        )],
+        mistakes: &[
+            "14:9 a session of this length can end between two looks at it (`recheck`) | write the app's own session time, at least twice `recheck`",
+            "18:9 plain http to another machine can be read and changed on the way | write https://, or `allow_http = true` in this table if that way is trusted",
+        ],
+    },
+    Case {
         name: "a variable that is no URL, and two passwords",
         edits: &[(
             r#"kind = "jwt"

@@ -27,7 +27,18 @@ const CASES: &[Case] = &[
         mistakes: &[
             "2:1 `url` is missing in [replicas] | write `url = \"rediss://redis.example.com:6379/0\"`",
             "3:10 `prefix` is empty | write a text in quotes, or leave `prefix` out",
-            "4:1 [replicas] has no key `stream` | known here: `url`, `username`, `password`, `ca`, `allow_plain`, `prefix`",
+            "4:1 [replicas] has no key `stream` | known here: `url`, `username`, `password`, `ca`, `allow_plain`, `prefix`, `credential_keys`",
+        ],
+    },
+    Case {
+        name: "replicas with keys that are none",
+        edits: &[(
+            "[listen]\n",
+            "[replicas]\nurl = \"rediss://r.example\"\ncredential_keys = [{ env = \"SHORT\" }, \"x\"]\n[listen]\n",
+        )],
+        mistakes: &[
+            "4:20 this secret has 31 bytes; it needs 32 or more | make one with `openssl rand -hex 32`",
+            "4:39 `credential_keys` is a secret: it never stands in the config | write { env = \"NAME_OF_A_VARIABLE\" } or { file = \"/path/of/a/file\" }",
         ],
     },
     Case {

@@ -195,7 +195,7 @@ drain = true
 head_bytes = 1.5"#,
         )],
         mistakes: &[
-            r#"3:11 `address` cannot be an integer | write an IP address and a port in quotes, such as "127.0.0.1:8080""#,
+            r#"3:11 `address` cannot be an integer | write an IP address and a port in quotes, such as "127.0.0.1:8080", or "unix:/run/qix-proxy.sock""#,
             "4:15 `connections` cannot be a string | write a whole number, 1 or more",
             r#"5:16 `head_timeout` has no unit | write "10s" if seconds are meant"#,
             r#"6:9 `drain` cannot be a boolean | write a duration in quotes, such as "500ms", "20s", "10min" or "2h""#,

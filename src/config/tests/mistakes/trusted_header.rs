@@ -9,6 +9,54 @@ fn every_mistake_is_told() {
 
 const CASES: &[Case] = &[
     Case {
+        name: "a peer that has no way in",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "trusted-header"
+peers = ["10.0.0.0/8", "unix"]
+subject = "x-user"
+"#,
+        )],
+        mistakes: &[
+            "2:1 nobody can come by \"unix\", which is believed | write `address = \"unix:/…\"` in [listen], or leave \"unix\" out",
+        ],
+    },
+    Case {
+        name: "a certificate that nobody is asked for",
+        edits: &[(
+            r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#,
+            r#"kind = "trusted-header"
+peers = ["certificate"]
+subject = "x-user"
+"#,
+        )],
+        mistakes: &[
+            "2:1 nobody can come by \"certificate\", which is believed | write `client_ca` in [listen.tls], or leave \"certificate\" out",
+        ],
+    },
+    Case {
+        name: "a socket file that is nowhere, and a mode that is none",
+        edits: &[(
+            r#"address = "127.0.0.1:8080""#,
+            r#"address = "unix:qix.sock"
+socket_mode = "rw""#,
+        )],
+        mistakes: &[
+            "3:11 this is no place for a socket file | write an absolute path, such as \"unix:/run/qix-proxy.sock\"",
+            "4:15 this is no file mode | write the mode in octal, in quotes, such as \"0660\"",
+        ],
+    },
+    Case {
         name: "headers of nobody",
         edits: &[(
             r#"kind = "jwt"
@@ -40,7 +88,7 @@ subject = "x-user"
 "#,
         )],
         mistakes: &[
-            r#"9:9 `peers` is empty | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
+            r#"9:9 `peers` is empty | write a network or an address in quotes, such as "10.0.0.0/8", or "unix" or "certificate""#,
         ],
     },
     Case {
@@ -61,9 +109,9 @@ subject = "x-user"
             "9:10 this is everybody | name the networks of your own proxies",
             "9:23 this is everybody | name the networks of your own proxies",
             r#"9:31 this network begins at 10.0.0.0 | write "10.0.0.0/8""#,
-            r#"9:45 this is no network | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
+            r#"9:45 this is no network | write a network or an address in quotes, such as "10.0.0.0/8", or "unix" or "certificate""#,
             r#"9:56 IPv4 addresses are not written as IPv6 here | write them as IPv4, such as "10.0.0.0/8""#,
-            r#"9:79 this is no network | write a network or an address in quotes, such as "10.0.0.0/8" or "192.0.2.7""#,
+            r#"9:79 this is no network | write a network or an address in quotes, such as "10.0.0.0/8", or "unix" or "certificate""#,
         ],
     },
     Case {

@@ -1,5 +1,6 @@
 //! The app is asked, over a real socket; its answers are judged, kept, and asked for again.
 
+mod touch;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ fn config(server: &Server) -> ForwardAuth {
             ("apps".to_owned(), json_at("/user/apps")),
             ("role".to_owned(), header_at("x-role")),
         ]),
+        touch: None,
         cache: SECOND,
         recheck: RECHECK,
         grace: GRACE,

@@ -6,10 +6,14 @@ use super::super::super::moment::Moment;
 use super::*;
 use crate::config::Spring;
 
-const ID: &str = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d";
+pub(super) const ID: &str = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d";
 const SOON: Duration = Duration::from_secs(2);
 
 fn spring(redis: &RealRedis, subject: &str, index: Index) -> Sessions {
+    route(spring_config(redis, subject, index))
+}
+
+pub(super) fn spring_config(redis: &RealRedis, subject: &str, index: Index) -> Redis {
     let mut config = config(redis.server());
     config.cookie = cookie_name("SESSION");
     config.prefix = "spring:session:sessions:".to_owned();
@@ -18,21 +22,21 @@ fn spring(redis: &RealRedis, subject: &str, index: Index) -> Sessions {
         claims: BTreeMap::from([("apps".to_owned(), ClaimPath::new("/sessionAttr:user/apps"))]),
         indexed: index == Index::Kept,
     });
-    route(config)
+    config
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Index {
+pub(super) enum Index {
     Kept,
     None,
 }
 
-fn session_cookie(id: &str) -> String {
+pub(super) fn session_cookie(id: &str) -> String {
     format!("SESSION={}", STANDARD.encode(id))
 }
 
 /// A hash as Spring Session writes it when it is given a JSON serialiser.
-async fn save(redis: &RealRedis, fields: &[(&str, &str)]) {
+pub(super) async fn save(redis: &RealRedis, fields: &[(&str, &str)]) {
     let key = format!("spring:session:sessions:{ID}");
     let used = format!("{:.0}", Moment::now().unix() * 1000.0);
     let own = [
@@ -51,7 +55,7 @@ async fn save(redis: &RealRedis, fields: &[(&str, &str)]) {
     let () = redis.run(&["EXPIRE", &key, "2100"]).await;
 }
 
-const USER: (&str, &str) = (
+pub(super) const USER: (&str, &str) = (
     "sessionAttr:user",
     r#"{"@class":"U","id":42,"apps":["one"]}"#,
 );

@@ -2,6 +2,7 @@
 
 mod formats;
 mod outage;
+mod touch;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ fn config(server: RedisServer) -> Redis {
             subject: ClaimPath::new("/passport/user"),
             claims: BTreeMap::from([("apps".to_owned(), ClaimPath::new("apps"))]),
         }),
+        touch: None,
         cache: Duration::ZERO,
         recheck: RECHECK,
         grace: Duration::from_mins(1),
@@ -79,6 +81,31 @@ async fn until_ended(session: &Session, within: Duration) {
     let ended = standing.wait_for(|standing| *standing == Standing::Ended);
     let ended = tokio::time::timeout(within, ended).await;
     assert!(ended.is_ok_and(|ended| ended.is_ok()), "it did not end");
+}
+
+/// Waits until what a store says is so.
+async fn until_so(redis: &RealRedis, words: &[&str], so: impl Fn(u64) -> bool) -> u64 {
+    let begun = Instant::now();
+    loop {
+        let said: u64 = redis.run(words).await;
+        if so(said) {
+            return said;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{words:?}: {said}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until a command was used so often.
+async fn until_used(redis: &RealRedis, command: &str, times: usize) {
+    let begun = Instant::now();
+    while redis.used(command).await < times {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{command}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn down(error: &SessionError) -> &Outage {

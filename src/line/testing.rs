@@ -5,14 +5,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, FromRedisValue, cmd};
+use redis::{Client, FromRedisValue, Pipeline, cmd};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
 use crate::config::{RedisServer, RedisTls};
 
 /// A `redis-server` of the machine.
-pub(in crate::session) struct RealRedis {
+pub(crate) struct RealRedis {
     address: SocketAddr,
     arguments: Vec<String>,
     folder: TempDir,
@@ -22,12 +22,12 @@ pub(in crate::session) struct RealRedis {
 impl RealRedis {
     /// Starts one. There is no test of a store without a store: one that is not installed is a
     /// failure.
-    pub(in crate::session) async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         Self::start_on("--port", arguments).await
     }
 
     /// The same with TLS on its only port.
-    pub(in crate::session) async fn start_tls(arguments: &[&str]) -> Self {
+    pub(crate) async fn start_tls(arguments: &[&str]) -> Self {
         Self::start_on("--tls-port", &[&["--port", "0"], arguments].concat()).await
     }
 
@@ -48,7 +48,7 @@ impl RealRedis {
     }
 
     /// Stops it, as a crash would; what it held is lost.
-    pub(in crate::session) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
@@ -56,7 +56,7 @@ impl RealRedis {
     }
 
     /// Starts it again at the same place.
-    pub(in crate::session) async fn resume(&mut self) {
+    pub(crate) async fn resume(&mut self) {
         let process = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--dir", &self.folder.path().to_string_lossy()])
@@ -75,7 +75,7 @@ impl RealRedis {
     }
 
     /// Where it is.
-    pub(in crate::session) fn server(&self) -> RedisServer {
+    pub(crate) fn server(&self) -> RedisServer {
         RedisServer {
             host: self.address.ip().to_string(),
             port: self.address.port(),
@@ -87,7 +87,7 @@ impl RealRedis {
     }
 
     /// The same for one who knows a password.
-    pub(in crate::session) fn server_for(&self, username: &str, password: &str) -> RedisServer {
+    pub(crate) fn server_for(&self, username: &str, password: &str) -> RedisServer {
         RedisServer {
             username: Some(username.to_owned()).filter(|name| !name.is_empty()),
             password: Some(SecretString::from(password)),
@@ -96,15 +96,21 @@ impl RealRedis {
     }
 
     /// Does something in it, as the app would.
-    pub(in crate::session) async fn run<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    pub(crate) async fn run<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut connection = self.connection().await;
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
         command.query_async(&mut connection).await.unwrap()
     }
 
+    /// Does several things in it, as the proxy would.
+    pub(crate) async fn pipe(&self, all: &Pipeline) {
+        let mut connection = self.connection().await;
+        let () = all.query_async(&mut connection).await.unwrap();
+    }
+
     /// The same with what is no text.
-    pub(in crate::session) async fn run_bytes(&self, words: &[&[u8]]) {
+    pub(crate) async fn run_bytes(&self, words: &[&[u8]]) {
         let mut connection = self.connection().await;
         let mut command = cmd(std::str::from_utf8(words[0]).unwrap());
         command.arg(&words[1..]);
@@ -112,7 +118,7 @@ impl RealRedis {
     }
 
     /// How often a command was used.
-    pub(in crate::session) async fn used(&self, command: &str) -> usize {
+    pub(crate) async fn used(&self, command: &str) -> usize {
         let statistics: String = self.run(&["INFO", "commandstats"]).await;
         let line = format!("cmdstat_{command}:calls=");
         let calls = statistics.split_once(&line).map(|(_, rest)| rest);

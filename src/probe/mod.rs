@@ -1,0 +1,164 @@
+//! A rehearsal: what would happen if a named somebody opened a route's engine now?
+//!
+//! Claims and an app enter; a `Report` leaves, a step for each question from the second on, that
+//! says in plain words what was seen and, where a step failed, why and what mends it. It opens no
+//! door, checks no session, sends nothing but harmless calls, and shows no secret.
+
+mod advice;
+mod conversation;
+mod report;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+pub use self::report::{Outcome, Report, Step};
+use self::report::{Seen, StepName};
+use crate::config::Route;
+use crate::credential::{Credential, Credentials};
+use crate::engine::{Dial, Engine, EngineSocket};
+use crate::fault::{Fault, Faulty};
+use crate::gate::IdentityKey;
+use crate::id::{Issuer, RouteName, Subject};
+use crate::person::Person;
+use crate::policy::{Permit, permit};
+use crate::qix::{Document, Target};
+
+/// A route without its sessions, ready to be tried.
+#[derive(Debug)]
+pub struct Probe {
+    /// The route as configured.
+    pub route: Route,
+    /// As whom does the engine see them?
+    pub credentials: Credentials,
+    /// Which Qlik?
+    pub engine: Engine,
+    /// Keeps the rehearsal out of everybody's engine sessions.
+    pub identities: IdentityKey,
+}
+
+/// Whom to open the engine for.
+#[derive(Clone, Debug, Default)]
+pub struct Somebody {
+    subject: Option<String>,
+    claims: Map<String, Value>,
+}
+
+impl Probe {
+    /// The route's name.
+    #[must_use]
+    pub fn name(&self) -> &RouteName {
+        &self.route.name
+    }
+
+    /// Tries the route for somebody, step by step, until one fails.
+    pub async fn run(&self, somebody: &Somebody, target: &Target) -> Report {
+        let person = somebody.person();
+        let mut report = Report::new(&self.route.name, person.subject());
+        // What failed is in the report.
+        let _ = self.steps(&person, target, &mut report).await;
+        report
+    }
+
+    async fn steps(
+        &self,
+        person: &Person,
+        target: &Target,
+        report: &mut Report,
+    ) -> Result<(), Failed> {
+        let permit = self.access(person, target);
+        let permit = report.add(StepName::Access, Instant::now(), permit)?;
+        let started = Instant::now();
+        let credential = self.credential(person).await;
+        let credential = report.add(StepName::Credential, started, credential)?;
+        let started = Instant::now();
+        let socket = self.dial(person, &permit, &credential).await;
+        let socket = report.add(StepName::Engine, started, socket)?;
+        let started = Instant::now();
+        let greeted = conversation::greet(socket, self.route.engine.dial_timeout).await;
+        let talk = report.add(StepName::Greeting, started, greeted)?;
+        let started = Instant::now();
+        if let Document::App(app) = &target.document {
+            let opened = talk.open(app).await;
+            report.add(StepName::App, started, opened)?.end().await;
+        } else {
+            talk.end().await;
+        }
+        Ok(())
+    }
+
+    fn access(&self, person: &Person, target: &Target) -> Result<Seen<Permit>, Step> {
+        let document = target.document.as_str();
+        match permit(&self.route.access, person, target) {
+            Ok(permit) => Ok(Seen::new(format!("may open {document:?}"), permit)),
+            Err(_) => Err(Step::refused(
+                format!("may not open {document:?}"),
+                advice::ACCESS,
+            )),
+        }
+    }
+
+    async fn credential(&self, person: &Person) -> Result<Seen<Credential>, Step> {
+        match self.credentials.obtain(person).await {
+            Ok(credential) => Ok(Seen::new("ready".to_owned(), credential)),
+            Err(error) => Err(advice::on_credential(&error)),
+        }
+    }
+
+    async fn dial(
+        &self,
+        person: &Person,
+        permit: &Permit,
+        credential: &Credential,
+    ) -> Result<Seen<EngineSocket>, Step> {
+        let identity = self.identities.identify(&self.route, person, permit);
+        let dial = Dial {
+            identity: &identity,
+            injection: credential.injection(),
+            offers: None,
+        };
+        match self.engine.dial(permit, dial).await {
+            Ok(socket) => Ok(Seen::new("took the upgrade".to_owned(), socket)),
+            Err(error) => Err(advice::on_engine(&error)),
+        }
+    }
+}
+
+/// A step failed; the report says which.
+#[derive(Debug)]
+struct Failed;
+
+impl Somebody {
+    /// A person by subject and claims; a claim `sub` is the subject where none is given.
+    #[must_use]
+    pub fn new(subject: Option<String>, claims: impl IntoIterator<Item = (String, Value)>) -> Self {
+        Self {
+            subject,
+            claims: claims.into_iter().collect(),
+        }
+    }
+
+    fn person(&self) -> Person {
+        let claimed = self.claims.get("sub").and_then(Value::as_str);
+        let subject = self.subject.as_deref().or(claimed).unwrap_or_default();
+        let issuer = Issuer::new("qix-proxy check");
+        Person::new(issuer, Subject::new(subject), None, self.claims.clone())
+    }
+}
+
+/// Where to knock: an app, or the engine without one.
+pub fn target(app: Option<&str>) -> Result<Target, Fault> {
+    match app {
+        Some(app) => Target::parse(&[app]),
+        None => Target::parse(&[]),
+    }
+}
+
+/// How bad an error is for whoever asks whether the route works.
+fn outcome(error: &impl Faulty) -> Outcome {
+    match error.fault() {
+        Fault::CredentialDown | Fault::EngineBusy | Fault::EngineDown | Fault::EngineTimeout => {
+            Outcome::Unavailable
+        }
+        _ => Outcome::Refused,
+    }
+}

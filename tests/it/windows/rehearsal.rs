@@ -1,0 +1,67 @@
+//! `check --live` before Qlik on Windows.
+
+use engine_sim::engine::SALES_APP;
+
+use super::estate::{Estate, Kind, Plan};
+use crate::support::rehearsal::{Tried, rehearse};
+
+async fn tried(estate: &Estate) -> Tried {
+    let arguments = ["--subject", "ada", "--app", SALES_APP];
+    let tried = rehearse(&estate.world, &estate.toml, &arguments).await;
+    let said = tried.json.to_string();
+    for secret in estate.windows.secrets() {
+        assert!(!said.contains(&secret), "{said}");
+    }
+    tried
+}
+
+#[tokio::test]
+async fn every_kind_is_tried_to_its_end() {
+    for kind in Kind::ALL {
+        let estate = Plan::of(kind).start().await;
+        let tried = tried(&estate).await;
+        assert_eq!(tried.code, 0, "{kind:?} {:#}", tried.json);
+        let greeting = tried.steps()[3]["saw"].as_str().unwrap();
+        assert!(
+            greeting.contains("UserDirectory=CORP; UserId=ada"),
+            "{greeting}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_on_the_allow_list_is_explained() {
+    let plan = Plan::of(Kind::Jwt).proxy(|proxy| proxy.hosts(&["elsewhere.example"]));
+    let estate = plan.start().await;
+    let tried = tried(&estate).await;
+    let (_, code, words) = tried.failure();
+    assert_eq!((code, tried.code), ("403", 77), "{words}");
+    assert!(words.contains("Host allow list"), "{words}");
+}
+
+#[tokio::test]
+async fn a_cookie_that_qlik_does_not_know_is_explained() {
+    let plan = Plan::of(Kind::Session).proxy(|proxy| proxy.cookie("Renamed-In-The-QMC"));
+    let estate = plan.start().await;
+    let tried = tried(&estate).await;
+    let (step, code, words) = tried.failure();
+    assert_eq!(
+        (step, code, tried.code),
+        ("credential", "302", 77),
+        "{words}"
+    );
+    assert!(
+        words.contains("how the virtual proxy authenticates"),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn a_person_with_too_many_sessions_is_explained() {
+    let plan = Plan::of(Kind::Session).windows(|windows| windows.sessions_a_person(0));
+    let estate = plan.start().await;
+    let tried = tried(&estate).await;
+    let (step, code, words) = tried.failure();
+    let expected = ("greeting", "OnMaxParallelSessionsExceeded", 77);
+    assert_eq!((step, code, tried.code), expected, "{words}");
+}

@@ -1,0 +1,139 @@
+//! What a relay is tied to: alone, or in a proxy where everything is on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use prometheus_client::registry::Registry;
+use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, RelayLimits};
+use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
+use qix_proxy::live::{Live, Seat};
+use qix_proxy::person::Person;
+use qix_proxy::policy::permit;
+use qix_proxy::qix::{Document, Target};
+use qix_proxy::record::{Meters, Opening, Record};
+use qix_proxy::relay::{Compression, Leash, Terms};
+use qix_proxy::session::{Activity, Standing};
+use serde_json::Map;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::LONG;
+
+/// How many others are there where everything is on.
+const OTHERS: u64 = 5_000;
+const LIMITS: Limits = Limits {
+    sockets: usize::MAX,
+    sockets_per_subject: usize::MAX,
+    identities_per_subject: usize::MAX,
+    opens_per_minute: usize::MAX,
+    failures_per_minute: usize::MAX,
+};
+
+/// What the relays of a process share.
+pub(crate) struct House {
+    live: Arc<Live>,
+    meters: Arc<Meters>,
+    standing: watch::Sender<Standing>,
+    engine_ping: Option<Duration>,
+    _others: Vec<Seat>,
+}
+
+impl House {
+    /// One socket, of a session that nobody watches.
+    pub(crate) fn quiet() -> Self {
+        Self {
+            live: Live::new(LIMITS),
+            meters: Arc::new(Meters::new(&mut Registry::default())),
+            standing: watch::Sender::new(Standing::Valid { until: None }),
+            engine_ping: None,
+            _others: Vec::new(),
+        }
+    }
+
+    /// Thousands of sockets of as many people, records written, both ends pinged, a session that
+    /// expires.
+    pub(crate) fn crowded() -> Result<Self> {
+        let log = tracing_subscriber::fmt().json().with_writer(std::io::sink);
+        log.try_init().map_err(|error| anyhow!(error))?;
+        let quiet = Self::quiet();
+        let until = Some(Instant::now() + LONG);
+        quiet.standing.send_replace(Standing::Valid { until });
+        let seats = (1..=OTHERS).map(|number| quiet.seat(number));
+        Ok(Self {
+            _others: seats.collect::<Result<_>>()?,
+            engine_ping: Some(LONG),
+            ..quiet
+        })
+    }
+
+    /// A socket of this house.
+    pub(crate) fn admit(&self, access: &Access) -> Result<(Terms, Leash, Record)> {
+        let seat = self.seat(0)?;
+        let meters = Arc::clone(&self.meters);
+        let record = Record::open(seat.opening(), seat.tally(), Duration::ZERO, meters);
+        let target = Target {
+            document: Document::App(AppId::new("app")),
+            identity: None,
+            ttl: None,
+        };
+        let permit = permit(access, &person(0), &target);
+        let terms = Terms {
+            permit: permit.map_err(|fault| anyhow!("{fault:?}"))?,
+            limits: RelayLimits {
+                client_message: 1 << 20,
+                idle: LONG,
+                client_ping: LONG,
+                close_grace: LONG,
+                write_stall: LONG,
+            },
+            engine_ping: self.engine_ping,
+            compression: Compression::None,
+            flavour: Flavour::Engine,
+        };
+        let standing = self.standing.subscribe();
+        let leash = Leash {
+            standing,
+            seat,
+            activity: Activity::default(),
+        };
+        Ok((terms, leash, record))
+    }
+
+    fn seat(&self, number: u64) -> Result<Seat> {
+        let opening = Opening {
+            id: ConnectionId(number),
+            client: [127, 0, 0, 1].into(),
+            route: RouteName::new("route"),
+            app: "app".to_owned(),
+            subject: format!("person-{number}"),
+            session: None,
+            identity: EngineIdentity::new(format!("identity-{number}")),
+        };
+        let seat = self.live.seat(&Arc::new(opening), &person(number));
+        seat.map_err(|fault| anyhow!("{fault:?}"))
+    }
+}
+
+fn person(number: u64) -> Person {
+    let subject = Subject::new(format!("person-{number}"));
+    Person::new(Issuer::new("issuer"), subject, None, Map::new())
+}
+
+/// A route that relays unread.
+pub(crate) fn unread() -> Access {
+    Access {
+        apps: Apps::Any,
+        methods: Methods::Any,
+        session_apps: false,
+    }
+}
+
+/// A route that reads.
+pub(crate) fn reading() -> Access {
+    Access {
+        apps: Apps::Listed(vec![AppId::new("app")]),
+        methods: Methods::Consumer,
+        session_apps: false,
+    }
+}
