@@ -74,6 +74,8 @@ pub enum Fault {
     ForeignOrigin,
     /// The method is not for this path.
     MethodNotAllowed,
+    /// The person belongs to no customer of this route.
+    NoCustomer,
     /// There is no such app for this person.
     NoSuchApp,
     /// There is nothing at this path.
@@ -88,6 +90,8 @@ pub enum Fault {
     ShuttingDown,
     /// A cap was reached.
     TooMany,
+    /// The config was read anew while the socket was being opened.
+    Reloaded,
     /// The path speaks websocket only.
     UpgradeRequired,
 }
@@ -122,10 +126,12 @@ impl Fault {
             Self::EngineTimeout => (Status::GATEWAY_TIMEOUT, Close::NO_ENGINE, "engine_timeout", "The analytics engine did not answer in time."),
             Self::ForeignOrigin => (Status::FORBIDDEN, Close::NOT_PERMITTED, "foreign_origin", "This origin may not open a websocket here."),
             Self::MethodNotAllowed => (Status::METHOD_NOT_ALLOWED, Close::PROTOCOL, "method_not_allowed", "This path does not take that method."),
+            Self::NoCustomer => (Status::FORBIDDEN, Close::NOT_PERMITTED, "no_customer", "No analytics is set up for this account."),
             Self::NoSuchApp => (Status::NOT_FOUND, Close::NO_SUCH_APP, "no_such_app", "There is no such app."),
             Self::NotFound => (Status::NOT_FOUND, Close::PROTOCOL, "not_found", "There is nothing at this path."),
             Self::NotPermitted => (Status::FORBIDDEN, Close::NOT_PERMITTED, "not_permitted", "No permission to open this app."),
             Self::NotSignedIn => (Status::UNAUTHORIZED, Close::SESSION, "not_signed_in", "There is no valid app session; sign in to the app."),
+            Self::Reloaded => (Status::SERVICE_UNAVAILABLE, Close::TERMINATING, "reloaded", "The proxy has new settings; reconnect."),
             Self::SessionCheckDown => (Status::SERVICE_UNAVAILABLE, Close::DEPENDENCY, "session_check_down", "The app session cannot be checked just now; try again."),
             Self::ShuttingDown => (Status::SERVICE_UNAVAILABLE, Close::TERMINATING, "shutting_down", "The proxy is restarting; reconnect."),
             Self::TooMany => (Status::TOO_MANY_REQUESTS, Close::TOO_MANY, "too_many", "Too many connections or attempts; close some, or try again later."),

@@ -39,6 +39,10 @@ name! {
     RouteName
 }
 name! {
+    /// A customer of a route, by its `name` in the config.
+    CustomerName
+}
+name! {
     /// Who vouched for a subject: a token's `iss`, or what stands in for it in other session kinds.
     Issuer
 }

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use http::HeaderValue;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Limits;
+use crate::config::{Limits, Print};
 use crate::fault::Fault;
-use crate::id::{ConnectionId, EngineIdentity, Issuer, Subject};
+use crate::id::{AppId, ConnectionId, EngineIdentity, Issuer, Subject};
 use crate::person::Person;
+use crate::policy::Permit;
 use crate::record::{Cause, Opening, Tally};
 
 /// The registry of open sockets.
@@ -37,10 +39,32 @@ pub struct Socket {
     person: Person,
     since: Instant,
     tally: Arc<Tally>,
+    grounds: Grounds,
     order: oneshot::Sender<Cause>,
 }
 
+/// On what grounds a socket was let in: all that other rules would judge it by.
+#[derive(Clone, Debug)]
+pub struct Grounds {
+    /// What its `Origin` was; a program sends none.
+    pub origin: Option<HeaderValue>,
+    /// The one app that its session may open, where it came by a ticket that says so.
+    pub app: Option<AppId>,
+    /// What it was permitted.
+    pub permit: Permit,
+    /// What the route's session checks were made of.
+    pub checks: Print,
+    /// What led to this Qlik, and to nobody else at it.
+    pub place: Print,
+}
+
 impl Socket {
+    /// On what grounds it was let in.
+    #[must_use]
+    pub fn grounds(&self) -> &Grounds {
+        &self.grounds
+    }
+
     /// What its record begins with.
     #[must_use]
     pub fn opening(&self) -> &Opening {
@@ -94,7 +118,12 @@ impl Live {
     }
 
     /// Takes a seat for a person's socket, within the caps.
-    pub fn seat(self: &Arc<Self>, opening: &Arc<Opening>, person: &Person) -> Result<Seat, Fault> {
+    pub fn seat(
+        self: &Arc<Self>,
+        opening: &Arc<Opening>,
+        person: &Person,
+        grounds: Grounds,
+    ) -> Result<Seat, Fault> {
         if self.open.fetch_add(1, Ordering::SeqCst) >= self.caps.sockets {
             self.leave();
             return Err(Fault::TooMany);
@@ -113,6 +142,7 @@ impl Live {
             person: person.clone(),
             since: Instant::now(),
             tally: Arc::clone(&tally),
+            grounds,
             order: sender,
         };
         self.sockets.insert(opening.id, socket);
@@ -140,13 +170,20 @@ impl Live {
 
     /// Ends the sockets that are picked; says how many.
     pub fn end_where(&self, pick: impl Fn(&Socket) -> bool, cause: Cause) -> usize {
-        let picked = self.sockets.iter().filter(|socket| pick(socket));
-        let ids: Vec<ConnectionId> = picked.map(|socket| *socket.key()).collect();
-        let ended = ids.into_iter().filter_map(|id| self.sockets.remove(&id));
+        self.judge(|socket| pick(socket).then_some(cause))
+    }
+
+    /// Ends each socket that there is a cause to end; says how many.
+    pub fn judge(&self, cause: impl Fn(&Socket) -> Option<Cause>) -> usize {
+        let judged = self.sockets.iter();
+        let picked = judged.filter_map(|socket| Some((*socket.key(), cause(&socket)?)));
+        let picked: Vec<(ConnectionId, Cause)> = picked.collect();
         // Where nobody hears the order, the relay is ending already.
-        ended
-            .filter_map(|(_, socket)| socket.order.send(cause).ok())
-            .count()
+        let ended = picked.into_iter().filter_map(|(id, cause)| {
+            let (_, socket) = self.sockets.remove(&id)?;
+            socket.order.send(cause).ok()
+        });
+        ended.count()
     }
 
     /// Describes every socket.
@@ -270,6 +307,33 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
+    use crate::config::{Access, Apps, Methods};
+    use crate::policy::permit;
+    use crate::qix::{Document, Target};
+
+    impl Grounds {
+        pub(crate) fn sample() -> Self {
+            let access = Access {
+                apps: Apps::Any,
+                methods: Methods::Any,
+                session_apps: false,
+            };
+            let target = Target {
+                document: Document::EngineData,
+                identity: None,
+                ttl: None,
+            };
+            let (issuer, subject) = (Issuer::new("i"), Subject::new("a"));
+            let person = Person::new(issuer, subject, None, Map::new());
+            Self {
+                origin: None,
+                app: None,
+                permit: permit(&access, &person, &target).unwrap(),
+                checks: Print::default(),
+                place: Print::default(),
+            }
+        }
+    }
 
     const CAPS: Limits = Limits {
         sockets: 3,
@@ -290,7 +354,7 @@ mod tests {
     #[test]
     fn caps_hold_by_person_by_identity_and_in_all() {
         let live = Live::new(CAPS);
-        let seat = |n, who: &Person, id: &str| live.seat(&opening(n, id), who);
+        let seat = |n, who: &Person, id: &str| live.seat(&opening(n, id), who, Grounds::sample());
         let (ada, other_ada) = (person("idp", "ada"), person("other", "ada"));
         let first = seat(1, &ada, "x").unwrap();
         assert_eq!(
@@ -318,10 +382,12 @@ mod tests {
     #[tokio::test]
     async fn a_drain_reaches_every_seat_and_lets_none_in() {
         let live = Live::new(CAPS);
-        let mut seat = live.seat(&opening(1, "x"), &person("i", "a")).unwrap();
+        let mut seat = live
+            .seat(&opening(1, "x"), &person("i", "a"), Grounds::sample())
+            .unwrap();
         live.drain();
         assert_eq!(seat.ordered().await, Cause::Drained);
-        let refused = live.seat(&opening(2, "y"), &person("i", "b"));
+        let refused = live.seat(&opening(2, "y"), &person("i", "b"), Grounds::sample());
         assert_eq!(refused.unwrap_err(), Fault::ShuttingDown);
         assert_eq!(live.open(), 1, "a refused seat is given back");
         drop(seat);

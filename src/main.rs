@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use qix_proxy::config::{Config, System, Warning, schema};
+use qix_proxy::config::{Config, System, Warning, customer_schema, schema};
 use qix_proxy::probe::{self, Outcome, Report, Somebody};
-use qix_proxy::proxy::Proxy;
+use qix_proxy::proxy::{Proxy, Source, Unread};
 use qix_proxy::telemetry;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -42,14 +42,18 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9090")]
         address: SocketAddr,
     },
-    /// Run the proxy until SIGTERM or SIGINT.
+    /// Run the proxy until SIGTERM or SIGINT; SIGHUP has the config read anew.
     Run {
         /// The config file (TOML).
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Print the JSON Schema of the config.
-    Schema,
+    Schema {
+        /// That of a customer's file instead.
+        #[arg(long)]
+        customer: bool,
+    },
 }
 
 /// What to check. With `--live`, each route's way to Qlik is tried as well: a credential is fetched
@@ -98,8 +102,13 @@ fn main() -> ExitCode {
         Command::Check(wanted) => check(wanted),
         Command::Health { address } => block_on(health(address)),
         Command::Run { config } => run(&config),
-        Command::Schema => {
-            say(&mut stdout(), &format!("{:#}", schema()));
+        Command::Schema { customer } => {
+            let schema = if customer {
+                customer_schema()
+            } else {
+                schema()
+            };
+            say(&mut stdout(), &format!("{schema:#}"));
             ExitCode::SUCCESS
         }
     }
@@ -108,7 +117,7 @@ fn main() -> ExitCode {
 fn check(wanted: Check) -> ExitCode {
     let (config, warnings) = match read(&wanted.config) {
         Ok(read) => read,
-        Err(mistakes) => return complain(&mistakes),
+        Err(unread) => return complain(&unread.to_string()),
     };
     for warning in &warnings {
         say(&mut stderr(), &warning.to_string());
@@ -184,21 +193,24 @@ fn complain(what: &str) -> ExitCode {
 fn run(path: &Path) -> ExitCode {
     let (config, warnings) = match read(path) {
         Ok(read) => read,
-        Err(mistakes) => return complain(&mistakes),
+        Err(unread) => return complain(&unread.to_string()),
     };
     if let Err(error) = telemetry::log(&config.log) {
         return complain(&error.to_string());
     }
     for warning in warnings {
-        warn!(at = %format!("{}:{}", path.display(), warning.remark().line()), "{}", warning.remark().what());
+        let (file, line) = (warning.remark().file(), warning.remark().line());
+        warn!(at = %format!("{}:{line}", file.display()), "{}", warning.remark().what());
     }
-    block_on(serve(config))
+    let path = path.to_owned();
+    block_on(serve(config, Box::new(move || read(&path))))
 }
 
-async fn serve(config: Config) -> ExitCode {
-    let (Ok(mut term), Ok(mut int)) = (
+async fn serve(config: Config, source: Source) -> ExitCode {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
     ) else {
         error!("the process cannot listen to signals");
         return ExitCode::from(UNAVAILABLE);
@@ -209,9 +221,16 @@ async fn serve(config: Config) -> ExitCode {
             _ = int.recv() => {}
         }
     };
-    match Proxy::bind(config).await {
+    match Proxy::bind(config, source).await {
         Ok(proxy) => {
+            let reload = proxy.reload();
+            let listening = tokio::spawn(async move {
+                while hup.recv().await.is_some() {
+                    reload.notify_one();
+                }
+            });
             proxy.run(shutdown).await;
+            listening.abort();
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -246,10 +265,10 @@ async fn health(address: SocketAddr) -> ExitCode {
     }
 }
 
-fn read(path: &Path) -> Result<(Config, Vec<Warning>), String> {
+fn read(path: &Path) -> Result<(Config, Vec<Warning>), Unread> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
-    Config::parse(&text, path, &System).map_err(|mistakes| mistakes.to_string())
+        .map_err(|error| Unread::File(format!("{}: cannot be read: {error}", path.display())))?;
+    Config::parse(&text, path, &System).map_err(Unread::Mistakes)
 }
 
 fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -1,39 +1,42 @@
 //! The whole proxy: a config enters, two doors open, and a stop ends it in order.
 
+mod outgoing;
+mod reload;
+mod stock;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use rustls::{ClientConfig, RootCertStore};
 use secrecy::SecretSlice;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-use crate::admin::Admin;
-use crate::config::{
-    self, Config, Credential, EgressProxy, Flavour, Http2, ListenAddress, ListenTls, Outbound,
-    Route, SessionCheck,
-};
-use crate::credential::{self, CredentialError, Credentials, Keepers, Pool};
-use crate::engine::{Engine, EngineError};
-use crate::gate::{Books, Gate, IdentityKey, Lane};
-use crate::line::{Line, LineError};
+use self::outgoing::Outgoing;
+pub use self::reload::{Source, Unread};
+use self::reload::{Upkeep, keep_up};
+use self::stock::Stock;
+use crate::admin::{Admin, Inside};
+use crate::config::{Config, Http2, Limits, ListenAddress, ListenTls};
+use crate::credential::{CredentialError, Keepers};
+use crate::engine::EngineError;
+use crate::gate::{Books, IdentityKey, Lanes};
+use crate::line::LineError;
 use crate::live::Live;
 use crate::probe::Probe;
 use crate::quota::Quotas;
-use crate::record::Meters;
+use crate::record;
 use crate::replicas::Replicas;
 use crate::revocation::Revocation;
 use crate::revoked::Revoked;
-use crate::route::Routes;
-use crate::server::{House, Listener, Peers, Server};
-use crate::session::{Lent, Pseudonyms, SessionError, Sessions, TicketStore};
+use crate::server::{Estate, Listener, Peers, Server};
+use crate::session::{Pseudonyms, SessionError};
 use crate::telemetry::Metrics;
 use crate::tls::{self, Acceptor, Protocol, TlsError};
 
@@ -54,6 +57,8 @@ pub struct Proxy {
     revoked: Arc<Revoked>,
     replicas: Option<Arc<Replicas>>,
     drain: Duration,
+    upkeep: Upkeep,
+    reload: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -67,38 +72,27 @@ pub struct Addresses {
 }
 
 impl Proxy {
-    /// Builds every room and binds both doors.
-    pub async fn bind(config: Config) -> Result<Self, StartError> {
+    /// Builds every room and binds both doors. `source` is asked when the config is to be read anew.
+    pub async fn bind(config: Config, source: Source) -> Result<Self, StartError> {
         let mut registry = Registry::with_prefix("qix_proxy");
-        let live = Live::new(config.limits);
-        let identities = match &config.identity_key {
-            Some(key) => IdentityKey::new(key),
-            None => IdentityKey::random().ok_or(StartError::NoRandomness)?,
-        };
-        let pseudonyms = match &config.identity_key {
-            Some(key) => Pseudonyms::new(key),
-            None => Pseudonyms::random().ok_or(StartError::NoRandomness)?,
-        };
-        let outgoing = Outgoing::new(config.outbound)?;
+        let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
         let kin = shared.map(|shared| outgoing.kin(shared, &config.routes, &mut registry));
         let (replicas, stores) = kin.transpose()?.unzip();
         let (tickets, pool) = stores.unzip();
-        let keepers = Keepers::sharing(pool.flatten());
-        let routes = config.routes.into_iter();
-        let lanes =
-            routes.map(|route| outgoing.lane(route, &pseudonyms, &keepers, tickets.as_ref()));
-        let lanes = lanes.collect::<Result<_, _>>()?;
-        let revoked = Arc::new(Revoked::new(Arc::clone(&live)));
-        let books = Books {
-            live: Arc::clone(&live),
-            meters: Arc::new(Meters::new(&mut registry)),
-            quotas: Arc::new(Quotas::new(&config.limits)),
-            revoked: Arc::clone(&revoked),
-            replicas: replicas.clone(),
+        let stock = Stock {
+            identities: Arc::new(identities(config.identity_key.as_ref())?),
+            pseudonyms: pseudonyms(config.identity_key.as_ref())?,
+            keepers: Keepers::sharing(pool.flatten()),
+            tickets,
+            books: books(&config.limits, replicas, &mut registry),
+            fixed: config.fixed,
         };
+        let books = stock.books.clone();
+        let lanes = stock.lanes(&outgoing, config.routes, &Lanes::default())?;
+        books.law.enact(&lanes, &books.live);
         let peers = Peers::new(config.listen.trusted_proxies.clone());
-        let house = Arc::new(house(lanes, identities, books, peers));
+        let estate = Estate::new(stock.house(lanes, peers));
         let public = Listener::bind(&config.listen.address)
             .await
             .map_err(|error| StartError::Listen(config.listen.address.clone(), error))?;
@@ -107,31 +101,46 @@ impl Proxy {
             public: public.address()?,
             admin: operators.local_addr()?,
         };
-        let metrics = Metrics::new(registry, Arc::clone(&house));
-        let public_tls = acceptor(config.listen.tls.as_ref(), spoken(config.listen.http2))?;
-        let admin_tls = acceptor(config.admin.tls.as_ref(), &[Protocol::Http1])?;
+        let spoken = spoken(config.listen.http2);
+        let upkeep = Upkeep {
+            source,
+            stock,
+            estate: Arc::clone(&estate),
+            public: acceptor(config.listen.tls.as_ref(), spoken)?,
+            spoken,
+            operators: acceptor(config.admin.tls.as_ref(), &[Protocol::Http1])?,
+            meters: reload::Meters::new(&mut registry),
+        };
+        let reload = Arc::<Notify>::default();
+        let inside = Inside {
+            metrics: Metrics::new(registry, Arc::clone(&estate)),
+            live: Arc::clone(&books.live),
+            reload: Arc::clone(&reload),
+        };
         Ok(Self {
-            server: Server::new(public, public_tls, house, &config.listen),
-            admin: Admin::new(
-                operators,
-                admin_tls,
-                config.admin,
-                metrics,
-                Arc::clone(&live),
-            ),
+            server: Server::new(public, upkeep.public.clone(), estate, &config.listen),
+            admin: Admin::new(operators, upkeep.operators.clone(), config.admin, inside),
             place: place(addresses, &config.listen.address),
             addresses,
-            live,
-            revoked,
-            replicas,
+            live: books.live,
+            revoked: books.revoked,
+            replicas: books.replicas,
             drain: config.listen.drain,
+            upkeep,
+            reload,
             stop: CancellationToken::new(),
         })
     }
 
+    /// Whoever tells it has the config read anew.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Notify> {
+        Arc::clone(&self.reload)
+    }
+
     /// Every route's way to Qlik, for a rehearsal that opens no door.
     pub fn rehearse(config: Config) -> Result<Vec<Probe>, StartError> {
-        let outgoing = Outgoing::new(config.outbound)?;
+        let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let keepers = Keepers::default();
         let routes = config.routes.into_iter();
         let probes = routes.map(|route| outgoing.probe(route, &keepers));
@@ -155,7 +164,9 @@ impl Proxy {
         let doors = self.stop.child_token();
         let server = tokio::spawn(open(self.server, self.replicas.clone(), doors));
         let admin = tokio::spawn(self.admin.run(self.stop.clone()));
+        let upkeep = AbortOnDropHandle::new(tokio::spawn(keep_up(self.upkeep, self.reload)));
         shutdown.await;
+        drop(upkeep);
         info!(open = self.live.open(), "draining");
         self.live.drain();
         if timeout(self.drain, self.live.emptied()).await.is_err() {
@@ -198,15 +209,25 @@ async fn open(server: Server, replicas: Option<Arc<Replicas>>, doors: Cancellati
     server.run(doors).await;
 }
 
-/// Puts the rooms together that every connection shares.
-fn house(lanes: Vec<Lane>, identities: IdentityKey, books: Books, peers: Peers) -> House {
-    let (live, meters) = (Arc::clone(&books.live), Arc::clone(&books.meters));
-    House {
-        routes: Routes::new(lanes.iter().map(|lane| Arc::clone(&lane.route)).collect()),
-        gate: Gate::new(lanes, identities, books),
-        peers,
+fn identities(key: Option<&SecretSlice<u8>>) -> Result<IdentityKey, StartError> {
+    let random = || IdentityKey::random().ok_or(StartError::NoRandomness);
+    key.map_or_else(random, |key| Ok(IdentityKey::new(key)))
+}
+
+fn pseudonyms(key: Option<&SecretSlice<u8>>) -> Result<Pseudonyms, StartError> {
+    let random = || Pseudonyms::random().ok_or(StartError::NoRandomness);
+    key.map_or_else(random, |key| Ok(Pseudonyms::new(key)))
+}
+
+fn books(limits: &Limits, replicas: Option<Arc<Replicas>>, registry: &mut Registry) -> Books {
+    let live = Live::new(*limits);
+    Books {
+        meters: Arc::new(record::Meters::new(registry)),
+        quotas: Arc::new(Quotas::new(limits)),
+        revoked: Arc::new(Revoked::new(Arc::clone(&live))),
+        law: Arc::default(),
         live,
-        meters,
+        replicas,
     }
 }
 
@@ -224,168 +245,6 @@ fn acceptor(
 ) -> Result<Option<Acceptor>, TlsError> {
     let config = files.map(|files| tls::server_config(files, protocols));
     Ok(config.transpose()?.map(Acceptor::new))
-}
-
-/// Where replicas keep tickets and, where they share them, credentials.
-type Stores = (TicketStore, Option<Pool>);
-
-/// What outgoing connections share, built once and lent to the hands.
-struct Outgoing {
-    roots: RootCertStore,
-    tls: Arc<ClientConfig>,
-    http: reqwest::Client,
-    egress: Option<EgressProxy>,
-}
-
-impl Outgoing {
-    fn new(outbound: Outbound) -> Result<Self, TlsError> {
-        let roots = tls::system_roots(outbound.ca.as_deref())?;
-        Self::trusting(roots, outbound.proxy)
-    }
-
-    /// The outgoing side of an engine with CAs of its own.
-    fn of(&self, ca: &Path) -> Result<Self, TlsError> {
-        Self::trusting(tls::file_roots(ca)?, self.egress.clone())
-    }
-
-    fn trusting(roots: RootCertStore, egress: Option<EgressProxy>) -> Result<Self, TlsError> {
-        let tls = tls::client_config(roots.clone());
-        Ok(Self {
-            roots,
-            http: tls::http_client(&tls, egress.as_ref())?,
-            tls: Arc::new(tls),
-            egress,
-        })
-    }
-
-    /// What is shared with other replicas: what they tell each other, and where tickets and
-    /// credentials lie.
-    fn kin(
-        &self,
-        (replicas, key): (&config::Replicas, &SecretSlice<u8>),
-        routes: &[Route],
-        registry: &mut Registry,
-    ) -> Result<(Arc<Replicas>, Stores), StartError> {
-        let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
-        let tickets = TicketStore::new(Arc::clone(&line), &replicas.prefix, key);
-        let keys = Some(&replicas.credential_keys).filter(|keys| !keys.is_empty());
-        let pool = keys.map(|keys| Pool::new(Arc::clone(&line), &replicas.prefix, key, keys));
-        let memory = longest_memory(routes);
-        let replicas = Replicas::new(replicas, key, line, memory, registry);
-        Ok((Arc::new(replicas), (tickets, pool)))
-    }
-
-    /// The clients that a credential is fetched with: one for all, and one with its certificate.
-    fn fetchers(&self, route: &Route) -> Result<Fetchers, TlsError> {
-        let windows = route.engine.flavour == Flavour::Windows;
-        let name = route.engine.server_name.as_deref().filter(|_| windows);
-        let egress = self.egress.as_ref();
-        let client = |config| tls::http_client(&tls::named(config, &self.roots, name)?, egress);
-        let certified = route.credential.api_certificate();
-        let certified = certified.map(|files| {
-            let config = tls::certified_config(self.roots.clone(), files)?;
-            client(config)
-        });
-        Ok(Fetchers {
-            plain: match name {
-                None => self.http.clone(),
-                Some(_) => client(tls::client_config(self.roots.clone()))?,
-            },
-            certified: certified.transpose()?,
-        })
-    }
-
-    /// What the engine is dialled with.
-    fn dialler(&self, route: &Route) -> Result<Arc<ClientConfig>, TlsError> {
-        Ok(match route.credential.engine_certificate() {
-            None => tls::engine_config(&self.tls),
-            Some(files) => {
-                let config = tls::certified_config(self.roots.clone(), files)?;
-                tls::engine_config(&config)
-            }
-        })
-    }
-
-    /// Gives a route its hands.
-    fn lane(
-        &self,
-        mut route: Route,
-        pseudonyms: &Pseudonyms,
-        keepers: &Keepers,
-        tickets: Option<&TicketStore>,
-    ) -> Result<Lane, StartError> {
-        let checks = std::mem::take(&mut route.sessions);
-        let wants_token = route.credential.wants_session_token();
-        let (credentials, engine) = self.qlik(&mut route, keepers)?;
-        let lent = Lent {
-            http: &self.http,
-            tls: &self.tls,
-            pseudonyms,
-            tickets,
-        };
-        let mut sessions = Sessions::new(&route.name, checks, lent)?;
-        if wants_token {
-            sessions = sessions.keeping_tokens();
-        }
-        Ok(Lane {
-            sessions,
-            credentials,
-            engine,
-            route: Arc::new(route),
-        })
-    }
-
-    /// A route's hands without its sessions.
-    fn probe(&self, mut route: Route, keepers: &Keepers) -> Result<Probe, StartError> {
-        let (credentials, engine) = self.qlik(&mut route, keepers)?;
-        Ok(Probe {
-            route,
-            credentials,
-            engine,
-            identities: IdentityKey::random().ok_or(StartError::NoRandomness)?,
-        })
-    }
-
-    /// The two hands that reach out to Qlik.
-    fn qlik(
-        &self,
-        route: &mut Route,
-        keepers: &Keepers,
-    ) -> Result<(Credentials, Engine), StartError> {
-        let own = route.engine.ca.as_deref();
-        let own = own.map(|ca| self.of(ca)).transpose()?;
-        let qlik = own.as_ref().unwrap_or(self);
-        let (fetchers, dialler) = (qlik.fetchers(route)?, qlik.dialler(route)?);
-        let wanted = std::mem::replace(&mut route.credential, Credential::None);
-        let borrowed = credential::Lent {
-            http: &fetchers.plain,
-            trust: route.engine.ca.as_deref(),
-            certified: fetchers.certified.as_ref(),
-            keepers,
-        };
-        let credentials = Credentials::new(wanted, borrowed)?;
-        let engine = Engine::new(&route.engine, &dialler, qlik.egress.as_ref())?;
-        Ok((credentials, engine))
-    }
-}
-
-/// How long the longest of all logouts counts.
-fn longest_memory(routes: &[Route]) -> Duration {
-    let checks = routes.iter().flat_map(|route| &route.sessions);
-    let logouts = checks.filter_map(|check| match check {
-        SessionCheck::Jwt(jwt) => jwt.logout.as_ref(),
-        _ => None,
-    });
-    logouts
-        .map(|logout| logout.memory)
-        .max()
-        .unwrap_or_default()
-}
-
-/// The clients that a credential is fetched with.
-struct Fetchers {
-    plain: reqwest::Client,
-    certified: Option<reqwest::Client>,
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -194,6 +194,7 @@ mod tests {
 
     use super::*;
     use crate::config::Limits;
+    use crate::live::Grounds;
     use crate::record::Opening;
 
     const DAY: Duration = Duration::from_hours(24);
@@ -298,7 +299,11 @@ mod tests {
         let seat = |n, sid: &str| {
             revoked
                 .live
-                .seat(&Arc::new(Opening::sample(n, "x")), &person(sid, 1))
+                .seat(
+                    &Arc::new(Opening::sample(n, "x")),
+                    &person(sid, 1),
+                    Grounds::sample(),
+                )
                 .unwrap()
         };
         let (mut one, mut two) = (seat(1, "s1"), seat(2, "s2"));
@@ -316,9 +321,11 @@ mod tests {
             let sid = format!("s-{n}");
             let arrive = || {
                 barrier.wait();
-                let seat = revoked
-                    .live
-                    .seat(&Arc::new(Opening::sample(n, "x")), &person(&sid, 1));
+                let seat = revoked.live.seat(
+                    &Arc::new(Opening::sample(n, "x")),
+                    &person(&sid, 1),
+                    Grounds::sample(),
+                );
                 (seat.unwrap(), holds(&revoked, &person(&sid, 1)))
             };
             let logout = by_session(&sid);

@@ -13,7 +13,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 use crate::credential::Outcome;
-use crate::server::House;
+use crate::id::RouteName;
+use crate::server::Estate;
 use crate::session::{CheckOutcome, CheckReport};
 
 /// Sets up logging for the process; a second call changes nothing.
@@ -43,9 +44,9 @@ pub struct Metrics(Registry);
 impl Metrics {
     /// Completes a registry with what the house counts by itself.
     #[must_use]
-    pub fn new(mut registry: Registry, house: Arc<House>) -> Self {
-        registry.register_collector(Box::new(Checks(Arc::clone(&house))));
-        registry.register_collector(Box::new(Fetches(house)));
+    pub fn new(mut registry: Registry, estate: Arc<Estate>) -> Self {
+        registry.register_collector(Box::new(Checks(Arc::clone(&estate))));
+        registry.register_collector(Box::new(Fetches(estate)));
         Self(registry)
     }
 
@@ -61,16 +62,16 @@ impl Metrics {
 
 /// The credential fetches of every route, read from the hands as they are asked for.
 #[derive(Debug)]
-struct Fetches(Arc<House>);
+struct Fetches(Arc<Estate>);
 
 impl Collector for Fetches {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let help = "Askings for a credential, by outcome";
         let mut family =
             encoder.encode_descriptor("credentials", help, None, MetricType::Counter)?;
-        for lane in self.0.gate.lanes() {
+        for lane in self.0.house().gate.lanes() {
             for outcome in Outcome::ALL {
-                let count = ConstCounter::new(lane.credentials.outcomes().count(outcome));
+                let count = ConstCounter::new(lane.outcomes.count(outcome));
                 let labels = [
                     ("route", lane.route.name.as_str()),
                     ("outcome", outcome.label()),
@@ -84,7 +85,7 @@ impl Collector for Fetches {
 
 /// The session checks of every route, read from the hands as they are asked for.
 #[derive(Debug)]
-struct Checks(Arc<House>);
+struct Checks(Arc<Estate>);
 
 impl Collector for Checks {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
@@ -101,7 +102,7 @@ impl Checks {
         for (route, report) in self.reports() {
             for (outcome, count) in CheckOutcome::ALL.into_iter().zip(report.outcomes) {
                 let labels = [
-                    ("route", route),
+                    ("route", route.as_str()),
                     ("kind", report.kind),
                     ("outcome", outcome.label()),
                 ];
@@ -117,17 +118,19 @@ impl Checks {
             encoder.encode_descriptor("session_source_up", help, None, MetricType::Gauge)?;
         for (route, report) in self.reports() {
             if let Some(is_up) = report.is_up {
-                let labels = [("route", route), ("kind", report.kind)];
+                let labels = [("route", route.as_str()), ("kind", report.kind)];
                 ConstGauge::new(i64::from(is_up)).encode(family.encode_family(&labels)?)?;
             }
         }
         Ok(())
     }
 
-    fn reports(&self) -> impl Iterator<Item = (&str, CheckReport)> {
-        self.0.gate.lanes().flat_map(|lane| {
+    fn reports(&self) -> Vec<(RouteName, CheckReport)> {
+        let house = self.0.house();
+        let reports = house.gate.lanes().flat_map(|lane| {
             let reports = lane.sessions.reports().into_iter();
-            reports.map(|report| (lane.route.name.as_str(), report))
-        })
+            reports.map(|report| (lane.route.name.clone(), report))
+        });
+        reports.collect()
     }
 }

@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -38,6 +39,17 @@ pub struct Admin {
     metrics: Metrics,
     live: Arc<Live>,
     sockets: Sockets,
+    reload: Arc<Notify>,
+}
+
+/// What the door shows and sets off.
+pub struct Inside {
+    /// The numbers.
+    pub metrics: Metrics,
+    /// The open sockets.
+    pub live: Arc<Live>,
+    /// Told when the config is to be read anew.
+    pub reload: Arc<Notify>,
 }
 
 impl Admin {
@@ -47,9 +59,13 @@ impl Admin {
         listener: TcpListener,
         tls: Option<Acceptor>,
         config: config::Admin,
-        metrics: Metrics,
-        live: Arc<Live>,
+        inside: Inside,
     ) -> Self {
+        let Inside {
+            metrics,
+            live,
+            reload,
+        } = inside;
         let sockets = Sockets::new(config, Arc::clone(&live));
         Self {
             listener,
@@ -57,6 +73,7 @@ impl Admin {
             metrics,
             live,
             sockets,
+            reload,
         }
     }
 
@@ -100,6 +117,9 @@ impl Admin {
         if path == "/sockets" {
             return self.sockets.answer(request);
         }
+        if path == "/reload" {
+            return self.reload(request);
+        }
         if method != Method::GET && method != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
         }
@@ -110,8 +130,23 @@ impl Admin {
             }
             "/readyz" => text(StatusCode::OK, "ready\n"),
             "/metrics" => metrics(self.metrics.encode()),
-            _ => text(StatusCode::NOT_FOUND, "livez, readyz, metrics, sockets\n"),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "livez, readyz, metrics, sockets, reload\n",
+            ),
         }
+    }
+
+    /// Has the config read anew; how that ends is told by the log and the numbers.
+    fn reload(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if let Err(refused) = self.sockets.admit(request.headers()) {
+            return refused;
+        }
+        if request.method() != Method::POST {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only POST\n");
+        }
+        self.reload.notify_one();
+        text(StatusCode::ACCEPTED, "the config is read anew\n")
     }
 }
 

@@ -17,8 +17,9 @@ use url::form_urlencoded;
 
 use super::{text, typed};
 use crate::config;
+use crate::id::CustomerName;
 use crate::live::{Live, Socket};
-use crate::record::{Cause, Traffic, Way};
+use crate::record::{Cause, Opening, Traffic, Way};
 
 /// The open sockets, for whoever may see them.
 pub(super) struct Sockets {
@@ -37,30 +38,41 @@ impl Sockets {
     }
 
     pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let headers = request.headers();
-        let Some(token) = &self.token else {
-            return text(
-                StatusCode::NOT_FOUND,
-                "write `token` into [admin] to use this\n",
-            );
-        };
-        if !self.is_for_us(headers) {
-            return text(
-                StatusCode::MISDIRECTED_REQUEST,
-                "unknown Host; see `hosts` in [admin]\n",
-            );
-        }
-        if !carries(headers, token) {
-            return text(
-                StatusCode::UNAUTHORIZED,
-                "send `Authorization: Bearer <[admin] token>`\n",
-            );
+        if let Err(refused) = self.admit(request.headers()) {
+            return refused;
         }
         match *request.method() {
             Method::GET => self.list(),
             Method::DELETE => self.close(request.uri().query().unwrap_or_default()),
             _ => text(StatusCode::METHOD_NOT_ALLOWED, "GET or DELETE\n"),
         }
+    }
+
+    /// Lets in whoever has the token, and knows us by a name of ours.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is the answer, made once a request"
+    )]
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), Response<Full<Bytes>>> {
+        let Some(token) = &self.token else {
+            return Err(text(
+                StatusCode::NOT_FOUND,
+                "write `token` into [admin] to use this\n",
+            ));
+        };
+        if !self.is_for_us(headers) {
+            return Err(text(
+                StatusCode::MISDIRECTED_REQUEST,
+                "unknown Host; see `hosts` in [admin]\n",
+            ));
+        }
+        if !carries(headers, token) {
+            return Err(text(
+                StatusCode::UNAUTHORIZED,
+                "send `Authorization: Bearer <[admin] token>`\n",
+            ));
+        }
+        Ok(())
     }
 
     /// An address cannot be rebound by a page, and neither can `localhost`; names must be listed.
@@ -96,7 +108,7 @@ impl Sockets {
         if wanted.is_empty() || !known {
             return text(
                 StatusCode::BAD_REQUEST,
-                "say which: ?session=HASH, ?subject=WHO (with &issuer=ISSUER), ?app=ID or ?id=N\n",
+                "say which: ?session=HASH, ?subject=WHO (with &issuer=ISSUER), ?app=ID, ?customer=NAME or ?id=N\n",
             );
         }
         let closed = self.live.end_where(
@@ -108,12 +120,13 @@ impl Sockets {
     }
 }
 
-const KEYS: [&str; 5] = ["app", "id", "issuer", "session", "subject"];
+const KEYS: [&str; 6] = ["app", "customer", "id", "issuer", "session", "subject"];
 
 fn is(socket: &Socket, name: &str, value: &str) -> bool {
     let opening = socket.opening();
     match name {
         "app" => opening.app == value,
+        "customer" => customer(opening) == Some(value),
         "id" => opening.id.to_string() == value,
         "issuer" => socket.person().issuer().as_str() == value,
         "session" => opening.session.as_deref() == Some(value),
@@ -127,6 +140,7 @@ fn describe(socket: &Socket) -> Value {
     json!({
         "id": opening.id.0,
         "route": opening.route.as_str(),
+        "customer": customer(opening),
         "client": opening.client.to_string(),
         "issuer": socket.person().issuer().as_str(),
         "subject": socket.person().subject().as_str(),
@@ -136,6 +150,10 @@ fn describe(socket: &Socket) -> Value {
         "up": traffic(socket.tally().read(Way::Up)),
         "down": traffic(socket.tally().read(Way::Down)),
     })
+}
+
+fn customer(opening: &Opening) -> Option<&str> {
+    opening.customer.as_ref().map(CustomerName::as_str)
 }
 
 fn traffic(traffic: Traffic) -> Value {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Every mistake of one config, in the order of the file; never empty, and never with a secret.
+/// Every mistake of one config, in the order of the file, then of those
+/// that it includes; never empty, and never with a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mistakes(Vec<Remark>);
 
@@ -33,10 +34,16 @@ pub(super) struct Snippet {
 }
 
 impl Mistakes {
-    pub(super) fn new(mut remarks: Vec<Remark>) -> Self {
+    /// Those of the config's own text, then those of the files that it includes.
+    pub(super) fn new(mut remarks: Vec<Remark>, elsewhere: Vec<Remark>) -> Self {
         remarks.sort_by_key(|remark| (remark.line, remark.column));
+        remarks.extend(elsewhere);
         remarks.dedup();
         Self(remarks)
+    }
+
+    pub(super) fn into_list(self) -> Vec<Remark> {
+        self.0
     }
 
     /// The mistakes, from the top of the file to its end.
@@ -76,6 +83,12 @@ impl Remark {
         self.what = what;
         self.instead = instead;
         self
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// The line, counted from 1.

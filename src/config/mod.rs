@@ -8,6 +8,7 @@ mod mistake;
 mod model;
 mod node;
 mod notes;
+mod print;
 mod read;
 mod schema;
 mod shape;
@@ -32,16 +33,18 @@ use self::table::Table;
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
     Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, BearerJwt, Carrier, ClientAuth,
-    ClientCertificate, ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, DirectHost,
-    EgressLogin, EgressProxy, Engine, EngineCertificate, Express, Flavour, ForwardAuth, Http2,
-    Introspection, Jwks, Jwt, JwtKeys, JwtLogout, KeyFile, Limits, Listen, ListenAddress,
-    ListenTls, Log, LogFormat, LookupField, Methods, OAuth, OAuthClient, OAuthImpersonation,
-    Outbound, Pace, Place, Provision, ProxyService, ProxySession, QseowHeader, QseowJwt,
-    QseowService, Redis, RedisFormat, RedisServer, RedisTls, RefusalStyle, RelayLimits, Replicas,
-    Route, Secret, SessionCheck, Shown, SignedToken, SigningKey, SocketFile, Spring, TicketRules,
-    TokenExchange, TrustedHeader, WindowsUser, Wording,
+    ClientCertificate, ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, Customer,
+    Customers, DirectHost, EgressLogin, EgressProxy, Engine, EngineCertificate, Express, Fixed,
+    Flavour, ForwardAuth, Home, Http2, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, KeyFile,
+    Limits, Listen, ListenAddress, ListenTls, Log, LogFormat, LookupField, Methods, OAuth,
+    OAuthClient, OAuthImpersonation, Outbound, Pace, Place, Provision, ProxyService, ProxySession,
+    Qlik, QseowHeader, QseowJwt, QseowService, Redis, RedisFormat, RedisServer, RedisTls,
+    RefusalStyle, RelayLimits, Replicas, Route, Secret, SessionCheck, Shown, SignedToken,
+    SigningKey, SocketFile, Spring, TicketRules, TokenExchange, TrustedHeader, WindowsUser,
+    Wording,
 };
-pub use schema::schema;
+pub use print::Print;
+pub use schema::{customer_schema, schema};
 pub use sources::{Sources, System};
 pub use values::{
     CookieName, CookieNameMistake, Origin, OriginMistake, RoutePath, RoutePathMistake,

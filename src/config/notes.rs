@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::{Mistakes, Remark, Warning};
+use super::print::Witness;
 use super::snippet::Page;
 use super::sources::Sources;
 
@@ -33,12 +34,20 @@ pub(super) enum Text {
 
 /// What a reading found.
 pub(super) struct Notes<'a> {
-    sources: &'a dyn Sources,
+    witness: Witness<'a>,
     folder: &'a Path,
     text: Text,
     mistakes: RefCell<Vec<Finding>>,
     warnings: RefCell<Vec<Finding>>,
     blots: RefCell<Vec<Span>>,
+    elsewhere: RefCell<Elsewhere>,
+}
+
+/// What readings of other files found.
+#[derive(Default)]
+struct Elsewhere {
+    mistakes: Vec<Remark>,
+    warnings: Vec<Warning>,
 }
 
 /// One thing found, before it gets its line.
@@ -52,18 +61,39 @@ impl<'a> Notes<'a> {
     /// An empty pad; relative paths of the config are taken from `folder`.
     pub(super) fn new(sources: &'a dyn Sources, folder: &'a Path, text: Text) -> Self {
         Self {
-            sources,
+            witness: Witness::new(sources),
             folder,
             text,
             mistakes: RefCell::default(),
             warnings: RefCell::default(),
             blots: RefCell::default(),
+            elsewhere: RefCell::default(),
+        }
+    }
+
+    /// Takes over what was found in another file.
+    pub(super) fn include<T>(&self, read: Result<(T, Vec<Warning>), Mistakes>) -> Result<T, Noted> {
+        let mut elsewhere = self.elsewhere.borrow_mut();
+        match read {
+            Ok((value, warnings)) => {
+                elsewhere.warnings.extend(warnings);
+                Ok(value)
+            }
+            Err(mistakes) => {
+                elsewhere.mistakes.extend(mistakes.into_list());
+                Err(Noted(()))
+            }
         }
     }
 
     /// Where secrets and files come from.
-    pub(super) fn sources(&self) -> &'a dyn Sources {
-        self.sources
+    pub(super) fn sources(&self) -> &dyn Sources {
+        &self.witness
+    }
+
+    /// The same, to learn what was read.
+    pub(super) fn witness(&self) -> &Witness<'a> {
+        &self.witness
     }
 
     /// A path as the config means it: relative to the config's own folder.
@@ -126,6 +156,7 @@ impl<'a> Notes<'a> {
         page: &Page<'_>,
     ) -> Result<(T, Vec<Warning>), Mistakes> {
         let blots = self.blots.into_inner();
+        let elsewhere = self.elsewhere.into_inner();
         let remark = |finding: Finding| {
             let mut blots = Cow::Borrowed(&blots);
             if self.text == Text::Broken {
@@ -138,11 +169,12 @@ impl<'a> Notes<'a> {
         let found = self.mistakes.into_inner().into_iter().map(remark);
         mistakes.extend(found.filter(|mistake| !lines.contains(&mistake.line())));
         match read {
-            Ok(value) if mistakes.is_empty() => {
+            Ok(value) if mistakes.is_empty() && elsewhere.mistakes.is_empty() => {
                 let warnings = self.warnings.into_inner().into_iter().map(remark);
-                Ok((value, warnings.map(Warning::new).collect()))
+                let warnings = warnings.map(Warning::new);
+                Ok((value, warnings.chain(elsewhere.warnings).collect()))
             }
-            _ => Err(Mistakes::new(mistakes)),
+            _ => Err(Mistakes::new(mistakes, elsewhere.mistakes)),
         }
     }
 }

@@ -13,6 +13,19 @@ pub fn schema() -> Json {
     let head = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The config of qix-proxy",
+        "$defs": {"customer": table(&read::customer_shape())},
+    });
+    merge(&mut schema, head);
+    schema
+}
+
+/// The JSON Schema of a customer's file.
+#[must_use]
+pub fn customer_schema() -> Json {
+    let mut schema = table(&read::customer_shape());
+    let head = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A customer of a route of qix-proxy",
     });
     merge(&mut schema, head);
     schema

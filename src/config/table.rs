@@ -10,6 +10,7 @@ use toml::de::DeTable;
 
 use super::node::{Node, Value, Written};
 use super::notes::{Noted, Notes, Span};
+use super::print::Print;
 use super::shape::{Form, Key, Need, Rule, Shape};
 use super::unknown;
 
@@ -189,6 +190,36 @@ impl<'a> Table<'a> {
             outcome = Err(self.refuse(stranger, what, format!("leave `{stranger}` out")));
         }
         outcome
+    }
+
+    /// Reads, and takes the print of what is written at a key and of what its reading named.
+    pub(super) fn printed<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> (T, Print) {
+        let mark = self.notes.witness().mark();
+        let value = read(self);
+        let seen = self.notes.witness().since(mark);
+        (value, Print::of_all(&[self.written(name), seen]))
+    }
+
+    /// The print of what is written at a key, whatever the files hold that it names.
+    pub(super) fn written(&self, name: &str) -> Print {
+        let node = self.node(name);
+        node.map_or(Print::of(&[]), |node| Print::of_value(node.value))
+    }
+
+    /// The same of a table, but for some of its keys.
+    pub(super) fn written_but(&self, name: &str, but: &[&str]) -> Print {
+        let node = self.node(name);
+        let table = node.as_ref().and_then(|node| node.value.as_table());
+        table.map_or(Print::of(&[]), |entries| Print::of_table(entries, but))
+    }
+
+    /// Where mistakes, secrets and files of this text go and come from.
+    pub(super) fn notes(&self) -> &'a Notes<'a> {
+        self.notes
     }
 
     /// Whether the key is written, rightly or not.

@@ -11,12 +11,13 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::alarm::News;
+use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
 use super::pool::{Lead, Nook, Wish, Word};
 use super::shelf::{
-    Flight, Flown, Generation, Landed, Landing, Purpose, Queueing, Shelf, Step, Takeoff, broken_off,
+    Flight, Flown, Landed, Landing, Purpose, Queueing, Shelf, Step, Takeoff, broken_off,
 };
 use crate::config;
 

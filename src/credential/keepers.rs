@@ -11,31 +11,51 @@ use super::keeper::Keeper;
 use super::mint::Mint;
 use super::pool::Pool;
 use crate::config::Pace;
+use crate::id::CustomerName;
 
 /// Every keeper, by what it was set up from.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Keepers {
-    kept: Mutex<HashMap<Name, Arc<Keeper>>>,
+    /// Whose are asked for; customers never share one.
+    customer: Option<CustomerName>,
+    all: Arc<Mutex<Kept>>,
     pool: Option<Pool>,
 }
+
+type Kept = HashMap<(Option<CustomerName>, Name), Arc<Keeper>>;
 
 impl Keepers {
     /// Keepers that share what they fetch with other replicas, where there is a pool.
     #[must_use]
     pub fn sharing(pool: Option<Pool>) -> Self {
         Self {
-            kept: Mutex::default(),
             pool,
+            ..Self::default()
+        }
+    }
+
+    /// The same, for a customer alone.
+    #[must_use]
+    pub fn of(&self, customer: Option<&CustomerName>) -> Self {
+        Self {
+            customer: customer.cloned(),
+            ..self.clone()
         }
     }
 
     /// The keeper of this name; a new one of `mint` when there is none.
     pub(super) fn keeper(&self, name: Name, mint: impl Mint, pace: Pace) -> Arc<Keeper> {
-        let mut keepers = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = self.pool.as_ref().filter(|_| !mint.is_alone());
-        let nook = pool.map(|pool| pool.nook(&name));
-        let keeper = keepers.entry(name);
+        let nook = pool.map(|pool| pool.nook(&name.within(self.customer.as_ref())));
+        let keeper = keepers.entry((self.customer.clone(), name));
         Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace, nook))))
+    }
+
+    /// Lets go of those that nobody uses any more.
+    pub fn tidy(&self) {
+        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        keepers.retain(|_, keeper| Arc::strong_count(keeper) > 1);
     }
 }
 
@@ -61,6 +81,12 @@ impl Name {
         let mut name = [0; 32];
         name.copy_from_slice(context.finish().as_ref());
         Self(name)
+    }
+
+    /// The name among those of a customer, or of nobody in particular.
+    fn within(&self, customer: Option<&CustomerName>) -> Self {
+        let customer = customer.map_or("", CustomerName::as_str);
+        Self::of(&[customer.as_bytes(), &self.0])
     }
 
     /// The hash.

@@ -19,6 +19,7 @@ mod breaker;
 mod client;
 mod error;
 mod explain;
+mod generation;
 mod grant;
 mod identity;
 mod keeper;
@@ -38,11 +39,11 @@ mod tests;
 
 pub use error::{CredentialError, Misfit, Trouble};
 pub use explain::{At, Refusal};
+use generation::Generation;
 pub use keepers::Keepers;
 use kinds::Source;
 pub use outcome::{Outcome, Outcomes};
 pub use pool::Pool;
-use shelf::Generation;
 
 /// The credential source of one route.
 #[derive(Debug)]
@@ -114,6 +115,13 @@ impl Credentials {
                     .await
             }
         }
+    }
+
+    /// Counts how askings end together with others.
+    #[must_use]
+    pub fn counting_in(self, outcomes: &Arc<Outcomes>) -> Self {
+        let outcomes = Arc::clone(outcomes);
+        Self { outcomes, ..self }
     }
 
     /// How the askings ended so far.

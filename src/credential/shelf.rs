@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -15,6 +14,7 @@ use super::alarm::{Alarm, News};
 use super::breaker::Breaker;
 use super::error::{CredentialError, Trouble};
 use super::explain::Refusal;
+use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Minted;
 use super::outcome::Outcome;
@@ -25,20 +25,6 @@ use crate::config;
 
 /// How many identities are kept.
 const ROOM: usize = 10_000;
-
-/// Tells a token from all others, those of other replicas too.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Generation(u64);
-
-impl Generation {
-    /// One that no other token has.
-    pub(super) fn fresh() -> Self {
-        let mut bytes = [0; 8];
-        // Whoever reads a constant here takes one token for another, and fetches none too many.
-        let _ = aws_lc_rs::rand::fill(&mut bytes);
-        Self(u64::from_ne_bytes(bytes))
-    }
-}
 
 /// When a fetch gets its turn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -250,11 +236,6 @@ impl Shelf {
         }
     }
 
-    /// The endpoint asked another replica to be left alone.
-    pub(super) fn heed(&mut self, refusal: &Arc<Refusal>, until: Instant) {
-        self.close(refusal, until);
-    }
-
     /// A fetch has ended.
     pub(super) fn land(&mut self, identity: &Identity, flown: Flown, now: Instant) -> Landing {
         match flown.minted {
@@ -375,7 +356,7 @@ impl Shelf {
         match error {
             CredentialError::Throttled { refusal, wait } => {
                 place.give_up();
-                self.close(refusal, now + *wait);
+                self.heed(refusal, now + *wait);
                 Outcome::Throttled
             }
             CredentialError::Down(_) => {
@@ -392,7 +373,7 @@ impl Shelf {
     }
 
     /// Nobody may ask the endpoint before `until`, nor before what was said earlier.
-    fn close(&mut self, refusal: &Arc<Refusal>, until: Instant) {
+    pub(super) fn heed(&mut self, refusal: &Arc<Refusal>, until: Instant) {
         let refusal = Arc::clone(refusal);
         let earlier = self.closed.take();
         let longer = earlier.filter(|closed| closed.until > until);

@@ -8,9 +8,8 @@
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretSlice};
 
-use crate::config::Route;
-use crate::id::{AppId, EngineIdentity, SessionId};
-use crate::person::Person;
+use super::Whose;
+use crate::id::{AppId, CustomerName, EngineIdentity, SessionId};
 use crate::policy::Permit;
 
 /// How many bytes of the hash are kept: 160 bits, where 128 would do.
@@ -50,15 +49,22 @@ impl IdentityKey {
     /// The apps that its calls may name count as well: an engine session is found again with its
     /// apps open, and one that was taken away since would be open still.
     #[must_use]
-    pub fn identify(&self, route: &Route, person: &Person, permit: &Permit) -> EngineIdentity {
+    pub fn identify(&self, whose: Whose<'_>, permit: &Permit) -> EngineIdentity {
+        let Whose {
+            route,
+            home,
+            person,
+        } = whose;
         let mut hash = hmac::Context::with_key(&self.0);
         let (session, target) = (person.session(), permit.target());
         let mut apps: Vec<&str> = permit.apps().iter().map(AppId::as_str).collect();
         apps.sort_unstable();
         apps.dedup();
-        let whose: [&str; 7] = [
+        let customer = home.customer.as_ref();
+        let whose: [&str; 8] = [
             route.name.as_str(),
-            route.engine.url.as_str(),
+            customer.map_or("", CustomerName::as_str),
+            home.place.url.as_str(),
             person.issuer().as_str(),
             person.subject().as_str(),
             session.map_or("", |session| session.expose()),

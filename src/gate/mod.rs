@@ -4,29 +4,33 @@
 //! engine is dialled before the client gets its 101, so whatever goes wrong here is still an
 //! answer over HTTP.
 
+mod home;
 mod identity;
+mod law;
 mod origin;
 mod plain;
 mod second;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::ORIGIN;
 use http::{HeaderMap, Version};
 use tokio::time::Instant;
 
+pub use self::home::{Home, Homes};
 pub use self::identity::IdentityKey;
+pub use self::law::{Lanes, Law};
 pub use self::plain::Asker;
 use self::second::Redial;
-use crate::config::{Access, Apps, Flavour, Route};
-use crate::credential::{Credential, Credentials};
-use crate::engine::{Dial, Engine, EngineError, EngineIo, EngineSocket};
+use crate::config::{self, Access, Apps, Flavour, Print, Route};
+use crate::credential::{Credential, Outcomes};
+use crate::engine::{Dial, EngineError, EngineIo, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::id::{ConnectionId, EngineIdentity, RouteName};
-use crate::live::Live;
+use crate::id::{AppId, ConnectionId, EngineIdentity};
+use crate::live::{Grounds, Live, Seat};
 use crate::peer::Peer;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
@@ -41,8 +45,8 @@ use crate::session::{Client, Knock, Logout, Session, SessionError, Sessions, Upg
 /// The gate of the whole proxy.
 #[derive(Debug)]
 pub struct Gate {
-    lanes: HashMap<RouteName, Arc<Lane>>,
-    identities: IdentityKey,
+    lanes: Arc<Lanes>,
+    identities: Arc<IdentityKey>,
     books: Books,
 }
 
@@ -57,6 +61,8 @@ pub struct Books {
     pub quotas: Arc<Quotas>,
     /// The remembered logouts.
     pub revoked: Arc<Revoked>,
+    /// The rules that count now.
+    pub law: Arc<Law>,
     /// Who else is to hear of a logout.
     pub replicas: Option<Arc<Replicas>>,
 }
@@ -67,11 +73,35 @@ pub struct Lane {
     /// The route as configured.
     pub route: Arc<Route>,
     /// Who is this?
-    pub sessions: Sessions,
-    /// As whom does the engine see them?
-    pub credentials: Credentials,
-    /// Which Qlik?
-    pub engine: Engine,
+    pub sessions: Arc<Sessions>,
+    /// What that was made of.
+    pub print: Print,
+    /// What becomes of the tokens that sessions are.
+    pub tokens: Tokens,
+    /// As whom does which Qlik see them?
+    pub homes: Homes,
+    /// How the askings for credentials ended so far.
+    pub outcomes: Arc<Outcomes>,
+}
+
+/// What becomes of the tokens that a route's sessions are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tokens {
+    /// They are forgotten.
+    Forgotten,
+    /// People keep them, for a credential that is made of them.
+    Kept,
+}
+
+impl Tokens {
+    /// What the credentials of these homes ask for.
+    pub fn for_any<'a>(mut homes: impl Iterator<Item = &'a config::Home>) -> Self {
+        if homes.any(|home| home.credential.wants_session_token()) {
+            Self::Kept
+        } else {
+            Self::Forgotten
+        }
+    }
 }
 
 /// A lawful websocket request, whose origin is known.
@@ -111,11 +141,7 @@ pub struct Opened {
 impl Gate {
     /// Puts a gate together.
     #[must_use]
-    pub fn new(lanes: Vec<Lane>, identities: IdentityKey, books: Books) -> Self {
-        let lanes = lanes
-            .into_iter()
-            .map(|lane| (lane.route.name.clone(), Arc::new(lane)))
-            .collect();
+    pub fn new(lanes: Arc<Lanes>, identities: Arc<IdentityKey>, books: Books) -> Self {
         Self {
             lanes,
             identities,
@@ -146,16 +172,20 @@ impl Gate {
         let person = session.person();
         let quotas = &self.books.quotas;
         quotas.open(person).map_err(naming(person))?;
-        let permit = lease(&route.access, &session, target).map_err(naming(person))?;
-        let opening = Arc::new(opening(&self.identities, route, person, &permit, caller));
-        let seat = self.books.live.seat(&opening, person);
-        let seat = seat.map_err(naming(person))?;
-        let ended = self.books.revoked.refuse_ended(person);
-        ended.map_err(naming(person))?;
-        let credential = lane.credentials.obtain(person).await?;
-        let offers = caller.offers.filter(|_| is_passed_unread(route, &permit));
+        let home = lane.homes.of(person).map_err(naming(person))?;
+        let permit = lease(&home.access, person, session.app(), target).map_err(naming(person))?;
+        let whose = Whose {
+            route,
+            home,
+            person,
+        };
+        let opening = Arc::new(opening(&self.identities, whose, &permit, caller));
+        let grounds = grounds(whose, &session, &permit, caller);
+        let seat = self.take_seat(whose, &opening, &grounds)?;
+        let credential = home.credentials.obtain(person).await?;
+        let offers = caller.offers.filter(|_| is_passed_unread(home, &permit));
         let call = Call {
-            lane,
+            home,
             person,
             permit: &permit,
             identity: &opening.identity,
@@ -165,7 +195,7 @@ impl Gate {
         let (engine, credential) = call.dial(credential).await?;
         let compression = Compression::of(engine.extension());
         let redial = Redial {
-            lane: Arc::clone(lane),
+            home: Arc::clone(home),
             books: self.books.clone(),
             person: person.clone(),
             permit: permit.clone(),
@@ -177,9 +207,9 @@ impl Gate {
             terms: Terms {
                 permit,
                 limits: route.limits,
-                engine_ping: route.engine.ping,
+                engine_ping: home.place.ping,
                 compression,
-                flavour: route.engine.flavour,
+                flavour: home.place.flavour,
             },
             leash: Leash {
                 standing: session.standing(),
@@ -210,6 +240,26 @@ impl Gate {
         self.lanes.values().map(Arc::as_ref)
     }
 
+    /// Takes a seat, and only then asks whether it may be kept: whatever ends sockets meanwhile either
+    /// sees the seat or is seen here.
+    fn take_seat(
+        &self,
+        whose: Whose<'_>,
+        opening: &Arc<Opening>,
+        grounds: &Grounds,
+    ) -> Result<Seat, Refusal> {
+        let (books, person) = (&self.books, whose.person);
+        let seat = books.live.seat(opening, person, grounds.clone());
+        let seat = seat.map_err(naming(person))?;
+        let ended = books.revoked.refuse_ended(person);
+        ended.map_err(naming(person))?;
+        let outlawed = books
+            .law
+            .refuse_outlawed(&self.lanes, opening, person, grounds);
+        outlawed.map_err(naming(person))?;
+        Ok(seat)
+    }
+
     /// Finds out who a caller is, within what its address may fail.
     async fn identify(
         &self,
@@ -234,21 +284,26 @@ impl Gate {
 }
 
 /// Whether nobody looks into the messages of a socket, so that they may be compressed end to end.
-fn is_passed_unread(route: &Route, permit: &Permit) -> bool {
-    permit.reading() == Reading::Nothing && route.engine.flavour == Flavour::Engine
+fn is_passed_unread(home: &Home, permit: &Permit) -> bool {
+    permit.reading() == Reading::Nothing && home.place.flavour == Flavour::Engine
 }
 
 /// Leave to open a target; a session by a ticket for one app is held to that app.
-fn lease(access: &Access, session: &Session, target: &Target) -> Result<Permit, Fault> {
-    let whole = permit(access, session.person(), target)?;
-    let Some(app) = session.app() else {
+fn lease(
+    access: &Access,
+    person: &Person,
+    app: Option<&AppId>,
+    target: &Target,
+) -> Result<Permit, Fault> {
+    let whole = permit(access, person, target)?;
+    let Some(app) = app else {
         return Ok(whole);
     };
     let access = Access {
         apps: Apps::Listed(vec![app.clone()]),
         ..access.clone()
     };
-    permit(&access, session.person(), target)
+    permit(&access, person, target)
 }
 
 /// What a session check says of the credential that was shown.
@@ -269,7 +324,7 @@ fn naming<E: Into<Refusal>>(person: &Person) -> impl Fn(E) -> Refusal + '_ {
 /// What one dial is about.
 #[derive(Clone, Copy)]
 struct Call<'a> {
-    lane: &'a Lane,
+    home: &'a Home,
     person: &'a Person,
     permit: &'a Permit,
     identity: &'a EngineIdentity,
@@ -282,8 +337,8 @@ impl Call<'_> {
     /// that opened it comes along.
     async fn dial(self, credential: Credential) -> Result<(EngineSocket, Credential), Refusal> {
         match self.dial_once(&credential).await {
-            Err(error) if self.lane.engine.wants_another(&error) => {
-                let fresh = self.lane.credentials.renew(self.person, &credential);
+            Err(error) if self.home.engine.wants_another(&error) => {
+                let fresh = self.home.credentials.renew(self.person, &credential);
                 let fresh = fresh.await?;
                 Ok((self.dial_once(&fresh).await?, fresh))
             }
@@ -299,28 +354,52 @@ impl Call<'_> {
             injection,
             offers: self.offers,
         };
-        let dialled = self.lane.engine.dial(self.permit, dial).await;
+        let dialled = self.home.engine.dial(self.permit, dial).await;
         self.meters.dial_took(started.elapsed());
         dialled
     }
 }
 
-fn opening(
-    keys: &IdentityKey,
-    route: &Route,
-    person: &Person,
-    permit: &Permit,
-    caller: Caller<'_>,
-) -> Opening {
+/// Somebody, and where they come in.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'a> {
+    /// The route.
+    pub route: &'a Route,
+    /// The Qlik.
+    pub home: &'a Home,
+    /// The person.
+    pub person: &'a Person,
+}
+
+fn opening(keys: &IdentityKey, whose: Whose<'_>, permit: &Permit, caller: Caller<'_>) -> Opening {
+    let Whose {
+        route,
+        home,
+        person,
+    } = whose;
     Opening {
         id: caller.id,
         client: caller.address,
         http: caller.http,
         route: route.name.clone(),
+        customer: home.customer.clone(),
         app: for_log(permit.target().document.as_str()),
         subject: for_log(person.subject().as_str()),
         session: person.session().map(|session| keys.name_session(session)),
-        identity: keys.identify(route, person, permit),
+        identity: keys.identify(whose, permit),
+    }
+}
+
+/// All that other rules would judge the socket by.
+fn grounds(whose: Whose<'_>, session: &Session, permit: &Permit, caller: Caller<'_>) -> Grounds {
+    let browser = caller.client == Client::Browser;
+    let origin = caller.headers.get(ORIGIN).filter(|_| browser);
+    Grounds {
+        origin: origin.cloned(),
+        app: session.app().cloned(),
+        permit: permit.clone(),
+        checks: whose.route.sessions_print,
+        place: whose.home.whereabouts(),
     }
 }
 

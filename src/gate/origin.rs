@@ -37,6 +37,14 @@ pub(super) fn admit_reader(route: &Route, headers: &HeaderMap) -> Result<Client,
     admit(route, headers)
 }
 
+/// Whether a route would still have a socket that came with this `Origin`, or with none.
+pub(super) fn admits(route: &Route, origin: Option<&[u8]>) -> bool {
+    match origin {
+        None => route.clients_without_origin == ClientsWithoutOrigin::Bearer,
+        Some(origin) => allowed(route, origin),
+    }
+}
+
 fn allowed(route: &Route, origin: &[u8]) -> bool {
     route
         .origins

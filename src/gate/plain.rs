@@ -73,7 +73,8 @@ impl Gate {
                 identity: None,
                 ttl: None,
             };
-            permit(&route.access, session.person(), &target)?;
+            let home = lane.homes.of(session.person())?;
+            permit(&home.access, session.person(), &target)?;
         }
         Ok(lane.sessions.ticket(session, asker.knock(), app).await?)
     }

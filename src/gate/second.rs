@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::{Books, Call, Lane, Refusal, for_log};
+use super::{Books, Call, Home, Refusal, for_log};
 use crate::config::Flavour;
 use crate::credential::Credential;
 use crate::engine::{EngineIo, EngineSocket};
@@ -16,7 +16,7 @@ use crate::relay::{End, Second};
 
 /// All that a second dial takes; it outlives the request.
 pub(super) struct Redial {
-    pub(super) lane: Arc<Lane>,
+    pub(super) home: Arc<Home>,
     pub(super) books: Books,
     pub(super) person: Person,
     pub(super) permit: Permit,
@@ -28,7 +28,7 @@ pub(super) struct Redial {
 impl Redial {
     /// The attempt, to be made when the engine asks for it; none at an engine that speaks alone.
     pub(super) fn into_second(self) -> Option<Second<EngineIo>> {
-        let windows = self.lane.route.engine.flavour == Flavour::Windows;
+        let windows = self.home.place.flavour == Flavour::Windows;
         windows.then(|| Box::pin(self.run()) as Second<EngineIo>)
     }
 
@@ -52,10 +52,10 @@ impl Redial {
     }
 
     async fn dial(&self) -> Result<EngineSocket, Refusal> {
-        let lane = &self.lane;
-        let fresh = lane.credentials.renew(&self.person, &self.refused).await?;
+        let home = &self.home;
+        let fresh = home.credentials.renew(&self.person, &self.refused).await?;
         let call = Call {
-            lane,
+            home,
             person: &self.person,
             permit: &self.permit,
             identity: &self.opening.identity,

@@ -85,6 +85,12 @@ impl Permit {
         &self.target
     }
 
+    /// Whether it permits all that another permits.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.target == other.target && self.rules.cover(&other.rules)
+    }
+
     /// The apps that calls may name; none where they may name any.
     #[must_use]
     pub fn apps(&self) -> &[AppId] {

@@ -42,7 +42,24 @@ impl Scope {
     }
 }
 
+impl Scope {
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (Self::Only(_), Self::Any) => false,
+            (Self::Only(_), Self::Only(apps)) => apps.iter().all(|app| self.holds(app.as_str())),
+        }
+    }
+}
+
 impl Rules {
+    /// Whether they let pass all that others let pass.
+    pub(super) fn cover(&self, other: &Self) -> bool {
+        let methods = self.methods == other.methods || self.methods == Methods::Any;
+        let session_apps = self.session_apps || !other.session_apps;
+        methods && session_apps && self.apps.covers(&other.apps)
+    }
+
     /// What stands against a call, made on a socket that opened `document`.
     pub(super) fn objection(&self, call: &Call<'_>, document: &Document) -> Option<DenyReason> {
         let method = methods::find(call.method());

@@ -26,6 +26,12 @@ pub(super) const ACCESS: Advice = advice(
     "name an app of theirs by --app, give the claim of apps_claim by --as claim=value, or change apps",
 );
 
+/// Nobody of the route's customers.
+pub(super) const CUSTOMER: Advice = advice(
+    "the claim that [route.customers] names does not say a customer's `value`",
+    "give the claim by --as claim=value, or add the customer",
+);
+
 /// There is no credential.
 pub(super) fn on_credential(error: &CredentialError) -> Step {
     let (code, advice) = match (refusal(error), error) {

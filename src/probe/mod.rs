@@ -14,10 +14,10 @@ use tokio::time::Instant;
 pub use self::report::{Outcome, Report, Step};
 use self::report::{Seen, StepName};
 use crate::config::Route;
-use crate::credential::{Credential, Credentials};
-use crate::engine::{Dial, Engine, EngineSocket};
+use crate::credential::Credential;
+use crate::engine::{Dial, EngineSocket};
 use crate::fault::{Fault, Faulty};
-use crate::gate::IdentityKey;
+use crate::gate::{Home, Homes, IdentityKey, Whose};
 use crate::id::{Issuer, RouteName, Subject};
 use crate::person::Person;
 use crate::policy::{Permit, permit};
@@ -28,10 +28,8 @@ use crate::qix::{Document, Target};
 pub struct Probe {
     /// The route as configured.
     pub route: Route,
-    /// As whom does the engine see them?
-    pub credentials: Credentials,
-    /// Which Qlik?
-    pub engine: Engine,
+    /// As whom does which Qlik see them?
+    pub homes: Homes,
     /// Keeps the rehearsal out of everybody's engine sessions.
     pub identities: IdentityKey,
 }
@@ -65,16 +63,21 @@ impl Probe {
         target: &Target,
         report: &mut Report,
     ) -> Result<(), Failed> {
-        let permit = self.access(person, target);
-        let permit = report.add(StepName::Access, Instant::now(), permit)?;
+        let access = self.access(person, target);
+        let (home, permit) = report.add(StepName::Access, Instant::now(), access)?;
         let started = Instant::now();
-        let credential = self.credential(person).await;
+        let credential = credential(home, person).await;
         let credential = report.add(StepName::Credential, started, credential)?;
         let started = Instant::now();
-        let socket = self.dial(person, &permit, &credential).await;
+        let whose = Whose {
+            route: &self.route,
+            home,
+            person,
+        };
+        let socket = self.dial(whose, &permit, &credential).await;
         let socket = report.add(StepName::Engine, started, socket)?;
         let started = Instant::now();
-        let greeted = conversation::greet(socket, self.route.engine.dial_timeout).await;
+        let greeted = conversation::greet(socket, home.place.dial_timeout).await;
         let talk = report.add(StepName::Greeting, started, greeted)?;
         let started = Instant::now();
         if let Document::App(app) = &target.document {
@@ -86,40 +89,44 @@ impl Probe {
         Ok(())
     }
 
-    fn access(&self, person: &Person, target: &Target) -> Result<Seen<Permit>, Step> {
+    fn access(&self, person: &Person, target: &Target) -> Result<Seen<(&Home, Permit)>, Step> {
+        let home = self.homes.of(person);
+        let home = home.map_err(|why| Step::refused(why.to_string(), advice::CUSTOMER))?;
         let document = target.document.as_str();
-        match permit(&self.route.access, person, target) {
-            Ok(permit) => Ok(Seen::new(format!("may open {document:?}"), permit)),
-            Err(_) => Err(Step::refused(
-                format!("may not open {document:?}"),
-                advice::ACCESS,
-            )),
+        let Ok(permit) = permit(&home.access, person, target) else {
+            let what = format!("may not open {document:?}");
+            return Err(Step::refused(what, advice::ACCESS));
+        };
+        let mut what = format!("may open {document:?}");
+        if let Some(customer) = &home.customer {
+            what = format!("{what}, as one of {customer}");
         }
-    }
-
-    async fn credential(&self, person: &Person) -> Result<Seen<Credential>, Step> {
-        match self.credentials.obtain(person).await {
-            Ok(credential) => Ok(Seen::new("ready".to_owned(), credential)),
-            Err(error) => Err(advice::on_credential(&error)),
-        }
+        Ok(Seen::new(what, (home, permit)))
     }
 
     async fn dial(
         &self,
-        person: &Person,
+        whose: Whose<'_>,
         permit: &Permit,
         credential: &Credential,
     ) -> Result<Seen<EngineSocket>, Step> {
-        let identity = self.identities.identify(&self.route, person, permit);
+        let identity = self.identities.identify(whose, permit);
         let dial = Dial {
             identity: &identity,
             injection: credential.injection(),
             offers: None,
         };
-        match self.engine.dial(permit, dial).await {
+        match whose.home.engine.dial(permit, dial).await {
             Ok(socket) => Ok(Seen::new("took the upgrade".to_owned(), socket)),
             Err(error) => Err(advice::on_engine(&error)),
         }
+    }
+}
+
+async fn credential(home: &Home, person: &Person) -> Result<Seen<Credential>, Step> {
+    match home.credentials.obtain(person).await {
+        Ok(credential) => Ok(Seen::new("ready".to_owned(), credential)),
+        Err(error) => Err(advice::on_credential(&error)),
     }
 }
 

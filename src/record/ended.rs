@@ -36,6 +36,8 @@ pub enum Cause {
     Drained,
     /// Nothing was said for too long.
     Idle,
+    /// The config leads it to another place now.
+    Moved,
     /// An operator closed it.
     Operator,
     /// A leg broke the websocket protocol.
@@ -52,6 +54,8 @@ pub enum Cause {
     TooBig,
     /// A leg went away without a Close.
     Vanished(Side),
+    /// The config does not permit it any more.
+    Withdrawn,
 }
 
 impl Cause {
@@ -67,10 +71,12 @@ impl Cause {
             Self::CredentialRefused => Side::Engine,
             Self::Drained
             | Self::Idle
+            | Self::Moved
             | Self::Operator
             | Self::SessionEnded
             | Self::SessionExpired
-            | Self::Stopped => Side::Proxy,
+            | Self::Stopped
+            | Self::Withdrawn => Side::Proxy,
         }
     }
 
@@ -82,6 +88,7 @@ impl Cause {
             Self::CredentialRefused => "credential_refused",
             Self::Drained => "drained",
             Self::Idle => "idle",
+            Self::Moved => "moved",
             Self::Operator => "operator",
             Self::Protocol(_) => "protocol",
             Self::SessionEnded => "session_ended",
@@ -90,6 +97,7 @@ impl Cause {
             Self::Stopped => "stopped",
             Self::TooBig => "too_big",
             Self::Vanished(_) => "vanished",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -99,11 +107,12 @@ impl Cause {
         match self {
             Self::Closed(_) => CloseCode::ENGINE_PROXY,
             Self::CredentialRefused => CloseCode::DEPENDENCY,
-            Self::Drained | Self::Stopped => CloseCode::TERMINATING,
+            Self::Drained | Self::Moved | Self::Stopped => CloseCode::TERMINATING,
             Self::Idle => CloseCode::IDLE,
             Self::Protocol(Side::Client) => CloseCode::PROTOCOL,
             Self::Operator | Self::SessionEnded | Self::SessionExpired => CloseCode::SESSION,
             Self::TooBig => CloseCode::TOO_BIG,
+            Self::Withdrawn => CloseCode::NOT_PERMITTED,
             Self::Protocol(_) | Self::Stalled(_) | Self::Vanished(_) => CloseCode::NETWORK,
         }
     }

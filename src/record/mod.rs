@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 pub use self::ended::{Cause, Ended, Side};
 pub use self::meters::{Meters, Way};
 pub use self::tally::{Tally, Traffic};
-use crate::id::{ConnectionId, EngineIdentity, RouteName};
+use crate::id::{ConnectionId, CustomerName, EngineIdentity, RouteName};
 use crate::policy::DenyReason;
 use crate::qix::{Greeting, Notice, Weight};
 
@@ -31,6 +31,8 @@ pub struct Opening {
     pub http: Version,
     /// The route.
     pub route: RouteName,
+    /// The customer, where the route has customers.
+    pub customer: Option<CustomerName>,
     /// The document the URL named, cut and escaped.
     pub app: String,
     /// The person within their issuer, cut and escaped.
@@ -65,6 +67,7 @@ impl Record {
         info!(
             connection = opening.id.0,
             route = %opening.route,
+            customer = opening.customer.as_ref().map(CustomerName::as_str),
             client.address = %opening.client,
             http = ?opening.http,
             app = %opening.app,
@@ -134,6 +137,7 @@ impl Drop for Record {
         info!(
             connection = self.opening.id.0,
             route = %self.opening.route,
+            customer = self.opening.customer.as_ref().map(CustomerName::as_str),
             app = %self.opening.app,
             subject = %self.opening.subject,
             session.hash = self.opening.session.as_deref(),
@@ -161,6 +165,7 @@ impl Opening {
             client: [127, 0, 0, 1].into(),
             http: Version::HTTP_11,
             route: RouteName::new("r"),
+            customer: None,
             app: "app".to_owned(),
             subject: "ada".to_owned(),
             session: None,

@@ -719,7 +719,11 @@ fn ties(
     };
     let live = Live::new(limits);
     let seat = live
-        .seat(&Arc::new(Opening::sample(1, "id")), &person)
+        .seat(
+            &Arc::new(Opening::sample(1, "id")),
+            &person,
+            crate::live::Grounds::sample(),
+        )
         .unwrap();
     let (standing, watch) = watch::channel(Standing::Valid { until: None });
     let terms = Terms {

@@ -6,8 +6,7 @@ use proptest::sample::{select, subsequence};
 
 use super::*;
 use crate::config::{
-    Access, Apps, ClientsWithoutOrigin, Credential, Engine, Flavour, Methods, RefusalStyle,
-    RelayLimits, RoutePath,
+    Access, Apps, ClientsWithoutOrigin, Methods, Print, Qlik, RefusalStyle, RelayLimits, RoutePath,
 };
 use crate::id::{AppId, RouteName};
 use crate::qix::Document;
@@ -27,16 +26,8 @@ fn route(name: &str, path: &[&str], hosts: &[&str]) -> Arc<Route> {
             methods: Methods::Any,
             session_apps: false,
         },
-        credential: Credential::None,
-        engine: Engine {
-            url: "http://127.0.0.1:9076".parse().unwrap(),
-            ca: None,
-            server_name: None,
-            ping: None,
-            session_ttl: Duration::from_mins(1),
-            dial_timeout: Duration::from_secs(10),
-            flavour: Flavour::Engine,
-        },
+        qlik: Qlik::default(),
+        sessions_print: Print::default(),
         limits: RelayLimits {
             client_message: 1 << 20,
             idle: Duration::from_mins(30),

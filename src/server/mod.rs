@@ -13,8 +13,8 @@ mod ticket;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -63,11 +63,34 @@ pub struct House {
     pub meters: Arc<Meters>,
 }
 
+/// The house that counts now. Each request keeps to the one that it met.
+#[derive(Debug)]
+pub struct Estate(RwLock<Arc<House>>);
+
+impl Estate {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(house: House) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Arc::new(house))))
+    }
+
+    /// The house.
+    #[must_use]
+    pub fn house(&self) -> Arc<House> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another in its place, whole.
+    pub fn rebuild(&self, house: House) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
+    }
+}
+
 /// The public door.
 pub struct Server {
     listener: Listener,
     tls: Option<Acceptor>,
-    house: Arc<House>,
+    estate: Arc<Estate>,
     seats: Arc<Semaphore>,
     limits: Limits,
 }
@@ -94,7 +117,7 @@ impl Server {
     pub fn new(
         listener: Listener,
         tls: Option<Acceptor>,
-        house: Arc<House>,
+        estate: Arc<Estate>,
         listen: &Listen,
     ) -> Self {
         let limits = Limits {
@@ -106,7 +129,7 @@ impl Server {
         Self {
             listener,
             tls,
-            house,
+            estate,
             seats,
             limits,
         }
@@ -211,15 +234,14 @@ impl Server {
         connection: Connection,
         handover: impl Handover,
     ) -> Response<Body> {
-        let target = request.uri().to_string();
-        let found =
-            sole_host(request.headers()).and_then(|host| self.house.routes.find(&target, host));
+        let (house, target) = (self.estate.house(), request.uri().to_string());
+        let found = sole_host(request.headers()).and_then(|host| house.routes.find(&target, host));
         let found = match found {
             Ok(found) => found,
-            Err(fault) => return self.refuse(fault),
+            Err(fault) => return refuse(&house, fault),
         };
         let source = || {
-            let peers = &self.house.peers;
+            let peers = &house.peers;
             peers.source(connection.peer, request.headers())
         };
         match found.door {
@@ -231,23 +253,23 @@ impl Server {
                     _connection: connection,
                 };
                 let (head, _body) = request.into_parts();
-                upgrade::open(&self.house, head, knock, handover).await
+                upgrade::open(&house, head, knock, handover).await
             }
-            Door::BackchannelLogout => logout::take(&self.house, &found.route, request).await,
+            Door::BackchannelLogout => logout::take(&house, &found.route, request).await,
             Door::Session if request.method() != Method::OPTIONS => {
-                session::answer(&self.house, &found.route, source(), request).await
+                session::answer(&house, &found.route, source(), request).await
             }
             Door::Ticket if request.method() != Method::OPTIONS => {
-                ticket::answer(&self.house, &found.route, source(), request).await
+                ticket::answer(&house, &found.route, source(), request).await
             }
             door => reply::small(&found.route, &door, &request),
         }
     }
+}
 
-    fn refuse(&self, fault: Fault) -> Response<Body> {
-        self.house.meters.refused(fault);
-        reply::fault(fault)
-    }
+fn refuse(house: &House, fault: Fault) -> Response<Body> {
+    house.meters.refused(fault);
+    reply::fault(fault)
 }
 
 /// What is spoken on a connection.

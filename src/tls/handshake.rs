@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
@@ -13,15 +13,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ClientStream, ServerStream, Stream};
 
-/// Takes connections to a door.
+/// Takes connections to a door. Its clones are one: they show the same certificate.
 #[derive(Clone)]
-pub struct Acceptor(Arc<ServerConfig>);
+pub struct Acceptor(Arc<RwLock<Arc<ServerConfig>>>);
 
 impl Acceptor {
     /// Shows what `config` says.
     #[must_use]
-    pub const fn new(config: Arc<ServerConfig>) -> Self {
-        Self(config)
+    pub fn new(config: Arc<ServerConfig>) -> Self {
+        Self(Arc::new(RwLock::new(config)))
+    }
+
+    /// Shows what another config says, to whoever comes from now on.
+    pub fn renew(&self, config: Arc<ServerConfig>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     /// Shakes hands with a client. There is no limit of time here.
@@ -29,7 +34,8 @@ impl Acceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let session = UnbufferedServerConnection::new(Arc::clone(&self.0));
+        let config = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let session = UnbufferedServerConnection::new(config);
         let mut stream = Stream::new(io, session.map_err(io::Error::other)?);
         poll_fn(|cx| stream.poll_handshake(cx)).await?;
         Ok(stream)

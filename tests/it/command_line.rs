@@ -140,7 +140,12 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn run(world: &World, config: &str) -> Self {
         let mut command = std::process::Command::new(BINARY);
-        for name in ["QIX_IDENTITY_KEY", "SESSION_SECRET", "QLIK_CLIENT_SECRET"] {
+        for name in [
+            "QIX_IDENTITY_KEY",
+            "SESSION_SECRET",
+            "QLIK_API_KEY",
+            "QLIK_CLIENT_SECRET",
+        ] {
             command.env(name, world.secrets.variable(name).unwrap());
         }
         command.args(["run", "--config", config]);
@@ -244,4 +249,48 @@ async fn run_serves_until_sigterm_and_shows_no_secret_at_any_level() {
         world.assert_blind(&arguments);
         world.assert_blind(&said);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_has_the_config_and_its_customers_read_anew() {
+    let (world, files) = (World::start().await, Files::new());
+    let customers = "[route.customers]\nclaim = \"sub\"\ninclude = \"*.customer\"\n";
+    let log = "[log]\nformat = \"json\"\n";
+    let recipe = Recipe::default().process(log).customers(customers);
+    let path = files.write("proxy.toml", &recipe.toml(&world.tenant.url()));
+    let customer = |name: &str| {
+        let url = world.tenant.url();
+        let key = "{ env = \"QLIK_API_KEY\" }";
+        format!(
+            "name = \"{name}\"\n[credential]\nkind = \"api-key\"\nshared = true\nkey = {key}\n[engine]\nurl = \
+             \"{url}\"\n"
+        )
+    };
+    files.write("ada.customer", &customer("ada"));
+    let mut process = Process::run(&world, &path);
+    let public = process.door("public");
+    let admin = process.door("admin");
+    let count = async |name: &str| {
+        let metrics = world.http("GET", "/metrics").at(admin).refused().await.body;
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        metrics.lines().find_map(value).unwrap_or(0_u64)
+    };
+    let mut ada = world.visit("ada", SALES_APP).at(public).open().await;
+    let bob = || world.visit("bob", SALES_APP).at(public);
+    assert_eq!(bob().closed().await.0, 4203);
+    files.write("bob.customer", &customer("bob"));
+    process.signal("HUP");
+    soon(async { while count("qix_proxy_config_reloads_total").await == 0 {} }).await;
+    ada.is_alive().await;
+    let mut bobs = bob().open().await;
+    bobs.is_alive().await;
+    files.write("ada.customer", "name = \"bob\"\n");
+    process.signal("HUP");
+    soon(async { while count("qix_proxy_config_reload_failures_total").await == 0 {} }).await;
+    ada.is_alive().await;
+    process.signal("TERM");
+    let (code, said) = process.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("ada.customer:1:"), "{said}");
+    world.assert_blind(&said);
 }

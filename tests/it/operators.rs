@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
-use crate::support::{Line, Recipe, World, soon, unique, until};
+use crate::support::{Line, Recipe, World, no_source, soon, unique, until};
 
 #[tokio::test]
 async fn the_other_door_says_whether_it_lives_and_is_ready() {
@@ -302,7 +302,7 @@ fn a_relay_that_is_dropped_with_its_runtime_has_its_last_record() {
     let who = unique("ada");
     let inside = Runtime::new().unwrap();
     let config = Recipe::default().config_for(&world);
-    let proxy = inside.block_on(Proxy::bind(config)).unwrap();
+    let proxy = inside.block_on(Proxy::bind(config, no_source())).unwrap();
     let address = proxy.addresses().public.unwrap();
     inside.spawn(proxy.run(std::future::pending()));
     let mut ada = outside.block_on(async {

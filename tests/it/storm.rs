@@ -23,6 +23,7 @@ const SOCKETS_EACH: u64 = 20;
 const LIMIT: Duration = Duration::from_mins(4);
 const SEED: u64 = 0x0051_1c0f_fee5;
 const CLOSE: u8 = 0x88;
+const MASKED: u8 = 0x80;
 const QUIET: &str = "client_ping = \"1h\"";
 
 /// `SplitMix64`: the same numbers for the same seed, everywhere.
@@ -108,16 +109,16 @@ fn call(number: usize, filling: usize) -> String {
 
 fn frame(dice: &mut Dice, from: From, first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = u32::try_from(dice.next() >> 32).unwrap().to_be_bytes();
-    let bit = if from == From::Client { 0x80 } else { 0 };
+    let bit = if from == From::Client { MASKED } else { 0 };
     let mut frame = vec![first];
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(short @ ..126), _) => frame.push(bit | short),
+        (Ok(short @ ..126), _) => frame.push(bit + short),
         (_, Ok(medium)) => {
-            frame.push(bit | 0x7e);
+            frame.push(bit + 126);
             frame.extend(medium.to_be_bytes());
         }
         _ => {
-            frame.push(bit | 0x7f);
+            frame.push(bit + 127);
             frame.extend((payload.len() as u64).to_be_bytes());
         }
     }

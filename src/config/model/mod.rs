@@ -1,6 +1,7 @@
 //! The finished config: types the rest of the house can trust.
 
 mod credential;
+mod customer;
 mod outbound;
 mod session;
 mod windows;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use secrecy::SecretSlice;
 use url::Url;
 
+use super::print::Print;
 use super::values::{Origin, RoutePath};
 use crate::id::{AppId, RouteName};
 use crate::peer::Believed;
@@ -23,6 +25,7 @@ pub use self::credential::{
     LookupField, OAuth, OAuthClient, OAuthImpersonation, Pace, Provision, Secret, Shown,
     TokenExchange,
 };
+pub use self::customer::{Customer, Customers, Home, Qlik};
 pub(super) use self::outbound::is_loopback;
 pub use self::outbound::{DirectHost, EgressLogin, EgressProxy, Outbound};
 pub use self::session::{
@@ -49,10 +52,27 @@ pub struct Config {
     pub limits: Limits,
     /// What every outgoing connection shares.
     pub outbound: Outbound,
+    /// What that comes down to.
+    pub outbound_print: Print,
     /// The Redis that several proxies share; never without an `identity_key`.
     pub replicas: Option<Replicas>,
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
+    /// What counts from the start to the end of a process.
+    pub fixed: Fixed,
+}
+
+/// What counts from the start to the end of a process, as names of tables and keys, each with its
+/// print. A secret counts by where it is, not by what it is, but for the `identity_key`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fixed(pub(in crate::config) Vec<(&'static str, Print)>);
+
+impl Fixed {
+    /// What another config says otherwise.
+    pub fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'static str> + 'a {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.filter_map(|(one, other)| (one.1 != other.1).then_some(one.0))
+    }
 }
 
 /// The public door.
@@ -199,12 +219,12 @@ pub struct Route {
     pub login: Option<Url>,
     /// 1: who is this? The first kind that finds a credential of its sort decides.
     pub sessions: Vec<SessionCheck>,
+    /// What the session checks come down to.
+    pub sessions_print: Print,
     /// 2: what may they open and do?
     pub access: Access,
-    /// 3: as whom does the engine see them?
-    pub credential: Credential,
-    /// 4: which Qlik?
-    pub engine: Engine,
+    /// 3 and 4: as whom does which Qlik see them?
+    pub qlik: Qlik,
     /// Limits of a relayed socket.
     pub limits: RelayLimits,
 }

@@ -39,13 +39,17 @@ fn http2(t: &mut Table<'_>) -> Result<Option<Http2>, Noted> {
         Positive(defaults::HTTP2_IDLE),
         "How long a connection without a request or a websocket stays open.",
     );
-    let (offer, Count(streams), Positive(idle)) = (offer?, streams?, idle?);
+    let streams = streams.and_then(|streams| few_enough(t, streams));
+    let (offer, streams, Positive(idle)) = (offer?, streams?, idle?);
+    Ok(offer.then_some(Http2 { streams, idle }))
+}
+
+fn few_enough(t: &Table<'_>, Count(streams): Count) -> Result<u32, Noted> {
     let streams = u32::try_from(streams).ok();
-    let streams = streams.filter(|streams| *streams <= MOST).ok_or_else(|| {
+    streams.filter(|streams| *streams <= MOST).ok_or_else(|| {
         let what = "a connection cannot carry more than 1000 at once";
         t.refuse("streams", what, "write 1000 or less")
-    })?;
-    Ok(offer.then_some(Http2 { streams, idle }))
+    })
 }
 
 /// Warns of what is written and says nothing.

@@ -2,7 +2,10 @@
 
 mod access;
 mod credential;
+mod customer;
+mod customers;
 mod engine;
+mod home;
 mod http2;
 mod outbound;
 mod process;
@@ -11,9 +14,10 @@ mod replicas;
 mod route;
 mod session;
 
+use std::cell::RefCell;
 use std::env::VarError;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::model::Config;
 use super::notes::{Noted, Notes, Text};
@@ -32,6 +36,14 @@ pub(super) fn shape() -> Shape {
     Table::blank(&notes).run(config).1
 }
 
+/// The shape of a customer, in a file of its own or in the route.
+pub(super) fn customer_shape() -> Shape {
+    let notes = Notes::new(&Nothing, Path::new(""), Text::Whole);
+    let taken = RefCell::default();
+    let read = |t: &mut Table<'_>| customer::customer(t, &taken);
+    Table::blank(&notes).run(read).1
+}
+
 /// No variables and no files.
 struct Nothing;
 
@@ -41,6 +53,10 @@ impl Sources for Nothing {
     }
 
     fn file(&self, _path: &Path) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn files(&self, _folder: &Path) -> io::Result<Vec<PathBuf>> {
         Err(io::ErrorKind::NotFound.into())
     }
 }

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use super::{http2, outbound, replicas, route};
 use crate::config::defaults;
 use crate::config::model::{
-    Admin, Config, Limits, Listen, ListenAddress, ListenTls, Log, Route, SessionCheck, SocketFile,
+    Admin, Config, Fixed, Limits, Listen, ListenAddress, ListenTls, Log, Route, SessionCheck,
+    SocketFile,
 };
 use crate::config::notes::Noted;
+use crate::config::print::Print;
 use crate::config::table::Table;
 use crate::config::value::{
     Authorities, Certificate, Count, Level, LongSecret, Mode, OneOrMany, Positive, PrivateKey, Size,
@@ -20,11 +22,7 @@ const SMALLEST_HEAD: usize = 8 * 1024;
 
 /// The whole config.
 pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
-    let identity_key = t.optional(
-        "identity_key",
-        "Keys the engine-session identities, 32 bytes or more, the same on all replicas. Without \
-         it every start draws a random one.",
-    );
+    let (identity_key, key_print) = t.printed("identity_key", identity_key);
     if !t.has("identity_key") {
         t.warn(
             "identity_key",
@@ -41,11 +39,10 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
     let admin = t.table("admin", "The operators' door.", |t| admin(t, public));
     let log = t.table("log", "How the proxy logs.", log);
     let limits = t.table("limits", "Caps of the whole process.", limits);
-    let outbound = t.table(
-        "outbound",
-        "What every outgoing connection shares.",
-        outbound::outbound,
-    );
+    let (outbound, outbound_print) = t.printed("outbound", |t| {
+        let doc = "What every outgoing connection shares.";
+        t.table("outbound", doc, outbound::outbound)
+    });
     let replicas = t.optional_table(
         "replicas",
         "The Redis that several proxies share: logouts and tickets of one are known to all.",
@@ -69,15 +66,40 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         demand_ways_in(t, listen, routes)?;
     }
     Ok(Config {
+        fixed: fixed(t, key_print),
         identity_key: identity_key?.map(|LongSecret(key)| key),
         listen: listen?,
         admin: admin?,
         log: log?,
         limits: limits?,
         outbound: outbound?,
+        outbound_print,
         replicas: replicas?,
         routes: routes?,
     })
+}
+
+fn identity_key(t: &mut Table<'_>) -> Result<Option<LongSecret>, Noted> {
+    t.optional(
+        "identity_key",
+        "Keys the engine-session identities, 32 bytes or more, the same on all replicas. Without \
+         it every start draws a random one.",
+    )
+}
+
+/// What a running process does not take from a config that is read anew.
+fn fixed(t: &Table<'_>, identity_key: Print) -> Fixed {
+    Fixed(vec![
+        ("identity_key", identity_key),
+        (
+            "[listen]",
+            t.written_but("listen", &["tls", "trusted_proxies"]),
+        ),
+        ("[admin]", t.written_but("admin", &["tls"])),
+        ("[log]", t.written("log")),
+        ("[limits]", t.written("limits")),
+        ("[replicas]", t.written("replicas")),
+    ])
 }
 
 /// Peers that are believed must have a way in that shows what they are.

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use url::Url;
 
-use super::{access, credential, engine, session};
+use super::{access, customers, session};
 use crate::config::defaults;
 use crate::config::model::{
-    ClientsWithoutOrigin, Credential, RefusalStyle, RelayLimits, Route, SessionCheck,
+    ClientsWithoutOrigin, Qlik, RefusalStyle, RelayLimits, Route, SessionCheck,
 };
 use crate::config::notes::Noted;
 use crate::config::table::Table;
@@ -33,34 +33,17 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
     let clients = clients(t);
     let refusal = refusal(t);
     let login = login(t);
-    let sessions = sessions(t, clients);
+    let (sessions, sessions_print) = t.printed("session", |t| sessions(t, clients));
     let access = t.required_table(
         "access",
         "apps = [\"…\"]",
         "2: what may they open and do?",
         access::access,
     );
-    let mut found = None;
-    let flavour = credential::flavour(t);
-    let engine = t.required_table(
-        "engine",
-        "url = \"https://tenant.eu.qlikcloud.com\"",
-        "4: which Qlik?",
-        |t| engine::engine(t, flavour, &mut found),
-    );
-    let url = match &engine {
-        Ok(engine) => Ok(&engine.url),
-        Err(noted) => found.as_ref().ok_or(*noted),
-    };
-    let credential = t.required_table(
-        "credential",
-        "kind = \"api-key\"",
-        "3: as whom does the engine see them?",
-        |t| credential::credential(t, url),
-    );
+    let qlik = customers::qlik(t);
     let limits = t.table("limits", "Limits of a relayed socket.", limits);
-    if let (Ok(sessions), Ok(credential)) = (&sessions, &credential) {
-        demand_a_token(t, sessions, credential)?;
+    if let (Ok(sessions), Ok(qlik)) = (&sessions, &qlik) {
+        demand_a_token(t, sessions, qlik)?;
     }
     let place = place?;
     let OneOrMore(origins) = origins?;
@@ -73,9 +56,9 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         refusal: refusal?,
         login: login?,
         sessions: sessions?,
+        sessions_print,
         access: access?,
-        credential: credential?,
-        engine: engine?,
+        qlik: qlik?,
         limits: limits?,
     })
 }
@@ -213,19 +196,23 @@ fn demand_a_bearer_check(t: &Table<'_>, sessions: &[SessionCheck]) -> Result<(),
     ))
 }
 
-fn demand_a_token(
-    t: &Table<'_>,
-    sessions: &[SessionCheck],
-    credential: &Credential,
-) -> Result<(), Noted> {
+fn demand_a_token(t: &Table<'_>, sessions: &[SessionCheck], qlik: &Qlik) -> Result<(), Noted> {
     let is_token = |check: &SessionCheck| {
         matches!(check, SessionCheck::Introspection(_) | SessionCheck::Jwt(_))
     };
-    if !credential.wants_session_token() || sessions.iter().any(is_token) {
+    let wanted = || {
+        qlik.homes()
+            .any(|home| home.credential.wants_session_token())
+    };
+    if sessions.iter().any(is_token) || !wanted() {
         return Ok(());
     }
+    let place = match qlik {
+        Qlik::Customers(_) => "customers",
+        Qlik::One(_) => "credential",
+    };
     Err(t.refuse(
-        "credential",
+        place,
         "no session of this route is a token that could be exchanged or passed on",
         "add a [[route.session]] with `kind = \"jwt\"` or `kind = \"introspection\"`",
     ))

@@ -1,5 +1,6 @@
 //! The tables within a table, and the kinds a table can be.
 
+use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
 use super::{Purpose, Table};
@@ -59,6 +60,39 @@ impl<'a> Table<'a> {
         let (value, shape) = self.child(name)?.run(read);
         self.describe(name, doc, Need::Required, Form::Table(shape));
         value
+    }
+
+    /// Lets `names[0]` be left out where `names[1]` is written, and refuses both together.
+    pub(in crate::config) fn instead(
+        &mut self,
+        names: &'static [&'static str; 2],
+    ) -> Result<(), Noted> {
+        self.known.push(names[0]);
+        let described = self.shape.keys.iter_mut();
+        for key in described.filter(|key| key.name == names[0]) {
+            key.need = Need::Optional;
+        }
+        self.exactly_one(names)
+    }
+
+    /// Tables that may be left out and whose keys are described elsewhere, as `schema` says.
+    pub(in crate::config) fn optional_tables<T>(
+        &mut self,
+        name: &'static str,
+        doc: &'static str,
+        schema: Json,
+        read: impl Fn(&mut Self) -> Result<T, Noted>,
+    ) -> Result<Vec<T>, Noted> {
+        if self.purpose == Purpose::Describing {
+            self.describe(name, doc, Need::Optional, Form::Value(schema));
+            return Ok(Vec::new());
+        }
+        let label = format!("[[{}]]", self.path(name));
+        let tables = self.children(name, &label).into_iter();
+        let values: Vec<_> = tables
+            .map(|table| table.and_then(|table| table.run(&read).0))
+            .collect();
+        values.into_iter().collect()
     }
 
     /// One or more tables, `[[name]]`.

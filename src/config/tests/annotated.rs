@@ -64,6 +64,7 @@ fn every_key_is_told() {
         "] oauth-client ",
         "] qseow-",
         "] token-exchange ",
+        "[[route]] customer",
     ];
     let all = all_known();
     let here = |name: &&String| !elsewhere.iter().any(|kind| name.contains(kind));

@@ -148,6 +148,7 @@ fn files() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let examples = fs::read_dir(folder.join("examples")).unwrap();
     let mut paths: Vec<_> = examples.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_file());
     paths.push(folder.join("qix-proxy.toml"));
     let read = |path| fs::read_to_string(path).unwrap();
     let mut texts: Vec<String> = paths.iter().map(read).collect();

@@ -2,7 +2,7 @@
 
 use std::env::VarError;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use rcgen::{CertifiedKey, KeyPair};
@@ -38,6 +38,10 @@ kind = "none"
 url = "https://t.example"
 "#;
 
+/// A small good customer.
+pub(super) const CUSTOMER: &str = "name = \"acme\"\n[credential]\nkind = \"none\"\n[engine]\n\
+                                   url = \"https://acme.example\"\n";
+
 static PAIR: LazyLock<CertifiedKey<KeyPair>> =
     LazyLock::new(|| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
 
@@ -64,9 +68,23 @@ impl Sources for StandIn {
             }
             "portal-key.pem" | "idp.pem" => PAIR.signing_key.public_key_pem(),
             _ if name.ends_with(".pem") || name.ends_with(".crt") => PAIR.cert.pem(),
+            "zebra.toml" => CUSTOMER.replace("acme", "zebra"),
+            "acme.toml" => CUSTOMER.to_owned(),
+            "broken.toml" => CUSTOMER.replace("url", "uri").replace("none", "nothing"),
             _ => format!("{SECRET}\r\n"),
         };
         Ok(text.into_bytes())
+    }
+
+    fn files(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        match folder.file_name().unwrap_or_default().to_str() {
+            Some("missing") => Err(io::ErrorKind::NotFound.into()),
+            Some("empty") => Ok(Vec::new()),
+            _ => {
+                let names = ["zebra.toml", "acme.toml", ".acme.toml", "notes.txt"];
+                Ok(names.map(|name| folder.join(name)).into())
+            }
+        }
     }
 }
 

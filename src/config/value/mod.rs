@@ -2,6 +2,7 @@
 
 mod choice;
 mod egress;
+mod include;
 mod list;
 mod lively;
 mod network;
@@ -14,6 +15,7 @@ mod text;
 mod web;
 
 pub(super) use egress::ProxyUrl;
+pub(super) use include::{Handle, Include};
 pub(super) use list::{AppList, OneOrMany, OneOrMore};
 pub(super) use lively::{LiveKey, LiveSecret};
 pub(super) use network::Mode;

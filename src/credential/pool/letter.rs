@@ -12,8 +12,8 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use super::super::explain::{At, Refusal, Said};
+use super::super::generation::Generation;
 use super::super::mint::Minted;
-use super::super::shelf::Generation;
 use crate::injection::Injection;
 
 /// A credential that another replica fetched.

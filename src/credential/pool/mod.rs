@@ -24,10 +24,10 @@ pub(super) use self::letter::Found;
 use self::seal::{Print, Seals};
 pub(super) use self::search::{Lead, Wish};
 use super::error::CredentialError;
+use super::generation::Generation;
 use super::identity::Identity;
 use super::keepers::Name;
 use super::mint::Minted;
-use super::shelf::Generation;
 use crate::line::{Line, LineError};
 
 /// The largest that is put down, in bytes.

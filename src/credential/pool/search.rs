@@ -8,9 +8,10 @@ use tokio::time::{Instant, sleep};
 use super::claim::{self, Claim};
 use super::letter::{self, Found, Pause};
 use super::{Nook, Spot};
+use crate::credential::generation::Generation;
 use crate::credential::identity::Identity;
 use crate::credential::outcome::Outcome;
-use crate::credential::shelf::{Generation, Purpose};
+use crate::credential::shelf::Purpose;
 use crate::line::LineError;
 
 /// How long another replica's fetch is waited for; whoever waited so long fetches as well.

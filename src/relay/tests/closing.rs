@@ -100,7 +100,7 @@ fn fragment() -> Vec<u8> {
 
 /// The client closes first.
 fn client_first() -> Vec<Scene> {
-    let mut scenes = vec![
+    vec![
         polite("the browser closes with 1000", vec![from_client(1000)]),
         polite("… with 3001", vec![from_client(3001)]),
         polite(
@@ -127,13 +127,11 @@ fn client_first() -> Vec<Scene> {
             "… between the fragments of its message",
             vec![Client(masked(0x01, b"{\"half")), from_client(1000)],
         ),
-    ];
-    scenes.extend(client_first_while_more_is_under_way());
-    scenes.extend(client_first_but_wrongly());
-    scenes
+    ]
 }
 
-fn client_first_while_more_is_under_way() -> Vec<Scene> {
+/// The client closes first, in the midst of something.
+fn client_first_amid() -> Vec<Scene> {
     vec![
         rude(
             "… within a frame of the engine, which ends",
@@ -168,6 +166,12 @@ fn client_first_while_more_is_under_way() -> Vec<Scene> {
             "… with pings of the proxy in flight",
             vec![Wait(LIMITS.client_ping), MOMENT, from_client(1000)],
         ),
+    ]
+}
+
+/// The client closes first, and gets another answer than it should, or says what nobody may.
+fn client_first_oddly() -> Vec<Scene> {
+    vec![
         rude(
             "… and the engine answers without a code",
             [Answers, Keeps],
@@ -187,11 +191,6 @@ fn client_first_while_more_is_under_way() -> Vec<Scene> {
             "… and the engine's connection breaks",
             vec![from_client(1000), MOMENT, EngineGoes],
         ),
-    ]
-}
-
-fn client_first_but_wrongly() -> Vec<Scene> {
-    vec![
         rude(
             "the browser closes with a code that none may send (1005)",
             [Keeps, Answers],
@@ -271,6 +270,12 @@ fn engine_first() -> Vec<Scene> {
             "… within a frame of the browser, which does not end",
             vec![Client(call()[..20].to_vec()), MOMENT, from_engine(4003)],
         ),
+    ]
+}
+
+/// The engine closes first, in the midst of something, or goes.
+fn engine_first_amid() -> Vec<Scene> {
+    vec![
         polite(
             "… with a ping of its own in flight",
             vec![Engine(ping_frame(b"p", None)), from_engine(4003)],
@@ -483,7 +488,15 @@ impl Place {
 /// The table as it is played.
 async fn table() -> String {
     let mut table = HEAD.to_owned();
-    let scenes = [client_first(), client_fails(), engine_first(), others()];
+    let scenes = [
+        client_first(),
+        client_first_amid(),
+        client_first_oddly(),
+        client_fails(),
+        engine_first(),
+        engine_first_amid(),
+        others(),
+    ];
     for scene in scenes.into_iter().flatten() {
         let [unread, read] = [play(&any(), &scene).await, play(&consumer(), &scene).await];
         let same = unread == read;

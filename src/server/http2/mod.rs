@@ -31,7 +31,7 @@ use tracing::debug;
 use self::body::StreamBody;
 use self::stream::{Outgoing, StreamIo};
 use super::reply::Body;
-use super::{ClientIo, Connection, Server};
+use super::{ClientIo, Connection, Server, refuse};
 use crate::config::Http2;
 use crate::fault::Fault;
 use crate::relay::End;
@@ -102,7 +102,7 @@ type Http = h2::server::Connection<ClientIo, Bytes>;
 impl Visit {
     /// Takes what comes, until nothing has come for long or a stop wants the connection to end.
     async fn attend(&self, mut http: Http, stop: CancellationToken) {
-        let live = &self.server.house.live;
+        let live = Arc::clone(&self.server.estate.house().live);
         loop {
             tokio::select! {
                 next = http.accept() => match next {
@@ -194,7 +194,7 @@ impl Stream {
         let (head, incoming) = request.into_parts();
         let request = match head::read(head) {
             Ok(head) => Request::from_parts(head, ()),
-            Err(fault) => return self.say(server.refuse(fault)).await,
+            Err(fault) => return self.say(refuse(&server.estate.house(), fault)).await,
         };
         if request.method() == Method::CONNECT {
             let (sender, receiver) = oneshot::channel();
@@ -220,7 +220,7 @@ impl Stream {
 
     /// Says that there is no room.
     async fn turn_away(self, _going: TaskTrackerToken) {
-        let answer = self.server.refuse(Fault::TooMany);
+        let answer = refuse(&self.server.estate.house(), Fault::TooMany);
         self.say(answer).await;
     }
 

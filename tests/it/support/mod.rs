@@ -39,7 +39,7 @@ pub(crate) use self::recipe::Recipe;
 pub(crate) use self::redis::RealRedis;
 pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
-pub(crate) use self::world::{Doors, World, unique};
+pub(crate) use self::world::{Doors, World, no_source, unique};
 
 /// The page that the routes of the tests belong to.
 pub(crate) const ORIGIN: &str = "https://app.example.com";

@@ -7,7 +7,7 @@ use engine_sim::tenant::{self, ClientKind, Tenant};
 use qix_proxy::config::Config;
 
 use super::World;
-use super::world::read;
+use super::world::Text;
 
 /// The session of most tests: a cookie with a token under a shared secret.
 const COOKIE: &str = r#"
@@ -31,6 +31,7 @@ pub(crate) struct Recipe {
     credential: String,
     engine: String,
     limits: String,
+    customers: Option<String>,
     pub(super) socket_file: Option<PathBuf>,
 }
 
@@ -100,6 +101,7 @@ impl Default for Recipe {
                 .to_owned(),
             engine: String::new(),
             limits: String::new(),
+            customers: None,
             socket_file: None,
         }
     }
@@ -183,6 +185,12 @@ impl Recipe {
         self
     }
 
+    /// Customers, in the place of the route's own credential and engine.
+    pub(crate) fn customers(mut self, toml: &str) -> Self {
+        self.customers = Some(toml.to_owned());
+        self
+    }
+
     /// Keys of `[route.limits]`.
     pub(crate) fn limits(mut self, toml: &str) -> Self {
         self.limits.push_str(toml);
@@ -200,7 +208,7 @@ impl Recipe {
 
     /// The config of a further proxy before the tenant of a world.
     pub(crate) fn config_for(&self, world: &World) -> Config {
-        read(self, &world.tenant.url(), &world.secrets)
+        Text::new(self.toml(&world.tenant.url()), &world.secrets).good()
     }
 
     /// What signs the sessions of its world.
@@ -244,6 +252,9 @@ impl Recipe {
         } else {
             format!("url = \"{engine}\"")
         };
+        let own = format!("[route.credential]\n{credential}\n[route.engine]\n{url}\n{own}");
+        let qlik = self.customers.as_ref().unwrap_or(&own);
+        let qlik = qlik.replace("@tenant", engine);
         format!(
             r#"
 identity_key = {{ env = "QIX_IDENTITY_KEY" }}
@@ -261,11 +272,7 @@ origins = ["https://app.example.com", "https://other.example.com:8443"]
 {session}
 [route.access]
 {access}
-[route.credential]
-{credential}
-[route.engine]
-{url}
-{own}
+{qlik}
 [route.limits]
 {limits}
 "#

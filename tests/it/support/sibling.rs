@@ -4,6 +4,7 @@ use qix_proxy::proxy::Proxy;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::world::no_source;
 use super::{Browser, Doors, Knock, Recipe, World};
 
 /// A further proxy; it stops with its value.
@@ -16,7 +17,9 @@ pub(crate) struct Sibling {
 impl Sibling {
     /// Starts one by this recipe, with the secrets of the world.
     pub(crate) async fn start(world: &World, recipe: &Recipe) -> Self {
-        let proxy = Proxy::bind(recipe.config_for(world)).await.unwrap();
+        let proxy = Proxy::bind(recipe.config_for(world), no_source())
+            .await
+            .unwrap();
         let doors = Doors::of(proxy.addresses());
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {

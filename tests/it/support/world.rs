@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use engine_sim::tenant::{Seen, Tenant};
-use qix_proxy::config::{Config, Sources};
-use qix_proxy::proxy::{Addresses, Proxy};
+use qix_proxy::config::{Config, Mistakes, Sources, System, Warning};
+use qix_proxy::proxy::{Addresses, Proxy, Source, Unread};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
@@ -40,6 +40,9 @@ pub(crate) struct World {
     unlogged: Mutex<Vec<String>>,
     log_begin: usize,
     tls: Option<TlsConnector>,
+    /// What the proxy reads.
+    pub(crate) config: Text,
+    reload: Arc<Notify>,
     socket_file: Option<PathBuf>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -77,9 +80,8 @@ impl World {
         let tenant = further(recipe.tenant_builder());
         let tenant = tenant.start(loopback()).await.unwrap();
         let log_begin = log::lines().len();
-        let proxy = Proxy::bind(read(&recipe, &tenant.url(), &recipe.secrets))
-            .await
-            .unwrap();
+        let config = Text::new(recipe.toml(&tenant.url()), &recipe.secrets);
+        let proxy = Proxy::bind(config.good(), config.source()).await.unwrap();
         let addresses = proxy.addresses();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {
@@ -96,9 +98,31 @@ impl World {
             unlogged: Mutex::default(),
             log_begin,
             tls: None,
+            config,
+            reload: proxy.reload(),
             stop: Some(stop),
             running: Some(tokio::spawn(proxy.run(shutdown))),
         }
+    }
+
+    /// Has the proxy read this config; whether it takes it.
+    pub(crate) async fn reload(&self, toml: &str) -> bool {
+        let names = [
+            "qix_proxy_config_reloads_total",
+            "qix_proxy_config_reload_failures_total",
+        ];
+        let before = (self.metric(names[0]).await, self.metric(names[1]).await);
+        self.config.write(toml);
+        self.reload.notify_one();
+        soon(async {
+            loop {
+                let now = (self.metric(names[0]).await, self.metric(names[1]).await);
+                if now != before {
+                    break now.0 > before.0;
+                }
+            }
+        })
+        .await
     }
 
     /// A session token for somebody.
@@ -289,12 +313,48 @@ fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// Reads a recipe's config, with the secrets that a world has.
-pub(super) fn read(recipe: &Recipe, engine: &str, secrets: &Secrets) -> Config {
-    let toml = recipe.toml(engine);
-    match Config::parse(&toml, Recipe::file(), &Environment(secrets)) {
-        Ok((config, _)) => config,
-        Err(mistakes) => panic!("{toml}\n{mistakes}"),
+/// A source for a proxy whose config never changes.
+pub(crate) fn no_source() -> Source {
+    Box::new(|| Err(Unread::File("there is no other config".to_owned())))
+}
+
+/// The text of a proxy's config, as it is and as it becomes.
+#[derive(Clone)]
+pub(crate) struct Text {
+    text: Arc<Mutex<String>>,
+    secrets: Secrets,
+}
+
+impl Text {
+    pub(super) fn new(text: String, secrets: &Secrets) -> Self {
+        let (text, secrets) = (Arc::new(Mutex::new(text)), secrets.clone());
+        Self { text, secrets }
+    }
+
+    /// The text.
+    pub(crate) fn read(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    fn write(&self, text: &str) {
+        text.clone_into(&mut self.text.lock().unwrap());
+    }
+
+    fn parse(&self) -> Result<(Config, Vec<Warning>), Mistakes> {
+        Config::parse(&self.read(), Recipe::file(), &Environment(&self.secrets))
+    }
+
+    /// The config, with the secrets that a world has.
+    pub(super) fn good(&self) -> Config {
+        match self.parse() {
+            Ok((config, _)) => config,
+            Err(mistakes) => panic!("{}\n{mistakes}", self.read()),
+        }
+    }
+
+    fn source(&self) -> Source {
+        let text = self.clone();
+        Box::new(move || text.parse().map_err(Unread::Mistakes))
     }
 }
 
@@ -309,5 +369,9 @@ impl Sources for Environment<'_> {
 
     fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(path)
+    }
+
+    fn files(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        System.files(folder)
     }
 }

@@ -91,9 +91,8 @@ impl House {
             compression: Compression::None,
             flavour: Flavour::Engine,
         };
-        let standing = self.standing.subscribe();
         let leash = Leash {
-            standing,
+            standing: self.standing.subscribe(),
             seat,
             activity: Activity::default(),
         };

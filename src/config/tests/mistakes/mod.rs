@@ -2,6 +2,7 @@
 
 mod access;
 mod credential;
+mod customers;
 mod engine;
 mod introspection;
 mod outbound;
