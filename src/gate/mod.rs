@@ -15,8 +15,8 @@ mod second;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::ORIGIN;
+use http::{HeaderMap, Version};
 use tokio::time::Instant;
 
 pub use self::home::{Home, Homes};
@@ -115,6 +115,8 @@ pub struct Caller<'a> {
     pub peer: Peer,
     /// Browser or program.
     pub client: Client,
+    /// The HTTP it speaks.
+    pub http: Version,
     /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The query of its URL; nothing but a ticket is looked for in it.
@@ -378,6 +380,7 @@ fn opening(keys: &IdentityKey, whose: Whose<'_>, permit: &Permit, caller: Caller
     Opening {
         id: caller.id,
         client: caller.address,
+        http: caller.http,
         route: route.name.clone(),
         customer: home.customer.clone(),
         app: for_log(permit.target().document.as_str()),

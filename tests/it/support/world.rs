@@ -164,7 +164,7 @@ impl World {
 
     /// Speaks TLS to the public door from now on, and believes this authority.
     pub(crate) fn trust(&mut self, authority: &Authority) {
-        self.speak(authority.client());
+        self.speak(Arc::new(authority.client(&["http/1.1"])));
     }
 
     /// Speaks this TLS to the public door from now on.
@@ -201,6 +201,11 @@ impl World {
         let tls = soon(tls.connect(name, tcp)).await.unwrap();
         assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         self.watch(tls)
+    }
+
+    /// What sees all that clients get.
+    pub(super) fn eyes(&self) -> Eyes {
+        self.eyes.clone()
     }
 
     /// Watches what a client gets on this connection.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use http::Version;
 use prometheus_client::registry::Registry;
 use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, Print, RelayLimits};
 use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
@@ -103,6 +104,7 @@ impl House {
         let opening = Opening {
             id: ConnectionId(number),
             client: [127, 0, 0, 1].into(),
+            http: Version::HTTP_11,
             route: RouteName::new("route"),
             app: "app".to_owned(),
             subject: format!("person-{number}"),
