@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::keeper::Keeper;
 use super::mint::Mint;
 use super::pool::Pool;
-use crate::config::Pace;
+use crate::config::{Pace, Print};
 use crate::id::CustomerName;
 
 /// Every keeper, by what it was set up from.
@@ -18,14 +18,19 @@ use crate::id::CustomerName;
 pub struct Keepers {
     /// Whose are asked for; customers never share one.
     customer: Option<CustomerName>,
+    /// What they reach out with.
+    means: Print,
     all: Arc<All>,
 }
 
 #[derive(Default)]
 struct All {
-    kept: Mutex<HashMap<Name, Arc<Keeper>>>,
+    kept: Mutex<Kept>,
     pool: Option<Pool>,
 }
+
+/// A keeper of another time may have had other certificates, or another way out.
+type Kept = HashMap<(Print, Name), Arc<Keeper>>;
 
 impl Keepers {
     /// Keepers that share what they fetch with other replicas, where there is a pool.
@@ -34,15 +39,17 @@ impl Keepers {
         let kept = Mutex::default();
         Self {
             customer: None,
+            means: Print::default(),
             all: Arc::new(All { kept, pool }),
         }
     }
 
-    /// The same, for a customer alone.
+    /// The same, for a customer alone, and for those who reach out with the same means.
     #[must_use]
-    pub fn of(&self, customer: Option<&CustomerName>) -> Self {
+    pub fn of(&self, customer: Option<&CustomerName>, means: Print) -> Self {
         Self {
             customer: customer.cloned(),
+            means,
             all: Arc::clone(&self.all),
         }
     }
@@ -53,7 +60,7 @@ impl Keepers {
         let mut keepers = self.all.kept();
         let pool = self.all.pool.as_ref().filter(|_| !mint.is_alone());
         let nook = pool.map(|pool| pool.nook(&name));
-        let keeper = keepers.entry(name);
+        let keeper = keepers.entry((self.means, name));
         Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace, nook))))
     }
 
@@ -65,7 +72,7 @@ impl Keepers {
 }
 
 impl All {
-    fn kept(&self) -> MutexGuard<'_, HashMap<Name, Arc<Keeper>>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
