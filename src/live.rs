@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -12,6 +12,7 @@ use dashmap::mapref::entry::Entry;
 use http::HeaderValue;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Limits, Print};
 use crate::fault::Fault;
@@ -25,7 +26,7 @@ use crate::record::{Cause, Opening, Tally};
 pub struct Live {
     caps: Limits,
     open: AtomicUsize,
-    draining: AtomicBool,
+    draining: CancellationToken,
     emptied: Notify,
     sockets: DashMap<ConnectionId, Socket>,
     people: DashMap<Owner, Holding>,
@@ -109,7 +110,7 @@ impl Live {
         Arc::new(Self {
             caps,
             open: AtomicUsize::new(0),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
             emptied: Notify::new(),
             sockets: DashMap::new(),
             people: DashMap::new(),
@@ -163,7 +164,7 @@ impl Live {
 
     /// Ends every socket, and lets none in any more.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+        self.draining.cancel();
         self.end_where(|_| true, Cause::Drained);
     }
 
@@ -196,7 +197,12 @@ impl Live {
     /// Whether a drain has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+        self.draining.is_cancelled()
+    }
+
+    /// Waits until a drain begins.
+    pub async fn drained(&self) {
+        self.draining.cancelled().await;
     }
 
     /// How many sockets are open.

@@ -23,7 +23,7 @@ pub use self::reload::{Source, Unread};
 use self::reload::{Upkeep, keep_up};
 use self::stock::Stock;
 use crate::admin::{Admin, Inside};
-use crate::config::{Config, Limits, ListenAddress, ListenTls};
+use crate::config::{Config, Http2, Limits, ListenAddress, ListenTls};
 use crate::credential::{CredentialError, Keepers};
 use crate::engine::EngineError;
 use crate::gate::{Books, IdentityKey, Lanes};
@@ -38,7 +38,7 @@ use crate::revoked::Revoked;
 use crate::server::{Estate, Listener, Peers, Server};
 use crate::session::{Pseudonyms, SessionError};
 use crate::telemetry::Metrics;
-use crate::tls::{self, Acceptor, TlsError};
+use crate::tls::{self, Acceptor, Protocol, TlsError};
 
 /// How long the public door waits for the logouts that were told before this start.
 const CATCH_UP: Duration = Duration::from_secs(5);
@@ -101,12 +101,14 @@ impl Proxy {
             public: public.address()?,
             admin: operators.local_addr()?,
         };
+        let spoken = spoken(config.listen.http2);
         let upkeep = Upkeep {
             source,
             stock,
             estate: Arc::clone(&estate),
-            public: acceptor(config.listen.tls.as_ref())?,
-            operators: acceptor(config.admin.tls.as_ref())?,
+            public: acceptor(config.listen.tls.as_ref(), spoken)?,
+            spoken,
+            operators: acceptor(config.admin.tls.as_ref(), &[Protocol::Http1])?,
             meters: reload::Meters::new(&mut registry),
         };
         let reload = Arc::<Notify>::default();
@@ -229,11 +231,20 @@ fn books(limits: &Limits, replicas: Option<Arc<Replicas>>, registry: &mut Regist
     }
 }
 
-fn acceptor(files: Option<&ListenTls>) -> Result<Option<Acceptor>, TlsError> {
-    Ok(files
-        .map(tls::server_config)
-        .transpose()?
-        .map(Acceptor::new))
+/// What the public door speaks, the best first.
+const fn spoken(http2: Option<Http2>) -> &'static [Protocol] {
+    match http2 {
+        Some(_) => &[Protocol::Http2, Protocol::Http1],
+        None => &[Protocol::Http1],
+    }
+}
+
+fn acceptor(
+    files: Option<&ListenTls>,
+    protocols: &[Protocol],
+) -> Result<Option<Acceptor>, TlsError> {
+    let config = files.map(|files| tls::server_config(files, protocols));
+    Ok(config.transpose()?.map(Acceptor::new))
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -20,6 +20,11 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CONNECTIONS: usize = 12_000;
 pub(super) const DRAIN: Duration = Duration::from_secs(25);
 
+// [listen.http2]
+pub(super) const HTTP2_OFFER: bool = true;
+pub(super) const HTTP2_STREAMS: usize = 100;
+pub(super) const HTTP2_IDLE: Duration = Duration::from_mins(1);
+
 // [admin]
 pub(super) const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 

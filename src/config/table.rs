@@ -192,15 +192,20 @@ impl<'a> Table<'a> {
         outcome
     }
 
+    /// Reads, and takes the print of what the files and variables hold that the reading named.
+    pub(super) fn seen<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> (T, Print) {
+        let mark = self.notes.witness().mark();
+        let value = read(self);
+        (value, self.notes.witness().since(mark))
+    }
+
     /// Reads, and takes the print of what is written at a key and of what its reading named.
     pub(super) fn printed<T>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(&mut Self) -> T,
     ) -> (T, Print) {
-        let mark = self.notes.witness().mark();
-        let value = read(self);
-        let seen = self.notes.witness().since(mark);
+        let (value, seen) = self.seen(read);
         (value, Print::of_all(&[self.written(name), seen]))
     }
 

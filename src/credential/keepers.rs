@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::keeper::Keeper;
 use super::mint::Mint;
 use super::pool::Pool;
-use crate::config::Pace;
+use crate::config::{Pace, Print};
 use crate::id::CustomerName;
 
 /// Every keeper, by what it was set up from.
@@ -18,44 +18,62 @@ use crate::id::CustomerName;
 pub struct Keepers {
     /// Whose are asked for; customers never share one.
     customer: Option<CustomerName>,
-    all: Arc<Mutex<Kept>>,
+    /// What they reach out with.
+    means: Print,
+    all: Arc<All>,
+}
+
+#[derive(Default)]
+struct All {
+    kept: Mutex<Kept>,
     pool: Option<Pool>,
 }
 
-type Kept = HashMap<(Option<CustomerName>, Name), Arc<Keeper>>;
+/// A keeper of another time may have had other certificates, or another way out.
+type Kept = HashMap<(Print, Name), Arc<Keeper>>;
 
 impl Keepers {
     /// Keepers that share what they fetch with other replicas, where there is a pool.
     #[must_use]
     pub fn sharing(pool: Option<Pool>) -> Self {
+        let kept = Mutex::default();
         Self {
-            pool,
-            ..Self::default()
+            customer: None,
+            means: Print::default(),
+            all: Arc::new(All { kept, pool }),
         }
     }
 
-    /// The same, for a customer alone.
+    /// The same, for a customer alone, and for those who reach out with the same means.
     #[must_use]
-    pub fn of(&self, customer: Option<&CustomerName>) -> Self {
+    pub fn of(&self, customer: Option<&CustomerName>, means: Print) -> Self {
         Self {
             customer: customer.cloned(),
-            ..self.clone()
+            means,
+            all: Arc::clone(&self.all),
         }
     }
 
     /// The keeper of this name; a new one of `mint` when there is none.
     pub(super) fn keeper(&self, name: Name, mint: impl Mint, pace: Pace) -> Arc<Keeper> {
-        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let pool = self.pool.as_ref().filter(|_| !mint.is_alone());
-        let nook = pool.map(|pool| pool.nook(&name.within(self.customer.as_ref())));
-        let keeper = keepers.entry((self.customer.clone(), name));
+        let name = name.within(self.customer.as_ref());
+        let mut keepers = self.all.kept();
+        let pool = self.all.pool.as_ref().filter(|_| !mint.is_alone());
+        let nook = pool.map(|pool| pool.nook(&name));
+        let keeper = keepers.entry((self.means, name));
         Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace, nook))))
     }
 
     /// Lets go of those that nobody uses any more.
     pub fn tidy(&self) {
-        let mut keepers = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keepers = self.all.kept();
         keepers.retain(|_, keeper| Arc::strong_count(keeper) > 1);
+    }
+}
+
+impl All {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,14 +101,34 @@ impl Name {
         Self(name)
     }
 
-    /// The name among those of a customer, or of nobody in particular.
-    fn within(&self, customer: Option<&CustomerName>) -> Self {
-        let customer = customer.map_or("", CustomerName::as_str);
-        Self::of(&[customer.as_bytes(), &self.0])
+    /// The same for a customer alone, here and among replicas.
+    fn within(self, customer: Option<&CustomerName>) -> Self {
+        match customer {
+            None => self,
+            Some(customer) => Self::of(&[b"customer", customer.as_str().as_bytes(), &self.0]),
+        }
     }
 
     /// The hash.
     pub(super) fn bytes(&self) -> [u8; 32] {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn customers_never_meet_under_a_name() {
+        let name = |customer: Option<&str>| {
+            let customer = customer.map(CustomerName::new);
+            Name::of(&[b"the same", b"client"])
+                .within(customer.as_ref())
+                .bytes()
+        };
+        assert_eq!(name(Some("acme")), name(Some("acme")));
+        assert_ne!(name(Some("acme")), name(Some("bolt")));
+        assert_ne!(name(Some("acme")), name(None));
     }
 }

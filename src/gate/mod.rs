@@ -9,21 +9,21 @@ mod identity;
 mod law;
 mod origin;
 mod plain;
+mod refusal;
 mod second;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::ORIGIN;
+use http::{HeaderMap, Version};
 use tokio::time::Instant;
 
 pub use self::home::{Home, Homes};
 pub use self::identity::IdentityKey;
 pub use self::law::{Lanes, Law};
 pub use self::plain::Asker;
+pub use self::refusal::Refusal;
 use self::second::Redial;
 use crate::config::{self, Access, Apps, Flavour, Print, Route};
 use crate::credential::{Credential, Outcomes};
@@ -115,6 +115,8 @@ pub struct Caller<'a> {
     pub peer: Peer,
     /// Browser or program.
     pub client: Client,
+    /// The HTTP it speaks.
+    pub http: Version,
     /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The query of its URL; nothing but a ticket is looked for in it.
@@ -378,6 +380,7 @@ fn opening(keys: &IdentityKey, whose: Whose<'_>, permit: &Permit, caller: Caller
     Opening {
         id: caller.id,
         client: caller.address,
+        http: caller.http,
         route: route.name.clone(),
         customer: home.customer.clone(),
         app: for_log(permit.target().document.as_str()),
@@ -406,50 +409,4 @@ pub(crate) fn for_log(text: &str) -> String {
         .take(128)
         .flat_map(char::escape_debug)
         .collect()
-}
-
-/// Why the gate stayed shut: what the client may know, and what the operator should.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The public face.
-    pub fault: Fault,
-    /// The operator's.
-    pub detail: Option<String>,
-    /// When trying again is worth it, where that is known.
-    pub retry_after: Option<Duration>,
-}
-
-impl Refusal {
-    /// Tells the operator what it is about; what comes from outside is escaped and cut.
-    #[must_use]
-    pub fn about(self, what: &str, value: &str) -> Self {
-        let detail = Some(format!("{self} ({what} {})", for_log(value)));
-        Self { detail, ..self }
-    }
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self {
-            fault,
-            detail: None,
-            retry_after: None,
-        }
-    }
-}
-
-impl<E: Faulty> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self {
-            fault: error.fault(),
-            detail: Some(error.to_string()),
-            retry_after: error.retry_after(),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail.as_deref().unwrap_or(self.fault.answer().text))
-    }
 }

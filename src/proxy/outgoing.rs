@@ -217,11 +217,12 @@ impl Furnishing<'_> {
         let own = own.map(|ca| self.outgoing.of(ca)).transpose()?;
         let qlik = own.as_ref().unwrap_or(self.outgoing);
         let (fetchers, dialler) = (qlik.fetchers(&home)?, qlik.dialler(&home)?);
+        let means = Print::both(self.outgoing.print, home.seen);
         let lent = credential::Lent {
             http: &fetchers.plain,
             trust: home.engine.ca.as_deref(),
             certified: fetchers.certified.as_ref(),
-            keepers: &self.keepers.of(customer.as_ref()),
+            keepers: &self.keepers.of(customer.as_ref(), means),
         };
         let credentials = Credentials::new(home.credential, lent)?;
         Ok(Home {

@@ -16,7 +16,7 @@ use super::outgoing::Outgoing;
 use super::stock::Stock;
 use crate::config::{Config, ListenTls, Mistakes, Warning};
 use crate::server::{Estate, Peers};
-use crate::tls::{self, Acceptor, TlsError};
+use crate::tls::{self, Acceptor, Protocol, TlsError};
 
 /// Reads the config anew.
 pub type Source = Box<dyn Fn() -> Result<(Config, Vec<Warning>), Unread> + Send + Sync>;
@@ -38,6 +38,8 @@ pub(super) struct Upkeep {
     pub(super) stock: Stock,
     pub(super) estate: Arc<Estate>,
     pub(super) public: Option<Acceptor>,
+    /// What the public door speaks, settled at the start.
+    pub(super) spoken: &'static [Protocol],
     pub(super) operators: Option<Acceptor>,
     pub(super) meters: Meters,
 }
@@ -123,8 +125,8 @@ impl Upkeep {
         let law = &self.stock.books.law;
         let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let lanes = self.stock.lanes(&outgoing, config.routes, &law.lanes())?;
-        let public = certificates(config.listen.tls.as_ref())?;
-        let operators = certificates(config.admin.tls.as_ref())?;
+        let public = certificates(config.listen.tls.as_ref(), self.spoken)?;
+        let operators = certificates(config.admin.tls.as_ref(), &[Protocol::Http1])?;
         self.stock.warn_of(&config.fixed);
         show("[listen.tls]", self.public.as_ref(), public);
         show("[admin.tls]", self.operators.as_ref(), operators);
@@ -139,8 +141,12 @@ impl Upkeep {
 
 type Shown = Arc<rustls::ServerConfig>;
 
-fn certificates(files: Option<&ListenTls>) -> Result<Option<Shown>, TlsError> {
-    files.map(tls::server_config).transpose()
+fn certificates(
+    files: Option<&ListenTls>,
+    protocols: &[Protocol],
+) -> Result<Option<Shown>, TlsError> {
+    let config = files.map(|files| tls::server_config(files, protocols));
+    config.transpose()
 }
 
 /// A door shows the certificate that its files hold now.

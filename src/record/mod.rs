@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Version;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -26,6 +27,8 @@ pub struct Opening {
     pub id: ConnectionId,
     /// The client's address.
     pub client: IpAddr,
+    /// The HTTP that its handshake was made over: `HTTP/1.1` or `HTTP/2.0`.
+    pub http: Version,
     /// The route.
     pub route: RouteName,
     /// The customer, where the route has customers.
@@ -66,6 +69,7 @@ impl Record {
             route = %opening.route,
             customer = opening.customer.as_ref().map(CustomerName::as_str),
             client.address = %opening.client,
+            http = ?opening.http,
             app = %opening.app,
             subject = %opening.subject,
             session.hash = opening.session.as_deref(),
@@ -159,6 +163,7 @@ impl Opening {
         Self {
             id: ConnectionId(id),
             client: [127, 0, 0, 1].into(),
+            http: Version::HTTP_11,
             route: RouteName::new("r"),
             customer: None,
             app: "app".to_owned(),

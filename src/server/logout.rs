@@ -3,12 +3,12 @@
 //! token's signature is all that counts.
 
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tracing::info;
 use url::form_urlencoded;
 
+use super::House;
+use super::body::{self, Readable};
 use super::reply::{self, Body};
-use super::{House, body};
 use crate::config::Route;
 use crate::fault::{Fault, Faulty};
 use crate::session::SessionError;
@@ -21,7 +21,7 @@ const INVALID: &str = r#"{"error":"invalid_request","error_description":"The log
 pub(super) async fn take(
     house: &House,
     route: &Route,
-    request: Request<Incoming>,
+    request: Request<impl Readable>,
 ) -> Response<Body> {
     if request.method() != Method::POST {
         return reply::method_not_allowed("POST");
@@ -46,7 +46,7 @@ pub(super) async fn take(
     }
 }
 
-async fn token(body: Incoming) -> Option<String> {
+async fn token(body: impl Readable) -> Option<String> {
     let form = body::read(body, LARGEST).await?;
     let mut tokens = form_urlencoded::parse(&form).filter(|(name, _)| name == "logout_token");
     let (_, token) = tokens.next()?;

@@ -2,6 +2,7 @@
 
 mod body;
 mod farewell;
+mod http2;
 mod listener;
 mod login;
 mod logout;
@@ -28,11 +29,13 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use self::body::Readable;
 pub use self::listener::Listener;
 use self::listener::Socket;
 pub use self::peers::Peers;
 use self::reply::Body;
-use crate::config::Listen;
+use self::upgrade::Handover;
+use crate::config::{Http2, Listen};
 use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::id::ConnectionId;
@@ -40,7 +43,7 @@ use crate::live::Live;
 use crate::peer::Peer;
 use crate::record::Meters;
 use crate::route::{Door, Routes};
-use crate::tls::{Acceptor, ServerStream};
+use crate::tls::{Acceptor, Protocol, ServerStream};
 
 /// A client's connection, plain or TLS.
 pub type ClientIo = Either<Socket, ServerStream<Socket>>;
@@ -96,6 +99,8 @@ pub struct Server {
 struct Limits {
     head_bytes: usize,
     head_timeout: Duration,
+    /// `None` where no client is offered HTTP/2.
+    http2: Option<Http2>,
 }
 
 /// One accepted connection, as its requests know it.
@@ -103,7 +108,7 @@ struct Limits {
 struct Connection {
     peer: Peer,
     /// Counts the connection until its last user, be it a relay, is done.
-    _seat: Arc<OwnedSemaphorePermit>,
+    seat: Arc<OwnedSemaphorePermit>,
 }
 
 impl Server {
@@ -118,6 +123,7 @@ impl Server {
         let limits = Limits {
             head_bytes: listen.head_bytes,
             head_timeout: listen.head_timeout,
+            http2: listen.http2,
         };
         let seats = Arc::new(Semaphore::new(listen.connections));
         Self {
@@ -158,7 +164,7 @@ impl Server {
             tcp,
             Connection {
                 peer,
-                _seat: Arc::new(seat),
+                seat: Arc::new(seat),
             },
         ))
     }
@@ -175,7 +181,13 @@ impl Server {
             Err(error) => return debug!(%peer, %error, "no TLS"),
         };
         connection.peer = certified(&io, peer);
-        let service = service_fn(|request| self.answer(request, connection.clone()));
+        if let (Some(limits), Protocol::Http2) = (self.limits.http2, agreed(&io)) {
+            return Box::pin(http2::serve(self, limits, io, connection, stop)).await;
+        }
+        let service = service_fn(async |request| {
+            let answer = self.answer_whole(request, connection.clone()).await;
+            Ok::<_, Infallible>(answer)
+        });
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head_timeout)
@@ -205,22 +217,34 @@ impl Server {
         }
     }
 
-    async fn answer(
+    /// Answers a request that has its connection for itself.
+    async fn answer_whole(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         connection: Connection,
-    ) -> Result<Response<Body>, Infallible> {
+    ) -> Response<Body> {
+        let handover = upgrade::whole_connection(hyper::upgrade::on(&mut request));
+        self.answer(request, connection, handover).await
+    }
+
+    /// Answers a request; `handover` gives what lies behind it, should it become a websocket.
+    async fn answer<B: Readable>(
+        &self,
+        request: Request<B>,
+        connection: Connection,
+        handover: impl Handover,
+    ) -> Response<Body> {
         let (house, target) = (self.estate.house(), request.uri().to_string());
         let found = sole_host(request.headers()).and_then(|host| house.routes.find(&target, host));
         let found = match found {
             Ok(found) => found,
-            Err(fault) => return Ok(refuse(&house, fault)),
+            Err(fault) => return refuse(&house, fault),
         };
         let source = || {
             let peers = &house.peers;
             peers.source(connection.peer, request.headers())
         };
-        Ok(match found.door {
+        match found.door {
             Door::Engine(target) => {
                 let knock = upgrade::Knock {
                     route: found.route,
@@ -228,7 +252,8 @@ impl Server {
                     source: source(),
                     _connection: connection,
                 };
-                upgrade::open(&house, request, knock).await
+                let (head, _body) = request.into_parts();
+                upgrade::open(&house, head, knock, handover).await
             }
             Door::BackchannelLogout => logout::take(&house, &found.route, request).await,
             Door::Session if request.method() != Method::OPTIONS => {
@@ -238,13 +263,21 @@ impl Server {
                 ticket::answer(&house, &found.route, source(), request).await
             }
             door => reply::small(&found.route, &door, &request),
-        })
+        }
     }
 }
 
 fn refuse(house: &House, fault: Fault) -> Response<Body> {
     house.meters.refused(fault);
     reply::fault(fault)
+}
+
+/// What is spoken on a connection.
+fn agreed(io: &ClientIo) -> Protocol {
+    match io {
+        Either::Left(_) => Protocol::Http1,
+        Either::Right(tls) => Protocol::agreed(tls.common()),
+    }
 }
 
 /// A peer, and whether it showed a certificate; the door has verified it then.

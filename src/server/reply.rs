@@ -10,8 +10,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
+use super::body::Readable;
 use super::login;
 use crate::config::Route;
 use crate::fault::Fault;
@@ -69,7 +69,11 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
 /// @qlik/api asks for a CSRF token before it opens a socket, decides by `product-info.json` what
 /// kind of Qlik it talks to, and resumes only where `user-locale` answers JSON; HTML or a 401 in
 /// any of these places breaks it.
-pub(super) fn small(route: &Route, door: &Door, request: &Request<Incoming>) -> Response<Body> {
+pub(super) fn small(
+    route: &Route,
+    door: &Door,
+    request: &Request<impl Readable>,
+) -> Response<Body> {
     let response = match (request.method(), door) {
         (&Method::OPTIONS, _) => empty(StatusCode::NO_CONTENT),
         (_, Door::BackchannelLogout | Door::Engine(_) | Door::Nothing) => fault(Fault::NotFound),

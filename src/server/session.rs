@@ -3,11 +3,11 @@
 //! claims or of its id is said.
 
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tracing::debug;
 
 use super::House;
+use super::body::Readable;
 use super::peers::Source;
 use super::reply::{self, Body};
 use crate::config::Route;
@@ -21,10 +21,11 @@ pub(super) async fn answer(
     house: &House,
     route: &Route,
     source: Source,
-    request: Request<Incoming>,
+    request: Request<impl Readable>,
 ) -> Response<Body> {
-    let headers = request.headers();
-    let admitted = match *request.method() {
+    let (head, _body) = request.into_parts();
+    let headers = &head.headers;
+    let admitted = match head.method {
         Method::GET => Gate::admit_reader(route, headers),
         Method::POST => Gate::admit(route, headers),
         _ => Err(Fault::MethodNotAllowed),
@@ -36,7 +37,7 @@ pub(super) async fn answer(
         headers,
     });
     let told = match asker {
-        Ok(asker) if request.method() == Method::POST => renew(house, route, asker).await,
+        Ok(asker) if head.method == Method::POST => renew(house, route, asker).await,
         Ok(asker) => read(house, route, asker).await,
         Err(fault) => Err(fault.into()),
     };

@@ -2,14 +2,14 @@
 //! that can, in its URL or as its subprotocol.
 
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 use tracing::{debug, info};
 
+use super::House;
+use super::body::{self, Readable};
 use super::peers::Source;
 use super::reply::{self, Body};
-use super::{House, body};
 use crate::config::Route;
 use crate::fault::Fault;
 use crate::gate::{Asker, Gate, Refusal};
@@ -25,7 +25,7 @@ pub(super) async fn answer(
     house: &House,
     route: &Route,
     source: Source,
-    request: Request<Incoming>,
+    request: Request<impl Readable>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let admitted = match head.method {
@@ -59,7 +59,7 @@ async fn give(
     house: &House,
     route: &Route,
     asker: Asker<'_>,
-    body: Incoming,
+    body: impl Readable,
 ) -> Result<Response<Body>, Refusal> {
     let app = asked_app(body).await.ok_or(Fault::BadRequest)?;
     let ticket = house.gate.ticket(route, asker, app).await?;
@@ -76,7 +76,7 @@ struct Ask {
 }
 
 /// The app that is asked for, if any; `None` when the request cannot be understood.
-async fn asked_app(body: Incoming) -> Option<Option<AppId>> {
+async fn asked_app(body: impl Readable) -> Option<Option<AppId>> {
     let body = body::read(body, LARGEST).await?;
     if body.is_empty() {
         return Some(None);

@@ -8,10 +8,11 @@ use http::header::{
     CONNECTION, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
-use http::{HeaderMap, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
@@ -39,14 +40,15 @@ pub(super) struct Knock {
     pub(super) _connection: Connection,
 }
 
-/// Answers a websocket request. The `Origin` is looked at before anything else.
-pub(super) async fn open(
+/// Answers a websocket request, whose connection `handover` gives once it is answered. The `Origin`
+/// is looked at before anything else.
+pub(super) async fn open<H: Handover>(
     house: &Arc<House>,
-    request: Request<Incoming>,
+    head: Parts,
     knock: Knock,
+    handover: H,
 ) -> Response<Body> {
     let started = Instant::now();
-    let (head, body) = request.into_parts();
     let admitted = Gate::admit(&knock.route, &head.headers)
         .and_then(|client| Ok((client, Handshake::read(&head)?)));
     let (client, handshake) = match admitted {
@@ -58,6 +60,7 @@ pub(super) async fn open(
         address: knock.source.address,
         peer: knock.source.peer,
         client,
+        http: head.version,
         headers: &head.headers,
         query: head.uri.query(),
         offers: handshake.offers(),
@@ -66,7 +69,7 @@ pub(super) async fn open(
     house.meters.gate_took(started.elapsed());
     let visitor = Visitor {
         protocol: house.gate.subprotocol(&knock.route, &head.headers),
-        upgrade: hyper::upgrade::on(Request::from_parts(head, body)),
+        handover,
         client,
         handshake,
     };
@@ -76,9 +79,25 @@ pub(super) async fn open(
     }
 }
 
+/// Waits for the connection behind a request to become a websocket's; `None` when its client left.
+pub(super) trait Handover:
+    Future<Output = Option<End<<Self as Handover>::Io>>> + Send + 'static
+{
+    /// The connection.
+    type Io: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+}
+
+impl<F, Io> Handover for F
+where
+    F: Future<Output = Option<End<Io>>> + Send + 'static,
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    type Io = Io;
+}
+
 /// The client's half of an upgrade that has not happened yet.
-struct Visitor {
-    upgrade: OnUpgrade,
+struct Visitor<H> {
+    handover: H,
     client: Client,
     handshake: Handshake,
     /// The subprotocol that carried its ticket: a browser wants to hear it again.
@@ -86,17 +105,17 @@ struct Visitor {
 }
 
 /// Answers 101 and lets the relay run by itself.
-fn relay(
+fn relay<H: Handover>(
     house: &Arc<House>,
     knock: Knock,
-    visitor: Visitor,
+    visitor: Visitor<H>,
     opened: Opened,
     started: Instant,
 ) -> Response<Body> {
     let response = switching(&visitor, opened.engine.extension());
     let house = Arc::clone(house);
     tokio::spawn(async move {
-        let client = take_over(visitor.upgrade).await;
+        let client = take_over(visitor.handover).await;
         let Opened {
             engine,
             terms,
@@ -130,10 +149,10 @@ fn relay(
 
 /// Refuses. A browser cannot read the status of a failed upgrade, so one of an allowed origin is
 /// accepted and closed at once, with code and reason.
-fn turn_away(
+fn turn_away<H: Handover>(
     house: &Arc<House>,
     knock: Knock,
-    visitor: Visitor,
+    visitor: Visitor<H>,
     refusal: &Refusal,
 ) -> Response<Body> {
     let response = refuse(house, &knock, refusal);
@@ -144,7 +163,7 @@ fn turn_away(
     let response = switching(&visitor, None);
     let (code, grace) = (refusal.fault.answer().close, knock.route.limits.close_grace);
     tokio::spawn(async move {
-        if let Some(client) = take_over(visitor.upgrade).await {
+        if let Some(client) = take_over(visitor.handover).await {
             // Whoever does not answer the Close in time is cut off.
             let _ = timeout(grace, farewell::close(client, code)).await;
         }
@@ -189,31 +208,41 @@ fn ungranted(fault: Fault, headers: &HeaderMap) -> Refusal {
     refusal.about("origin", &origin)
 }
 
-fn switching(visitor: &Visitor, extension: Option<&str>) -> Response<Body> {
-    let mut response = Response::new(Body::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+fn switching<H>(visitor: &Visitor<H>, extension: Option<&str>) -> Response<Body> {
+    let mut response = match visitor.handshake.accept() {
+        Some(accept) => switched(accept),
+        None => Response::new(Body::default()),
+    };
     let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     let extension = extension.and_then(|chosen| HeaderValue::from_str(chosen).ok());
-    let accept = HeaderValue::from_str(visitor.handshake.accept()).ok();
-    headers.extend(accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
     let protocol = visitor.protocol.clone();
     headers.extend(protocol.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
     headers.extend(extension.map(|chosen| (SEC_WEBSOCKET_EXTENSIONS, chosen)));
     response
 }
 
-async fn take_over(upgrade: OnUpgrade) -> Option<End<ClientIo>> {
-    let upgraded = match timeout(HANDOVER, upgrade).await {
-        Ok(Ok(upgraded)) => upgraded,
-        Ok(Err(error)) => {
-            debug!(%error, "the client left before its 101");
-            return None;
-        }
-        Err(_) => return None,
-    };
-    let parts = Upgraded::downcast::<TokioIo<ClientIo>>(upgraded).ok()?;
+/// The 101, over HTTP/1.1; over HTTP/2 a plain 200 says the same.
+fn switched(accept: &str) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let accept = HeaderValue::from_str(accept).ok();
+    headers.extend(accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    response
+}
+
+async fn take_over<H: Handover>(handover: H) -> Option<End<H::Io>> {
+    timeout(HANDOVER, handover).await.ok()?
+}
+
+/// The connection of an HTTP/1.1 request, all of it.
+pub(super) async fn whole_connection(upgrade: OnUpgrade) -> Option<End<ClientIo>> {
+    let upgraded = upgrade
+        .await
+        .inspect_err(|error| debug!(%error, "the client left before its 101"));
+    let parts = Upgraded::downcast::<TokioIo<ClientIo>>(upgraded.ok()?).ok()?;
     Some(End {
         io: parts.io.into_inner(),
         early: parts.read_buf,

@@ -18,7 +18,7 @@ use reqwest::redirect::Policy;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret;
@@ -29,8 +29,40 @@ use self::named::Named;
 pub use self::stream::{ClientStream, ServerStream, Stream};
 use crate::config::{ClientCertificate, EgressProxy, ListenTls};
 
-/// The TLS of the public door.
-pub fn server_config(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
+/// A protocol that TLS can lead to (ALPN, RFC 7301).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// HTTP/1.1; also what is spoken where nothing was agreed upon.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Protocol {
+    /// What two sides have agreed upon.
+    #[must_use]
+    pub fn agreed(connection: &CommonState) -> Self {
+        if connection.alpn_protocol() == Some(Self::Http2.name()) {
+            Self::Http2
+        } else {
+            Self::Http1
+        }
+    }
+
+    const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Http1 => b"http/1.1",
+            Self::Http2 => b"h2",
+        }
+    }
+}
+
+/// The TLS of a door that speaks these, the best first. What a client sends before the handshake
+/// is over (0-RTT, which anybody can send again) is never read.
+pub fn server_config(
+    files: &ListenTls,
+    protocols: &[Protocol],
+) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| TlsError::Pem(files.key.clone(), error.to_string()))?;
@@ -45,7 +77,9 @@ pub fn server_config(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
         ),
     };
     let mut config = builder.with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let names = protocols.iter().map(|protocol| protocol.name().to_vec());
+    config.alpn_protocols = names.collect();
+    config.max_early_data_size = 0;
     if files.client_ca.is_none() {
         // However many come back after an outage, they resume: nothing is remembered for them here.
         config.ticketer = Ticketer::new()?;

@@ -21,7 +21,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use self::pipe::{Chopped, Cuts};
 use self::sides::{client_config, long_configs, name, pem, server_config};
-use super::{Acceptor, Connector, ServerStream};
+use super::{Acceptor, Connector, Protocol, ServerStream};
 use crate::config::ListenTls;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -408,7 +408,7 @@ fn door(version: &'static SupportedProtocolVersion, client_ca: bool) -> (Accepto
         certificate,
         key,
     };
-    let acceptor = Acceptor::new(super::server_config(&files).unwrap());
+    let acceptor = Acceptor::new(super::server_config(&files, &[Protocol::Http1]).unwrap());
     (acceptor, Connector::new(client_config(version)))
 }
 

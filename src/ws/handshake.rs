@@ -1,5 +1,7 @@
-//! The opening handshake as a client sends it (RFC 6455 section 4.2.1).
+//! The opening handshake as a client sends it: over HTTP/1.1 (RFC 6455 section 4.2.1) or over HTTP/2
+//! (RFC 8441 section 5).
 
+use h2::ext::Protocol;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE,
@@ -13,7 +15,7 @@ use crate::fault::Fault;
 /// A lawful request to open a websocket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Handshake {
-    accept: String,
+    accept: Option<String>,
     offers: Option<String>,
 }
 
@@ -21,6 +23,14 @@ impl Handshake {
     /// Reads a request head. What is no websocket request at all is `UpgradeRequired`; one that is
     /// ambiguous or broken is `BadRequest`.
     pub fn read(head: &request::Parts) -> Result<Self, Fault> {
+        match head.version {
+            Version::HTTP_2 => Self::read_stream(head),
+            _ => Self::read_upgrade(head),
+        }
+    }
+
+    /// An upgrade of the connection.
+    fn read_upgrade(head: &request::Parts) -> Result<Self, Fault> {
         if head.method != Method::GET {
             return Err(Fault::MethodNotAllowed);
         }
@@ -38,15 +48,37 @@ impl Handshake {
         let key = single(headers, &SEC_WEBSOCKET_KEY)?.filter(|key| is_key(key));
         let key = key.ok_or(Fault::BadRequest)?;
         Ok(Self {
-            accept: derive_accept_key(key.as_bytes()),
+            accept: Some(derive_accept_key(key.as_bytes())),
             offers: offered(headers),
         })
     }
 
-    /// The value of `Sec-WebSocket-Accept`.
+    /// A stream of an HTTP/2 connection, by extended CONNECT: there is no key, for no cache or proxy
+    /// of old could take it for something else.
+    fn read_stream(head: &request::Parts) -> Result<Self, Fault> {
+        let protocol = head.extensions.get::<Protocol>();
+        match (&head.method, protocol.map(Protocol::as_str)) {
+            (&Method::CONNECT, Some("websocket")) => {}
+            (&Method::CONNECT, None) => return Err(Fault::MethodNotAllowed),
+            (&Method::CONNECT | &Method::GET, _) => return Err(Fault::UpgradeRequired),
+            _ => return Err(Fault::MethodNotAllowed),
+        }
+        if single(&head.headers, &SEC_WEBSOCKET_VERSION)? != Some("13") {
+            return Err(Fault::UpgradeRequired);
+        }
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            return Err(Fault::BadRequest);
+        }
+        Ok(Self {
+            accept: None,
+            offers: offered(&head.headers),
+        })
+    }
+
+    /// The value of `Sec-WebSocket-Accept`; `None` over HTTP/2, which has none.
     #[must_use]
-    pub fn accept(&self) -> &str {
-        &self.accept
+    pub fn accept(&self) -> Option<&str> {
+        self.accept.as_deref()
     }
 
     /// The permessage-deflate offers, written anew.
@@ -103,7 +135,7 @@ fn offered(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{HeaderValue, Request};
 
     use super::*;
 
@@ -127,7 +159,7 @@ mod tests {
     fn the_standards_own_example_is_accepted() {
         assert_eq!(
             read(&GOOD).unwrap().accept(),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+            Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
         );
     }
 
@@ -165,5 +197,51 @@ mod tests {
         );
         assert_eq!(twice("content-length", "5"), Fault::BadRequest);
         assert_eq!(twice("transfer-encoding", "chunked"), Fault::BadRequest);
+    }
+
+    fn read_stream(bend: impl FnOnce(&mut Request<()>)) -> Result<Handshake, Fault> {
+        let mut request = Request::new(());
+        *request.method_mut() = Method::CONNECT;
+        *request.version_mut() = Version::HTTP_2;
+        request
+            .extensions_mut()
+            .insert(Protocol::from_static("websocket"));
+        let thirteen = HeaderValue::from_static("13");
+        request
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, thirteen);
+        bend(&mut request);
+        Handshake::read(&request.into_parts().0)
+    }
+
+    #[test]
+    fn a_stream_asks_by_extended_connect_alone() {
+        assert_eq!(read_stream(|_| ()).unwrap().accept(), None);
+        let protocol = |name: &'static str| {
+            read_stream(|request| {
+                request.extensions_mut().insert(Protocol::from_static(name));
+            })
+        };
+        for other in ["WebSocket", "websocket2", "connect-udp", ""] {
+            assert_eq!(protocol(other), Err(Fault::UpgradeRequired), "{other}");
+        }
+        let bare = read_stream(|request| {
+            request.extensions_mut().remove::<Protocol>();
+        });
+        assert_eq!(bare, Err(Fault::MethodNotAllowed));
+        let get = read_stream(|request| *request.method_mut() = Method::GET);
+        assert_eq!(get, Err(Fault::UpgradeRequired));
+        let post = read_stream(|request| *request.method_mut() = Method::POST);
+        assert_eq!(post, Err(Fault::MethodNotAllowed));
+        let with = |name: HeaderName, value: &'static str| {
+            read_stream(|request| {
+                let value = HeaderValue::from_static(value);
+                request.headers_mut().append(name, value);
+            })
+        };
+        assert_eq!(with(SEC_WEBSOCKET_VERSION, "13"), Err(Fault::BadRequest));
+        assert_eq!(with(CONTENT_LENGTH, "0"), Err(Fault::BadRequest));
+        // What belongs to an upgrade says nothing here.
+        assert!(with(SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==").is_ok());
     }
 }

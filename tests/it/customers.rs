@@ -45,7 +45,7 @@ impl Two {
         }
     }
 
-    fn visit(&self, subject: &str, tenant: Value) -> Knock<'_> {
+    fn visit(&self, subject: &str, tenant: &Value) -> Knock<'_> {
         visit(&self.world, subject, tenant)
     }
 }
@@ -59,7 +59,7 @@ fn customer(name: &str, url: &str, secret: &str) -> String {
 }
 
 /// Somebody whom their session calls somebody's, by anything at all.
-fn visit<'a>(world: &'a World, subject: &str, tenant: Value) -> Knock<'a> {
+fn visit<'a>(world: &'a World, subject: &str, tenant: &Value) -> Knock<'a> {
     let token = world.sign(json!({"sub": subject, "sid": "s-1", "tenant": tenant}));
     world
         .connect(&format!("/qlik/app/{SALES_APP}"))
@@ -79,8 +79,8 @@ async fn close(mut browser: Browser) {
 async fn people_of_two_customers_share_nothing() {
     let two = Two::start().await;
     // The same name, the same session, the same app; only the customer is another.
-    let mut acme = two.visit("ada", json!("acme")).open().await;
-    let mut bolt = two.visit("ada", json!("bolt")).open().await;
+    let mut acme = two.visit("ada", &json!("acme")).open().await;
+    let mut bolt = two.visit("ada", &json!("bolt")).open().await;
     assert_eq!(acme.session_state(), CREATED);
     assert_eq!(bolt.session_state(), CREATED);
     acme.open_doc(SALES_APP).await;
@@ -122,8 +122,8 @@ async fn two_customers_of_one_qlik_and_one_client_are_still_two() {
         customer("bolt", "@tenant", secret)
     ));
     let world = recipe.start().await;
-    let acme = visit(&world, "ada", json!("acme")).open().await;
-    let bolt = visit(&world, "ada", json!("bolt")).open().await;
+    let acme = visit(&world, "ada", &json!("acme")).open().await;
+    let bolt = visit(&world, "ada", &json!("bolt")).open().await;
     assert_eq!(
         bolt.session_state(),
         CREATED,
@@ -149,7 +149,7 @@ async fn who_is_no_customers_is_refused() {
         json!(null),
     ];
     for tenant in odd {
-        let (code, _) = two.visit("eve", tenant.clone()).closed().await;
+        let (code, _) = two.visit("eve", &tenant).closed().await;
         assert_eq!(code, 4203, "{tenant}");
     }
     let bare = two.world.visit("eve", SALES_APP).closed().await;
@@ -169,8 +169,8 @@ async fn who_is_no_customers_is_refused() {
 #[tokio::test]
 async fn operators_see_and_close_by_customer() {
     let two = Two::start().await;
-    let mut acme = two.visit("ada", json!("acme")).open().await;
-    let mut bolt = two.visit("bob", json!("bolt")).open().await;
+    let mut acme = two.visit("ada", &json!("acme")).open().await;
+    let mut bolt = two.visit("bob", &json!("bolt")).open().await;
     let ask = |method: &'static str, target: &'static str| {
         let bearer = format!("Bearer {}", two.world.secrets.admin);
         let knock = two.world.http(method, target).at(two.world.proxy.admin);
@@ -221,7 +221,7 @@ async fn five_hundred_customers_reload_and_fetch_nothing_anew() {
     let recipe = Recipe::default().customers(&claim);
     let toml = recipe.toml(&world.tenant.url());
     assert!(world.reload(&toml).await, "{}", world.log_text());
-    let visits = (0..500).map(|n| visit(&world, &format!("of-c{n}"), json!(format!("c{n}"))));
+    let visits = (0..500).map(|n| visit(&world, &format!("of-c{n}"), &json!(format!("c{n}"))));
     let visits: Vec<_> = visits.enumerate().filter(|(n, _)| n % 10 == 0).collect();
     let mut open = join_all(visits.into_iter().map(|(_, knock)| knock.open())).await;
     assert_eq!(world.tenant.state().token_fetches, 50);
@@ -231,7 +231,7 @@ async fn five_hundred_customers_reload_and_fetch_nothing_anew() {
     for browser in &mut open {
         browser.is_alive().await;
     }
-    let again = visit(&world, "of-c490", json!("c490")).open().await;
+    let again = visit(&world, "of-c490", &json!("c490")).open().await;
     assert_eq!(again.session_state(), "SESSION_ATTACHED");
     assert_eq!(
         world.tenant.state().token_fetches,
@@ -246,6 +246,6 @@ async fn five_hundred_customers_reload_and_fetch_nothing_anew() {
         "one bad file keeps all of the old"
     );
     assert!(world.log_text().contains("c7.toml:1:"));
-    let after = visit(&world, "ada", json!("c7")).open().await;
+    let after = visit(&world, "ada", &json!("c7")).open().await;
     close(after).await;
 }

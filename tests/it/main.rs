@@ -12,6 +12,7 @@ mod egress;
 mod endings;
 mod floors;
 mod forgeries;
+mod http2;
 mod leaks;
 mod login;
 mod logout;

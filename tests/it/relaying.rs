@@ -67,7 +67,7 @@ async fn a_huge_answer_waits_for_a_slow_reader() {
 }
 
 /// Waits until no more bytes go down, and says how many went.
-async fn stands_still(world: &World) -> u64 {
+pub(crate) async fn stands_still(world: &World) -> u64 {
     let (mut last, mut since) = (world.metric(DOWN).await, Instant::now());
     soon(async {
         while since.elapsed() < Duration::from_millis(500) || last == 0 {

@@ -295,3 +295,31 @@ async fn who_is_being_let_in_meanwhile_is_held_to_the_new_rules() {
         "its credential was being fetched"
     );
 }
+
+#[tokio::test]
+async fn what_a_file_holds_now_counts_and_moves_nobody() {
+    let files = Files::new();
+    let world = Recipe::default().impersonating().start().await;
+    let secret = files.write("secret", &world.secrets.client);
+    let begin = world.config.read();
+    let by_file = begin.replacen(
+        "{ env = \"QLIK_CLIENT_SECRET\" }",
+        &format!("{{ file = \"{secret}\" }}"),
+        1,
+    );
+    assert!(world.reload(&by_file).await);
+    let mut ada = visit(&world).await;
+    files.write("secret", &format!("{}\n\n", world.secrets.client));
+    assert!(world.reload(&by_file).await);
+    let mut again = visit(&world).await;
+    assert_eq!(
+        world.tenant.state().token_fetches,
+        2,
+        "by what it holds now"
+    );
+    ada.is_alive().await;
+    again.is_alive().await;
+    assert!(world.reload(&by_file).await);
+    visit(&world).await.is_alive().await;
+    assert_eq!(world.tenant.state().token_fetches, 2, "nothing has changed");
+}

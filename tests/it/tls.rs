@@ -9,12 +9,7 @@ use crate::support::{Authority, Files, Recipe, soon};
 #[tokio::test]
 async fn the_public_door_speaks_tls() {
     let (authority, files) = (Authority::new(), Files::new());
-    let (certificate, key) = authority.certify("app.example.com");
-    let tls = format!(
-        "[listen.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
-        files.write("server.pem", &certificate),
-        files.write("server-key.pem", &key),
-    );
+    let tls = authority.door(&files);
     let recipe = Recipe::default().listen("head_timeout = \"500ms\"\n");
     let mut world = recipe.listen(&tls).start().await;
     // A client that says nothing is not waited for, and plain HTTP gets no answer of HTTP.

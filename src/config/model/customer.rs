@@ -21,6 +21,8 @@ pub struct Home {
     pub credential: Credential,
     /// What is written of the credential.
     pub print: Print,
+    /// What the files and variables hold that both of them name.
+    pub seen: Print,
     /// 4: which Qlik?
     pub engine: Engine,
 }

@@ -82,6 +82,8 @@ pub struct Listen {
     pub address: ListenAddress,
     /// TLS, when the door has it.
     pub tls: Option<ListenTls>,
+    /// HTTP/2, which only TLS can lead to; `None`: it is not offered.
+    pub http2: Option<Http2>,
     /// The peers that are believed when they say whose request it is; none is everybody.
     pub trusted_proxies: Vec<Believed>,
     /// The largest request head, in bytes (default 16 KiB).
@@ -92,6 +94,15 @@ pub struct Listen {
     pub connections: usize,
     /// How long sockets get to end after SIGTERM (default 25 s).
     pub drain: Duration,
+}
+
+/// HTTP/2 at the public door.
+#[derive(Clone, Copy, Debug)]
+pub struct Http2 {
+    /// How many requests and websockets one connection may carry at once (default 100).
+    pub streams: u32,
+    /// How long a connection without any stays open (default 1 min).
+    pub idle: Duration,
 }
 
 /// Where the public door listens.

@@ -6,6 +6,7 @@ mod customer;
 mod customers;
 mod engine;
 mod home;
+mod http2;
 mod outbound;
 mod process;
 mod redis_server;

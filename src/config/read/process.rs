@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
-use super::{outbound, replicas, route};
+use super::{http2, outbound, replicas, route};
 use crate::config::defaults;
 use crate::config::model::{
     Admin, Config, Fixed, Limits, Listen, ListenAddress, ListenTls, Log, Route, SessionCheck,
@@ -168,6 +168,7 @@ fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
          `X-Forwarded-For` is believed; \"unix\" and \"certificate\" for who comes so.",
     );
     let tls = t.optional_table("tls", "TLS on the public door.", public_tls);
+    let http2 = http2::of_listen(t);
     Ok(Listen {
         address: match (address?, socket_mode?) {
             (ListenAddress::Unix(file), Mode(mode)) => {
@@ -176,6 +177,7 @@ fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
             (address, _) => address,
         },
         tls: tls?,
+        http2: http2?,
         trusted_proxies: trusted_proxies?.unwrap_or_default(),
         head_bytes: large_enough(t, head_bytes?)?,
         head_timeout: head_timeout?.0,
@@ -233,8 +235,8 @@ fn admin(t: &mut Table<'_>, public: Option<SocketAddr>) -> Result<Admin, Noted> 
     );
     let token: Result<Option<LongSecret>, _> = t.optional(
         "token",
-        "Opens `/sockets`, where operators list and close sockets: 32 bytes or more of visible ASCII; without it, \
-         nobody does.",
+        "Opens `/sockets`, where operators list and close sockets, and `/reload`: 32 bytes or more of visible \
+         ASCII; without it, nobody does.",
     );
     let hosts: Result<Option<OneOrMany<String>>, _> = t.optional(
         "hosts",

@@ -41,6 +41,17 @@ fn an_admin_door_for_other_machines_is_told() {
 }
 
 #[test]
+fn http2_at_a_plain_door_is_told() {
+    assert_eq!(
+        warnings("[[route]]", "[listen.http2]\nstreams = 9\n[[route]]"),
+        [
+            "config.toml:5:11: `streams` says nothing without [listen.tls]: a plain door speaks \
+             HTTP/1.1; write [listen.tls], or leave it out"
+        ]
+    );
+}
+
+#[test]
 fn sessions_without_an_id_are_told() {
     let start = BASE.find("kind = \"jwt\"").unwrap();
     let end = BASE.find("[route.access]").unwrap();

@@ -6,9 +6,9 @@ const ARGUMENTS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 
-/** Starts the browser of this machine. */
-export function startBrowser() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS });
+/** Starts the browser of this machine, with further arguments if any are given. */
+export function startBrowser(...further) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...ARGUMENTS, ...further] });
 }
 
 /** A page in a context of its own, and what it heard. */

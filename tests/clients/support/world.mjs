@@ -18,9 +18,9 @@ export const ORIGIN = 'http://app.test:1234';
 
 /**
  * Starts a stand-in and a proxy before it, with routes of one's own if any are given. Stop it with `stop()`.
- * `prepare` may put files into the world's folder, and say how else the programs are started.
+ * `listen` may add tables below `[listen]`; `prepare` may put files into the world's folder, and say how else the programs are started.
  */
-export async function startWorld({ routes = threeRoutes, prepare = async () => ({}) } = {}) {
+export async function startWorld({ routes = threeRoutes, listen = () => '', prepare = async () => ({}) } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-clients-'));
   const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret() };
   const programs = [];
@@ -32,7 +32,7 @@ export async function startWorld({ routes = threeRoutes, prepare = async () => (
     const more = await prepare({ folder, secrets });
     const sim = await startSim({ folder, secrets, more });
     programs.push(sim);
-    const proxy = await startProxy({ folder, secrets, toml: routes(sim.address, folder) });
+    const proxy = await startProxy({ folder, secrets, toml: listen() + routes(sim.address, folder) });
     programs.push(proxy);
     return {
       secrets,
@@ -44,7 +44,7 @@ export async function startWorld({ routes = threeRoutes, prepare = async () => (
       proxyLog: () => readFile(proxy.log, 'utf8'),
       terminateProxy: () => stopProgram(proxy),
       startAnotherProxy: async () => {
-        const other = await startProxy({ folder, secrets, toml: routes(sim.address, folder) });
+        const other = await startProxy({ folder, secrets, toml: listen() + routes(sim.address, folder) });
         programs.push(other);
         return other.address;
       },

@@ -62,14 +62,25 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// The TLS of a client that believes it alone.
-    pub(crate) fn client(&self) -> Arc<ClientConfig> {
+    /// The TLS of a client that believes it alone, and offers these protocols.
+    pub(crate) fn client(&self, protocols: &[&str]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         let config = ClientConfig::builder().with_root_certificates(roots);
         let mut config = config.with_no_client_auth();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Arc::new(config)
+        let names = protocols.iter().map(|name| name.as_bytes().to_vec());
+        config.alpn_protocols = names.collect();
+        config
+    }
+
+    /// The TLS of the public door of a world, as keys of `[listen]`.
+    pub(crate) fn door(&self, files: &Files) -> String {
+        let (certificate, key) = self.certify("app.example.com");
+        format!(
+            "[listen.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            files.write("server.pem", &certificate),
+            files.write("server-key.pem", &key),
+        )
     }
 }
 

@@ -30,6 +30,12 @@ impl Eyes {
         }
     }
 
+    /// Keeps what a client got.
+    pub(crate) fn note(&self, got: &[u8]) {
+        let sight = Sight::new(Mutex::new(got.to_vec()));
+        self.0.lock().unwrap().push(sight);
+    }
+
     /// Panics when a client has seen one of these.
     pub(crate) fn assert_blind_to(&self, secrets: &[String]) {
         for sight in self.0.lock().unwrap().iter() {

@@ -6,6 +6,7 @@ mod certificates;
 mod egress;
 mod eyes;
 pub(crate) mod frames;
+pub(crate) mod http2;
 pub(crate) mod issuer;
 mod knock;
 mod liar;

@@ -107,22 +107,21 @@ impl World {
 
     /// Has the proxy read this config; whether it takes it.
     pub(crate) async fn reload(&self, toml: &str) -> bool {
-        let names = [
-            "qix_proxy_config_reloads_total",
-            "qix_proxy_config_reload_failures_total",
-        ];
-        let before = (self.metric(names[0]).await, self.metric(names[1]).await);
+        let (taken, refused) = self.reloads().await;
         self.config.write(toml);
         self.reload.notify_one();
         soon(async {
-            loop {
-                let now = (self.metric(names[0]).await, self.metric(names[1]).await);
-                if now != before {
-                    break now.0 > before.0;
-                }
-            }
+            while self.reloads().await == (taken, refused) {}
+            self.reloads().await.0 > taken
         })
         .await
+    }
+
+    /// How many configs were taken, and how many were not.
+    async fn reloads(&self) -> (u64, u64) {
+        let taken = self.metric("qix_proxy_config_reloads_total").await;
+        let refused = self.metric("qix_proxy_config_reload_failures_total");
+        (taken, refused.await)
     }
 
     /// A session token for somebody.
@@ -165,7 +164,7 @@ impl World {
 
     /// Speaks TLS to the public door from now on, and believes this authority.
     pub(crate) fn trust(&mut self, authority: &Authority) {
-        self.speak(authority.client());
+        self.speak(Arc::new(authority.client(&["http/1.1"])));
     }
 
     /// Speaks this TLS to the public door from now on.
@@ -202,6 +201,11 @@ impl World {
         let tls = soon(tls.connect(name, tcp)).await.unwrap();
         assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         self.watch(tls)
+    }
+
+    /// What sees all that clients get.
+    pub(super) fn eyes(&self) -> Eyes {
+        self.eyes.clone()
     }
 
     /// Watches what a client gets on this connection.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use http::Version;
 use prometheus_client::registry::Registry;
 use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, Print, RelayLimits};
 use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
@@ -59,7 +60,12 @@ impl House {
         let quiet = Self::quiet();
         let until = Some(Instant::now() + LONG);
         quiet.standing.send_replace(Standing::Valid { until });
-        let seats = (1..=OTHERS).map(|number| quiet.seat(number));
+        let permit = admission(&Access {
+            apps: Apps::Any,
+            methods: Methods::Any,
+            session_apps: false,
+        })?;
+        let seats = (1..=OTHERS).map(|number| quiet.seat(number, permit.clone()));
         Ok(Self {
             _others: seats.collect::<Result<_>>()?,
             engine_ping: Some(LONG),
@@ -69,11 +75,12 @@ impl House {
 
     /// A socket of this house.
     pub(crate) fn admit(&self, access: &Access) -> Result<(Terms, Leash, Record)> {
-        let seat = self.seat(0)?;
+        let permit = admission(access)?;
+        let seat = self.seat(0, permit.clone())?;
         let meters = Arc::clone(&self.meters);
         let record = Record::open(seat.opening(), seat.tally(), Duration::ZERO, meters);
         let terms = Terms {
-            permit: leave(access)?,
+            permit,
             limits: RelayLimits {
                 client_message: 1 << 20,
                 idle: LONG,
@@ -93,39 +100,37 @@ impl House {
         Ok((terms, leash, record))
     }
 
-    fn seat(&self, number: u64) -> Result<Seat> {
+    fn seat(&self, number: u64, permit: Permit) -> Result<Seat> {
         let opening = Opening {
             id: ConnectionId(number),
             client: [127, 0, 0, 1].into(),
+            http: Version::HTTP_11,
             route: RouteName::new("route"),
             app: "app".to_owned(),
             subject: format!("person-{number}"),
             session: None,
-            identity: EngineIdentity::new(format!("identity-{number}")),
             customer: None,
+            identity: EngineIdentity::new(format!("identity-{number}")),
         };
         let grounds = Grounds {
             origin: None,
             app: None,
-            permit: leave(&unread())?,
+            permit,
             checks: Print::default(),
             place: Print::default(),
         };
-        let opening = Arc::new(opening);
-        let seat = self.live.seat(&opening, &person(number), grounds);
+        let seat = self.live.seat(&Arc::new(opening), &person(number), grounds);
         seat.map_err(|fault| anyhow!("{fault:?}"))
     }
 }
 
-/// Leave to open the app.
-fn leave(access: &Access) -> Result<Permit> {
+fn admission(access: &Access) -> Result<Permit> {
     let target = Target {
         document: Document::App(AppId::new("app")),
         identity: None,
         ttl: None,
     };
-    let permit = permit(access, &person(0), &target);
-    permit.map_err(|fault| anyhow!("{fault:?}"))
+    permit(access, &person(0), &target).map_err(|fault| anyhow!("{fault:?}"))
 }
 
 fn person(number: u64) -> Person {

@@ -274,6 +274,18 @@ connections = -1"#,
         ],
     },
     Case {
+        name: "HTTP/2",
+        edits: &[(
+            "[[route]]",
+            "[listen.http2]\noffer = \"yes\"\nstreams = 1001\nidle = \"0s\"\n[[route]]",
+        )],
+        mistakes: &[
+            "5:9 `offer` cannot be a string | write `true` or `false`, without quotes",
+            "6:11 a connection cannot carry more than 1000 at once | write 1000 or less",
+            "7:8 `idle` cannot be nothing | write a duration in quotes, such as \"500ms\", \"20s\", \"10min\" or \"2h\"",
+        ],
+    },
+    Case {
         name: "a log",
         edits: &[(
             "[listen]",
