@@ -29,7 +29,7 @@ test-rust:
 
 .PHONY: test-clients
 test-clients: programs page tests/clients/node_modules/.package-lock.json
-	@.ci/needs chromium redis-server
+	@.ci/needs chromium openssl redis-server
 	cd tests/clients && CHROMIUM="$${CHROMIUM:-$$(command -v chromium)}" npm test
 
 .PHONY: autobahn
