@@ -84,7 +84,7 @@ fn request(head: &[u8]) {
         assert_eq!(head.headers.get_all(name).iter().count(), 1, "{name}");
     }
     assert!(!head.headers.contains_key("transfer-encoding"));
-    assert_eq!(handshake.accept().len(), 28);
+    assert_eq!(handshake.accept().map(str::len), Some(28));
     if let Some(offers) = handshake.offers() {
         let odd = |byte: u8| !(byte.is_ascii_alphanumeric() || b"-_=;, ".contains(&byte));
         assert!(!offers.bytes().any(odd), "{offers}");
