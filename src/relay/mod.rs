@@ -10,27 +10,30 @@ mod ear;
 mod leg;
 mod notices;
 mod pump;
+mod quiet;
 mod scratch;
 mod speech;
 mod trial;
 mod up;
 
 use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, Empty};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use self::leg::Leg;
 use self::pump::Pump;
+use self::quiet::Quiet;
 pub use self::trial::Second;
 use self::trial::Trial;
 use crate::config::{Flavour, RelayLimits};
 use crate::live::Seat;
 use crate::policy::Permit;
-use crate::record::{Ended, Record};
+use crate::record::{Cause, Ended, Record};
 use crate::session::{Activity, Standing};
 
 /// One end of the relay: an upgraded connection and what had been read of it already.
@@ -145,18 +148,21 @@ where
             ..
         } = leash;
         pump.stand(*standing.borrow_and_update());
-        let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
+        let mut alarm = pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
+            let word = pin!(word(&mut standing, &mut seat, alarm.as_mut()));
             tokio::select! {
                 // The pump comes last: what was ordered during the dial goes before anything that the
                 // client sent meanwhile, and a flood, which spends the task's whole budget at every
                 // poll, would drown it.
                 biased;
-                now = changed(&mut standing) => pump.stand(now),
-                cause = seat.ordered() => pump.end(cause),
-                () = &mut alarm => {}
+                word = Quiet::new(word) => match word {
+                    Word::Due => {}
+                    Word::Order(cause) => pump.end(cause),
+                    Word::Standing(now) => pump.stand(now),
+                },
                 () = poll_fn(|cx| pump.poll(cx)) => {}
             }
             if pump.finished() {
@@ -166,6 +172,29 @@ where
         // Both Close frames are through; what is left is the farewell of TLS and TCP.
         let _ = timeout(Duration::from_secs(1), poll_fn(|cx| pump.poll_shutdown(cx))).await;
         pump.conclude()
+    }
+}
+
+/// What a relay is told from outside.
+enum Word {
+    /// Something is due.
+    Due,
+    /// It is to end.
+    Order(Cause),
+    /// This became of its session.
+    Standing(Standing),
+}
+
+async fn word(
+    standing: &mut watch::Receiver<Standing>,
+    seat: &mut Seat,
+    alarm: Pin<&mut Sleep>,
+) -> Word {
+    tokio::select! {
+        biased;
+        now = changed(standing) => Word::Standing(now),
+        cause = seat.ordered() => Word::Order(cause),
+        () = alarm => Word::Due,
     }
 }
 
