@@ -1,6 +1,7 @@
 //! The relay between two in-memory legs, under a paused clock.
 
 mod closing;
+mod turns;
 
 use std::io;
 use std::pin::Pin;
