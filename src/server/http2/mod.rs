@@ -36,10 +36,12 @@ use crate::config::Http2;
 use crate::fault::Fault;
 use crate::relay::End;
 
-/// How much of one stream may wait to be read here.
+/// How much of one stream may wait to be read here. A connection may hold as much for each stream that it
+/// may carry, so that those that are not read stop no other; and each stream has a seat, so that all
+/// connections together hold no more than that for each seat.
 const STREAM_WINDOW: u32 = 64 << 10;
-/// How much of all streams of a connection may: a few that are not read do not stop the others.
-const CONNECTION_WINDOW: u32 = 1 << 20;
+/// The largest that HTTP/2 can say (RFC 9113 section 6.9.1).
+const LARGEST_WINDOW: u32 = i32::MAX as u32;
 /// How much of one stream may wait to be taken by the client.
 const UNSENT: usize = 64 << 10;
 /// How many more requests a client may take back than it lets be answered, and how many streams it may break.
@@ -78,7 +80,12 @@ fn builder(limits: Http2, head_bytes: usize) -> Builder {
     builder
         .enable_connect_protocol()
         .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_connection_window_size(
+            limits
+                .streams
+                .saturating_mul(STREAM_WINDOW)
+                .min(LARGEST_WINDOW),
+        )
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
         .max_local_error_reset_streams(Some(TAKEN_BACK as usize))
