@@ -113,6 +113,11 @@ impl Visit {
         loop {
             tokio::select! {
                 next = http.accept() => match next {
+                    // One who is not believed any more must shake hands again.
+                    Some(Ok((_, mut respond))) if self.is_outdated() => {
+                        respond.send_reset(Reason::REFUSED_STREAM);
+                        break;
+                    }
                     Some(Ok((request, respond))) => self.take(request, respond),
                     Some(Err(error)) => return self.lost(&error),
                     None => return,
@@ -151,6 +156,10 @@ impl Visit {
         sleep(long).await;
     }
 
+    fn is_outdated(&self) -> bool {
+        self.connection.is_outdated(&self.server.estate.house())
+    }
+
     fn lost(&self, error: &h2::Error) {
         debug!(peer = %self.connection.peer, %error, "connection ended badly");
     }
@@ -171,14 +180,14 @@ impl Visit {
     /// A seat for one more stream: the connection's own for the first, and a further one for each
     /// that is open at the same time. `None` when there is none.
     fn seat(&self) -> Option<Connection> {
-        let Connection { peer, seat } = self.connection.clone();
+        let connection = self.connection.clone();
         // One here, and one of the visit.
-        if Arc::strong_count(&seat) <= 2 {
-            return Some(Connection { peer, seat });
+        if Arc::strong_count(&connection.seat) <= 2 {
+            return Some(connection);
         }
         let further = Arc::clone(&self.server.seats).try_acquire_owned().ok()?;
         let seat = Arc::new(further);
-        Some(Connection { peer, seat })
+        Some(Connection { seat, ..connection })
     }
 }
 
