@@ -23,7 +23,7 @@ pub use self::reload::{Source, Unread};
 use self::reload::{Upkeep, keep_up};
 use self::stock::Stock;
 use crate::admin::{Admin, Inside};
-use crate::config::{Config, Http2, Limits, ListenAddress, ListenTls};
+use crate::config::{Config, Http2, Limits, Listen, ListenAddress, ListenTls};
 use crate::credential::{CredentialError, Keepers};
 use crate::engine::EngineError;
 use crate::gate::{Books, IdentityKey, Lanes};
@@ -91,7 +91,7 @@ impl Proxy {
         let books = stock.books.clone();
         let lanes = stock.lanes(&outgoing, config.routes, &Lanes::default())?;
         books.law.enact(&lanes, &books.live);
-        let peers = Peers::new(config.listen.trusted_proxies.clone());
+        let peers = peers(&config.listen);
         let estate = Estate::new(stock.house(lanes, peers));
         let public = Listener::bind(&config.listen.address)
             .await
@@ -229,6 +229,13 @@ fn books(limits: &Limits, replicas: Option<Arc<Replicas>>, registry: &mut Regist
         live,
         replicas,
     }
+}
+
+/// Who is believed on the other end of a connection.
+fn peers(listen: &Listen) -> Peers {
+    let tls = listen.tls.as_ref();
+    let authorities = tls.map(|tls| tls.client_ca_print).unwrap_or_default();
+    Peers::new(listen.trusted_proxies.clone(), authorities)
 }
 
 /// What the public door speaks, the best first.
