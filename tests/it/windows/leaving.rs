@@ -45,8 +45,7 @@ async fn restart(plan: Plan, kind: Kind) {
     let mut estate = plan.start().await;
     for _ in 0..6 {
         let mut ada = estate.open("ada", SALES_APP).await;
-        estate.world.restart().await;
-        ada.closed().await;
+        tokio::join!(estate.world.restart(), ada.closed());
         assert_eq!(estate.windows.sessions_of(ADA), 0, "{kind:?}");
     }
     let tally = estate.windows.tally();
@@ -57,7 +56,8 @@ async fn restart(plan: Plan, kind: Kind) {
 async fn who_might_have_other_sessions_there_is_not_logged_out_unasked() {
     for kind in [Kind::Header, Kind::Jwt] {
         let mut estate = Plan::of(kind).start().await;
-        estate.open("ada", SALES_APP).await.close(1000).await;
+        let mut ada = estate.open("ada", SALES_APP).await;
+        ada.close(1000).await;
         estate.world.restart().await;
         assert_eq!(estate.windows.sessions_of(ADA), 1, "{kind:?}");
     }

@@ -3,6 +3,7 @@
 mod attributes;
 mod bare;
 mod estate;
+mod failures;
 mod kinds;
 mod leaving;
 mod notices;

@@ -66,7 +66,7 @@ pub(super) fn jwt(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Cred
         t,
         &token.claims,
         &who,
-        "says who it is: `user` and `user_directory` do",
+        "says who it is, as `user` and `user_directory` do",
     )?;
     Ok(Credential::QseowJwt(QseowJwt {
         session: session?,

@@ -24,6 +24,16 @@ pub(super) fn xrfkey() -> String {
     key
 }
 
+/// What a status tells of that may pass.
+pub(super) fn passing(status: StatusCode) -> Option<Trouble> {
+    let words = match status {
+        StatusCode::TOO_MANY_REQUESTS => "is that there are too many requests (429)",
+        status if status.is_server_error() => "is an error of its own (5xx)",
+        _ => return None,
+    };
+    Some(Trouble::Malformed(words))
+}
+
 /// Who asks.
 pub(super) struct Caller {
     at: At,

@@ -13,7 +13,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN, SET_C
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::call::{Caller, XRFKEY, xrfkey};
+use super::call::{Caller, XRFKEY, passing, xrfkey};
 use crate::config::ProxySession;
 use crate::credential::error::{CredentialError, Trouble};
 use crate::credential::explain::At;
@@ -305,11 +305,8 @@ fn csrf(headers: &HeaderMap) -> Option<String> {
 }
 
 fn turned_away(status: StatusCode) -> CredentialError {
-    if status.is_server_error() {
-        return CredentialError::Down(
-            At::Front,
-            Trouble::Malformed("is an error of its own (5xx)"),
-        );
+    if let Some(trouble) = passing(status) {
+        return CredentialError::Down(At::Front, trouble);
     }
     let advice = match status.as_u16() {
         200..=299 => {

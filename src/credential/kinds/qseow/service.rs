@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::call::{Answer, Caller, XRFKEY, xrfkey};
+use super::call::{Answer, Caller, XRFKEY, passing, xrfkey};
 use super::holder;
 use crate::config::QseowService;
 use crate::credential::attributes::Attributes;
@@ -183,11 +183,8 @@ fn made<T: for<'a> Deserialize<'a>>(answer: &Answer, bad: Trouble) -> Result<T, 
 }
 
 fn refused(status: StatusCode) -> CredentialError {
-    if status.is_server_error() {
-        return CredentialError::Down(
-            At::Service,
-            Trouble::Malformed("is an error of its own (5xx)"),
-        );
+    if let Some(trouble) = passing(status) {
+        return CredentialError::Down(At::Service, trouble);
     }
     let advice = match status.as_u16() {
         400 => {
