@@ -29,7 +29,7 @@ use crate::engine::EngineError;
 use crate::gate::{Books, IdentityKey, Lanes};
 use crate::line::LineError;
 use crate::live::Live;
-use crate::probe::Probe;
+use crate::probe::Rehearsal;
 use crate::quota::Quotas;
 use crate::record;
 use crate::replicas::Replicas;
@@ -142,13 +142,18 @@ impl Proxy {
         Arc::clone(&self.reload)
     }
 
-    /// Every route's way to Qlik, for a rehearsal that opens no door.
-    pub fn rehearse(config: Config) -> Result<Vec<Probe>, StartError> {
+    /// Every route's way to Qlik, and to the other replicas, for a rehearsal that opens no door.
+    pub fn rehearse(config: Config) -> Result<Rehearsal, StartError> {
         let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let keepers = Keepers::default();
+        let commons = config.replicas.as_ref();
+        let commons = commons.map(|replicas| outgoing.commons(replicas));
         let routes = config.routes.into_iter();
         let probes = routes.map(|route| outgoing.probe(route, &keepers));
-        probes.collect()
+        Ok(Rehearsal {
+            probes: probes.collect::<Result<_, _>>()?,
+            commons: commons.transpose()?,
+        })
     }
 
     /// Where the doors are.
