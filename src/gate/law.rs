@@ -3,14 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use http::HeaderValue;
-
 use super::{Lane, lease, origin};
 use crate::fault::Fault;
 use crate::id::RouteName;
-use crate::live::{Grounds, Live};
-use crate::person::Person;
-use crate::record::{Cause, Opening};
+use crate::live::{Live, Socket};
+use crate::record::Cause;
 
 /// Every route with its hands.
 pub type Lanes = HashMap<RouteName, Arc<Lane>>;
@@ -26,7 +23,7 @@ impl Law {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *now = Arc::clone(lanes);
         drop(now);
-        live.judge(|socket| objection(lanes, socket.opening(), socket.person(), socket.grounds()))
+        live.judge(|socket| objection(lanes, socket))
     }
 
     /// The rules.
@@ -37,18 +34,12 @@ impl Law {
 
     /// Refuses whoever has taken a seat under rules that count no more, if those that do object.
     /// The seat comes first: either it is seen when rules are enacted, or they are seen here.
-    pub(super) fn refuse_outlawed(
-        &self,
-        under: &Arc<Lanes>,
-        opening: &Opening,
-        person: &Person,
-        grounds: &Grounds,
-    ) -> Result<(), Fault> {
+    pub(super) fn refuse_outlawed(&self, under: &Arc<Lanes>, socket: &Socket) -> Result<(), Fault> {
         let now = self.lanes();
         if Arc::ptr_eq(&now, under) {
             return Ok(());
         }
-        match objection(&now, opening, person, grounds) {
+        match objection(&now, socket) {
             None => Ok(()),
             Some(Cause::Moved) => Err(Fault::Reloaded),
             Some(_) => Err(Fault::NotPermitted),
@@ -57,24 +48,17 @@ impl Law {
 }
 
 /// What rules have against a socket: that it may not be, or that it would be another.
-fn objection(
-    lanes: &Lanes,
-    opening: &Opening,
-    person: &Person,
-    grounds: &Grounds,
-) -> Option<Cause> {
-    let admitted = lanes.get(&opening.route).filter(|lane| {
-        origin::admits(
-            &lane.route,
-            grounds.origin.as_ref().map(HeaderValue::as_bytes),
-        )
-    });
-    let admitted = admitted.and_then(|lane| Some((lane, lane.homes.of(person).ok()?)));
+fn objection(lanes: &Lanes, socket: &Socket) -> Option<Cause> {
+    let (opening, grounds) = (socket.opening(), socket.grounds());
+    let admitted = lanes
+        .get(&opening.route)
+        .filter(|lane| origin::admits(&lane.route, grounds.origin.as_ref()));
+    let admitted = admitted.and_then(|lane| Some((lane, lane.homes.of(socket.person()).ok()?)));
     let Some((lane, home)) = admitted else {
         return Some(Cause::Withdrawn);
     };
     let (app, target) = (grounds.app.as_ref(), grounds.permit.target());
-    let Ok(permit) = lease(&home.access, person, app, target) else {
+    let Ok(permit) = lease(&home.access, socket.person(), app, target) else {
         return Some(Cause::Withdrawn);
     };
     let stays = home.customer == opening.customer
