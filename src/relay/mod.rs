@@ -18,6 +18,7 @@ mod up;
 
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +32,7 @@ use self::quiet::Quiet;
 pub use self::trial::Second;
 use self::trial::Trial;
 use crate::config::{Flavour, RelayLimits};
+use crate::credential::Stay;
 use crate::live::Seat;
 use crate::policy::Permit;
 use crate::record::{Cause, Ended, Record};
@@ -62,7 +64,7 @@ pub struct Terms {
     /// What the person may say.
     pub permit: Permit,
     /// The route's limits.
-    pub limits: RelayLimits,
+    pub limits: Arc<RelayLimits>,
     /// How often the engine is pinged; `None`: neither ping nor pong ever goes to it.
     pub engine_ping: Option<Duration>,
     /// Whether permessage-deflate was negotiated end to end.
@@ -100,6 +102,8 @@ pub struct Leash {
     pub activity: Activity,
     /// The place in the registry: it may order the end, and is given back when the relay drops.
     pub seat: Seat,
+    /// The use of the credential that opened the engine.
+    pub stay: Stay,
 }
 
 /// Two open websockets, ready to be relayed.
@@ -143,16 +147,15 @@ where
     pub async fn run(self) -> Ended {
         let Self { mut pump, leash } = self;
         let Leash {
-            mut standing,
-            mut seat,
-            ..
+            mut standing, seat, ..
         } = leash;
         pump.stand(*standing.borrow_and_update());
         let mut alarm = pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
-            let word = pin!(word(&mut standing, &mut seat, alarm.as_mut()));
+            let seat = Some(&seat).filter(|_| !pump.is_ending());
+            let word = pin!(word(&mut standing, seat, alarm.as_mut()));
             tokio::select! {
                 // The pump comes last: what was ordered during the dial goes before anything that the
                 // client sent meanwhile, and a flood, which spends the task's whole budget at every
@@ -187,14 +190,22 @@ enum Word {
 
 async fn word(
     standing: &mut watch::Receiver<Standing>,
-    seat: &mut Seat,
+    seat: Option<&Seat>,
     alarm: Pin<&mut Sleep>,
 ) -> Word {
     tokio::select! {
         biased;
         now = changed(standing) => Word::Standing(now),
-        cause = seat.ordered() => Word::Order(cause),
+        cause = ordered(seat) => Word::Order(cause),
         () = alarm => Word::Due,
+    }
+}
+
+/// The order to end; never once an end has begun.
+async fn ordered(seat: Option<&Seat>) -> Cause {
+    match seat {
+        Some(seat) => poll_fn(|cx| seat.poll_ordered(cx)).await,
+        None => pending().await,
     }
 }
 

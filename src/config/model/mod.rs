@@ -9,6 +9,7 @@ mod windows;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretSlice;
@@ -33,8 +34,8 @@ pub use self::session::{
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
 };
 pub use self::windows::{
-    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
-    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
+    Attributes, BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession,
+    QseowHeader, QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
@@ -141,6 +142,8 @@ pub struct ListenTls {
     pub key: PathBuf,
     /// The CAs of clients' certificates; without it none is asked for.
     pub client_ca: Option<PathBuf>,
+    /// What these CAs come down to.
+    pub client_ca_print: Print,
 }
 
 /// The operators' door.
@@ -226,7 +229,7 @@ pub struct Route {
     /// 3 and 4: as whom does which Qlik see them?
     pub qlik: Qlik,
     /// Limits of a relayed socket.
-    pub limits: RelayLimits,
+    pub limits: Arc<RelayLimits>,
 }
 
 /// What to do with a client that sends no `Origin`: it is no browser.

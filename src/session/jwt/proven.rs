@@ -30,12 +30,7 @@ impl Proven {
         }
         let good = verify();
         if good {
-            self.with(|known| {
-                if known.len() >= MOST {
-                    known.clear();
-                }
-                known.insert(print);
-            });
+            self.with(|known| keep(known, print));
         }
         good
     }
@@ -49,6 +44,13 @@ impl fmt::Debug for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proven").finish_non_exhaustive()
     }
+}
+
+fn keep(known: &mut HashSet<Print>, print: Print) {
+    if known.len() >= MOST {
+        known.clear();
+    }
+    known.insert(print);
 }
 
 /// A hash over all that is verified: what was signed, and, of fixed length by its key, the signature.
