@@ -33,8 +33,8 @@ pub use self::session::{
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
 };
 pub use self::windows::{
-    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
-    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
+    Attributes, BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession,
+    QseowHeader, QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
