@@ -4,6 +4,7 @@
 
 mod access;
 mod back_pressure;
+mod claims_change;
 mod cloud;
 mod command_line;
 mod crowd;

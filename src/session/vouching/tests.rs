@@ -87,7 +87,7 @@ impl Bench {
             health: Health::new(&RouteName::new("test"), Oracle::WHAT),
             askings: sender,
         };
-        let desk = Arc::new(Desk::new(oracle));
+        let desk = Arc::new(Desk::new(oracle, &Arc::default()));
         Self { desk, askings }
     }
 
@@ -154,7 +154,7 @@ fn hers(seconds: f64) -> Answer {
 
 fn left(session: &Session) -> Option<u64> {
     match *session.standing().borrow() {
-        Standing::Ended => Some(0),
+        Standing::Changed | Standing::Ended => Some(0),
         Standing::Valid { until } => until.map(|until| {
             let left = until.saturating_duration_since(Instant::now());
             left.as_millis().div_ceil(1000).try_into().unwrap()

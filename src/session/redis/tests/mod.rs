@@ -72,7 +72,7 @@ fn standing(session: &Session) -> Standing {
 fn until(session: &Session) -> Option<Instant> {
     match standing(session) {
         Standing::Valid { until } => until,
-        Standing::Ended => panic!("it ended"),
+        Standing::Changed | Standing::Ended => panic!("it ended"),
     }
 }
 
