@@ -141,6 +141,8 @@ pub struct ListenTls {
     pub key: PathBuf,
     /// The CAs of clients' certificates; without it none is asked for.
     pub client_ca: Option<PathBuf>,
+    /// What these CAs come down to.
+    pub client_ca_print: Print,
 }
 
 /// The operators' door.
