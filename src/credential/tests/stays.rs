@@ -131,7 +131,7 @@ async fn it_is_ended_some_time_after_the_last_of_all_uses() {
     drop(copy);
     pass(ALMOST).await;
     assert_eq!(house.doorman.lines(), ["made ada"]);
-    pass(Duration::from_millis(1)).await;
+    pass(Duration::from_millis(2)).await;
     pass(ENDING).await;
     assert_eq!(
         house.doorman.lines(),
