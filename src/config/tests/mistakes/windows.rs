@@ -100,8 +100,8 @@ list_attributes = { Group = "groups" }
 session_linger = "0s""#,
         )],
         mistakes: &[
-            r#"21:19 "Group" is a text in `attributes` already | leave it out of `attributes` or of `list_attributes`"#,
-            r#"22:18 `session_linger` cannot be nothing | write "never""#,
+            r#"22:19 "Group" is a text in `attributes` already | leave it out of `attributes` or of `list_attributes`"#,
+            r#"23:18 `session_linger` cannot be nothing | write "never""#,
         ],
     },
     Case {
