@@ -261,15 +261,19 @@ async fn a_server_that_is_down_ends_them_after_the_grace_alone() {
 
 #[tokio::test]
 async fn a_yes_is_kept_no_longer_than_the_token() {
-    let expires = super::super::moment::Moment::now().unix() + 0.3;
-    let server = Server::start(with("exp", json!(expires))).await;
+    let clock = HeldClock::stop();
+    // It expires in an hour.
+    let server = Server::start(active()).await;
     let mut config = config(&server);
-    config.cache = Duration::from_mins(1);
+    config.cache = Duration::from_hours(2);
     let sessions = route(config);
     assert!(browse(&sessions, "token=t").await.is_ok());
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    let error = browse(&sessions, "token=t").await.unwrap_err();
-    assert_eq!(error, SessionError::Token(Flaw::Expired));
+    clock.advance(Duration::from_mins(59)).await;
+    assert!(browse(&sessions, "token=t").await.is_ok());
+    assert_eq!(server.count(), 1);
+    clock.advance(Duration::from_mins(1)).await;
+    assert!(browse(&sessions, "token=t").await.is_ok());
+    assert_eq!(server.count(), 2, "it is asked again");
 }
 
 #[tokio::test]

@@ -106,6 +106,11 @@ impl Tenant {
         self.shared.obey(script);
     }
 
+    /// Lets one answer go that is held, or the next that would be.
+    pub fn release(&self) {
+        self.shared.release.notify_one();
+    }
+
     /// Forgets what was seen, counted and scripted. Sockets, tokens and secrets stay.
     pub fn reset(&self) {
         self.shared.reset();
