@@ -91,6 +91,7 @@ async fn until_so(redis: &RealRedis, words: &[&str], so: impl Fn(i64) -> bool) -
             return said;
         }
         assert!(begun.elapsed() < PATIENCE, "{words:?}: {said}");
+        pause().await;
     }
 }
 
@@ -99,7 +100,14 @@ async fn until_used(redis: &RealRedis, command: &str, times: usize) {
     let begun = std::time::Instant::now();
     while redis.used(command).await < times {
         assert!(begun.elapsed() < PATIENCE, "{command}");
+        pause().await;
     }
+}
+
+/// A moment of the machine's time, whatever clock is held.
+async fn pause() {
+    let sleeping = || std::thread::sleep(Duration::from_millis(5));
+    tokio::task::spawn_blocking(sleeping).await.unwrap();
 }
 
 fn down(error: &SessionError) -> &Outage {
