@@ -251,6 +251,10 @@ impl<S: Source> Desk<S> {
                 .await
                 .unwrap_or_else(|_| Err(S::down(Outage::Timeout))),
         };
+        if let Err(error) = &outcome {
+            // Another may rest on the same: what was issued anew and shown, and nothing else.
+            self.book().end_if_denied(&proof.print, error);
+        }
         let confirmed = vouch.learn(&proof, &outcome, began, grace);
         if let Ok(answer) = &outcome
             && confirmed

@@ -255,6 +255,23 @@ async fn an_older_token_opens_nothing_by_a_newer_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_no_counts_at_once_for_whatever_rests_on_the_same_token() {
+    let mut bench = Bench::new();
+    let own = bench.enter("t1", Ok(hers(20.0))).await.unwrap();
+    let second = bench.enter("t2", Ok(hers(60.0))).await.unwrap();
+    assert_eq!(bench.desk.renew(&second), 1);
+    bench.ask("t2", Err(NO)).await;
+    assert!(!own.is_valid() && !second.is_valid());
+    // Both had been asked about in the same moment.
+    while let Ok(asking) = bench.askings.try_recv() {
+        asking.answer(Err(NO));
+        settle().await;
+    }
+    let refused = bench.enter("t2", Err(NO)).await;
+    assert_eq!(refused.unwrap_err(), NO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_that_is_over_comes_back() {
     let mut bench = Bench::new();
     let ended = bench.enter("t1", Ok(hers(900.0))).await.unwrap();

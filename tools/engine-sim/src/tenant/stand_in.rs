@@ -63,6 +63,11 @@ impl StandIn {
         self.0.obey(script);
     }
 
+    /// Lets one answer go that is held, or the next that would be.
+    pub fn release(&self) {
+        self.0.release.notify_one();
+    }
+
     /// Stops listening, closes every socket with 1001 and waits until all is over.
     pub(crate) async fn halt(&self) {
         self.0.stop.cancel();
