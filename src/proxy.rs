@@ -23,7 +23,7 @@ pub use self::reload::{Source, Unread};
 use self::reload::{Upkeep, keep_up};
 use self::stock::Stock;
 use crate::admin::{Admin, Inside};
-use crate::config::{Config, Http2, Limits, ListenAddress, ListenTls};
+use crate::config::{Config, Http2, Limits, Listen, ListenAddress, ListenTls};
 use crate::credential::{CredentialError, Keepers};
 use crate::engine::EngineError;
 use crate::gate::{Books, IdentityKey, Lanes};
@@ -44,6 +44,8 @@ use crate::tls::{self, Acceptor, Protocol, TlsError};
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// How long a stop waits for logouts that the other replicas are not told yet.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a stop waits for people's sessions at Qlik to be ended.
+const PARTING: Duration = Duration::from_secs(3);
 /// How long the replicas' Redis may take for an answer.
 const REPLICAS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -56,6 +58,7 @@ pub struct Proxy {
     live: Arc<Live>,
     revoked: Arc<Revoked>,
     replicas: Option<Arc<Replicas>>,
+    keepers: Keepers,
     drain: Duration,
     upkeep: Upkeep,
     reload: Arc<Notify>,
@@ -88,10 +91,10 @@ impl Proxy {
             books: books(&config.limits, replicas, &mut registry),
             fixed: config.fixed,
         };
-        let books = stock.books.clone();
+        let (books, keepers) = (stock.books.clone(), stock.keepers.clone());
         let lanes = stock.lanes(&outgoing, config.routes, &Lanes::default())?;
         books.law.enact(&lanes, &books.live);
-        let peers = Peers::new(config.listen.trusted_proxies.clone());
+        let peers = peers(&config.listen);
         let estate = Estate::new(stock.house(lanes, peers));
         let public = Listener::bind(&config.listen.address)
             .await
@@ -125,6 +128,7 @@ impl Proxy {
             live: books.live,
             revoked: books.revoked,
             replicas: books.replicas,
+            keepers,
             drain: config.listen.drain,
             upkeep,
             reload,
@@ -173,6 +177,7 @@ impl Proxy {
         shutdown.await;
         drop(upkeep);
         info!(open = self.live.open(), "draining");
+        self.keepers.close();
         self.live.drain();
         if timeout(self.drain, self.live.emptied()).await.is_err() {
             warn!(
@@ -185,6 +190,7 @@ impl Proxy {
             // A door that panicked has said so already.
             let _ = door.await;
         }
+        self.keepers.emptied(PARTING).await;
         if let Some(replicas) = self.replicas {
             replicas.finish(FAREWELL).await;
         }
@@ -234,6 +240,13 @@ fn books(limits: &Limits, replicas: Option<Arc<Replicas>>, registry: &mut Regist
         live,
         replicas,
     }
+}
+
+/// Who is believed on the other end of a connection.
+fn peers(listen: &Listen) -> Peers {
+    let tls = listen.tls.as_ref();
+    let authorities = tls.map(|tls| tls.client_ca_print).unwrap_or_default();
+    Peers::new(listen.trusted_proxies.clone(), authorities)
 }
 
 /// What the public door speaks, the best first.

@@ -57,7 +57,7 @@ impl Law {
 }
 
 /// What rules have against a socket: that it may not be, or that it would be another.
-fn objection(
+pub(super) fn objection(
     lanes: &Lanes,
     opening: &Opening,
     person: &Person,

@@ -91,7 +91,7 @@ fn refusal(error: &CredentialError) -> Option<&Refusal> {
     match error {
         CredentialError::Refused(refusal)
         | CredentialError::Throttled { refusal, .. }
-        | CredentialError::Down(Trouble::Refused(refusal)) => Some(refusal),
+        | CredentialError::Down(_, Trouble::Refused(refusal)) => Some(refusal),
         _ => None,
     }
 }
@@ -110,11 +110,11 @@ fn without_answer(error: &CredentialError) -> Advice {
             "no one user of the tenant is whom the claims name",
             "look the person up in Qlik, or give other claims by --as claim=value",
         ),
-        CredentialError::Down(Trouble::Unreachable(_) | Trouble::Slow(_)) => advice(
+        CredentialError::Down(_, Trouble::Unreachable(_) | Trouble::Slow(_)) => advice(
             "nothing answers where the credential is fetched",
             "check its host and port, the network between, and that its certificate is trusted ([outbound] ca, or ca of the engine)",
         ),
-        CredentialError::Down(_) => advice(
+        CredentialError::Down(..) => advice(
             "something else answers where the credential is fetched: a login page, a gateway, another service",
             "check the URL it is fetched from",
         ),

@@ -8,9 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::login::Login;
 use super::{Session, Standing};
-use crate::id::{Issuer, SessionId, Subject};
-use crate::person::Person;
 
 /// Below this many, nobody looks for watches that are no longer watched.
 const FEW: usize = 1024;
@@ -21,38 +20,19 @@ pub(super) struct Renewals(Mutex<Book>);
 
 #[derive(Debug, Default)]
 struct Book {
-    held: HashMap<Key, Vec<watch::Sender<Standing>>>,
+    held: HashMap<Login, Vec<watch::Sender<Standing>>>,
     count: usize,
     sweep_at: usize,
-}
-
-/// One app session. Without an id of its own there is none: another login of the same person is
-/// no reason for a socket to live on.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Key {
-    issuer: Issuer,
-    subject: Subject,
-    session: SessionId,
-}
-
-impl Key {
-    fn of(person: &Person) -> Option<Self> {
-        Some(Self {
-            issuer: person.issuer().clone(),
-            subject: person.subject().clone(),
-            session: person.session()?.clone(),
-        })
-    }
 }
 
 impl Renewals {
     /// Takes a session in: whoever watches it from now on hears of its renewals.
     pub(super) fn follow(&self, session: Session) -> Session {
-        let Some(key) = Key::of(&session.person) else {
+        let Some(login) = Login::of(&session.person) else {
             return session;
         };
         let (sender, standing) = watch::channel(*session.standing.borrow());
-        self.book().hold(key, sender);
+        self.book().hold(login, sender);
         Session {
             standing,
             ..session
@@ -65,11 +45,11 @@ impl Renewals {
         let Standing::Valid { until: Some(until) } = *session.standing.borrow() else {
             return 0;
         };
-        let Some(key) = Key::of(&session.person) else {
+        let Some(login) = Login::of(&session.person) else {
             return 0;
         };
         let book = self.book();
-        let senders = book.held.get(&key).into_iter().flatten();
+        let senders = book.held.get(&login).into_iter().flatten();
         senders
             .filter(|sender| !sender.is_closed() && move_on(sender, until))
             .count()
@@ -91,11 +71,11 @@ fn move_on(sender: &watch::Sender<Standing>, later: Instant) -> bool {
 }
 
 impl Book {
-    fn hold(&mut self, key: Key, sender: watch::Sender<Standing>) {
+    fn hold(&mut self, login: Login, sender: watch::Sender<Standing>) {
         if self.count >= self.sweep_at.max(FEW) {
             self.sweep();
         }
-        self.held.entry(key).or_default().push(sender);
+        self.held.entry(login).or_default().push(sender);
         self.count += 1;
     }
 
@@ -119,6 +99,8 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::id::{Issuer, SessionId, Subject};
+    use crate::person::Person;
 
     fn session(subject: &str, sid: Option<&str>, seconds: u64) -> Session {
         let until = Some(Instant::now() + Duration::from_secs(seconds));
