@@ -2,24 +2,24 @@
 //! engine is dialled and given back when its guard drops; no lock leaves this room.
 
 use std::collections::HashMap;
-use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use http::HeaderValue;
-use tokio::sync::{Notify, oneshot};
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Limits, Print};
+use crate::config::{Limits, Origin, Print};
 use crate::fault::Fault;
 use crate::id::{AppId, ConnectionId, EngineIdentity, Issuer, Subject};
 use crate::person::Person;
 use crate::policy::Permit;
-use crate::record::{Cause, Opening, Tally};
+use crate::record::{Cause, Ledger, Opening, Tally};
 
 /// The registry of open sockets.
 #[derive(Debug)]
@@ -28,26 +28,49 @@ pub struct Live {
     open: AtomicUsize,
     draining: CancellationToken,
     emptied: Notify,
-    sockets: DashMap<ConnectionId, Socket>,
+    sockets: DashMap<ConnectionId, Arc<Socket>>,
     people: DashMap<Owner, Holding>,
 }
 
 /// An open socket, or one that is being opened.
 #[derive(Debug)]
 pub struct Socket {
-    opening: Arc<Opening>,
+    ledger: Arc<Ledger>,
     person: Person,
     since: Instant,
-    tally: Arc<Tally>,
     grounds: Grounds,
-    order: oneshot::Sender<Cause>,
+    order: Order,
+}
+
+/// An order to end, which comes once at most, and who waits for it.
+#[derive(Debug, Default)]
+struct Order {
+    cause: OnceLock<Cause>,
+    relay: AtomicWaker,
+}
+
+impl Order {
+    fn give(&self, cause: Cause) {
+        // The first stands.
+        let _ = self.cause.set(cause);
+        self.relay.wake();
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Cause> {
+        self.relay.register(cx.waker());
+        // Looked at after that, so that an order is either seen here or wakes whoever waits.
+        match self.cause.get() {
+            Some(cause) => Poll::Ready(*cause),
+            None => Poll::Pending,
+        }
+    }
 }
 
 /// On what grounds a socket was let in: all that other rules would judge it by.
 #[derive(Clone, Debug)]
 pub struct Grounds {
     /// What its `Origin` was; a program sends none.
-    pub origin: Option<HeaderValue>,
+    pub origin: Option<Origin>,
     /// The one app that its session may open, where it came by a ticket that says so.
     pub app: Option<AppId>,
     /// What it was permitted.
@@ -68,7 +91,13 @@ impl Socket {
     /// What its record begins with.
     #[must_use]
     pub fn opening(&self) -> &Opening {
-        &self.opening
+        &self.ledger.opening
+    }
+
+    /// What it shares with its record.
+    #[must_use]
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// Whose it is.
@@ -86,7 +115,14 @@ impl Socket {
     /// What has moved on it.
     #[must_use]
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        &self.ledger.tally
+    }
+
+    fn owner(&self) -> Owner {
+        Owner {
+            issuer: self.person.issuer().clone(),
+            subject: self.person.subject().clone(),
+        }
     }
 }
 
@@ -120,7 +156,7 @@ impl Live {
     /// Takes a seat for a person's socket, within the caps.
     pub fn seat(
         self: &Arc<Self>,
-        opening: &Arc<Opening>,
+        ledger: &Arc<Ledger>,
         person: &Person,
         grounds: Grounds,
     ) -> Result<Seat, Fault> {
@@ -128,32 +164,21 @@ impl Live {
             self.leave();
             return Err(Fault::TooMany);
         }
-        let owner = Owner {
-            issuer: person.issuer().clone(),
-            subject: person.subject().clone(),
-        };
-        if let Err(fault) = self.hold(&owner, &opening.identity) {
+        let socket = Arc::new(Socket {
+            ledger: Arc::clone(ledger),
+            person: person.clone(),
+            since: Instant::now(),
+            grounds,
+            order: Order::default(),
+        });
+        if let Err(fault) = self.hold(socket.owner(), &socket.opening().identity) {
             self.leave();
             return Err(fault);
         }
-        let (tally, (sender, order)) = (Arc::<Tally>::default(), oneshot::channel());
-        let socket = Socket {
-            opening: Arc::clone(opening),
-            person: person.clone(),
-            since: Instant::now(),
-            tally: Arc::clone(&tally),
-            grounds,
-            order: sender,
-        };
-        self.sockets.insert(opening.id, socket);
-        let (live, opening) = (Arc::clone(self), Arc::clone(opening));
-        let seat = Seat {
-            live,
-            opening,
-            owner,
-            tally,
-            order,
-        };
+        self.sockets
+            .insert(socket.opening().id, Arc::clone(&socket));
+        let live = Arc::clone(self);
+        let seat = Seat { live, socket };
         // Looked at after the registration, so that a drain either sees the seat or is seen here.
         if self.is_draining() {
             Err(Fault::ShuttingDown)
@@ -178,10 +203,10 @@ impl Live {
         let judged = self.sockets.iter();
         let picked = judged.filter_map(|socket| Some((*socket.key(), cause(&socket)?)));
         let picked: Vec<(ConnectionId, Cause)> = picked.collect();
-        // Where nobody hears the order, the relay is ending already.
         let ended = picked.into_iter().filter_map(|(id, cause)| {
             let (_, socket) = self.sockets.remove(&id)?;
-            socket.order.send(cause).ok()
+            socket.order.give(cause);
+            Some(())
         });
         ended.count()
     }
@@ -222,8 +247,8 @@ impl Live {
         }
     }
 
-    fn hold(&self, owner: &Owner, identity: &EngineIdentity) -> Result<(), Fault> {
-        let mut holding = self.people.entry(owner.clone()).or_default();
+    fn hold(&self, owner: Owner, identity: &EngineIdentity) -> Result<(), Fault> {
+        let mut holding = self.people.entry(owner).or_default();
         let known = holding.identities.contains_key(identity);
         let full = holding.sockets >= self.caps.sockets_per_subject
             || (!known && holding.identities.len() >= self.caps.identities_per_subject);
@@ -235,8 +260,8 @@ impl Live {
         Ok(())
     }
 
-    fn release(&self, owner: &Owner, identity: &EngineIdentity) {
-        let Entry::Occupied(mut entry) = self.people.entry(owner.clone()) else {
+    fn release(&self, owner: Owner, identity: &EngineIdentity) {
+        let Entry::Occupied(mut entry) = self.people.entry(owner) else {
             return;
         };
         let holding = entry.get_mut();
@@ -263,47 +288,35 @@ impl Live {
 #[derive(Debug)]
 pub struct Seat {
     live: Arc<Live>,
-    opening: Arc<Opening>,
-    owner: Owner,
-    tally: Arc<Tally>,
-    order: oneshot::Receiver<Cause>,
+    socket: Arc<Socket>,
 }
 
 impl Seat {
-    /// What the socket's record begins with.
+    /// The socket whose place it is.
     #[must_use]
-    pub fn opening(&self) -> Arc<Opening> {
-        Arc::clone(&self.opening)
+    pub fn socket(&self) -> &Socket {
+        &self.socket
     }
 
-    /// Where the socket's traffic is counted.
-    #[must_use]
-    pub fn tally(&self) -> Arc<Tally> {
-        Arc::clone(&self.tally)
-    }
-
-    /// Waits for the order to end; it comes once at most.
-    pub async fn ordered(&mut self) -> Cause {
-        if self.order.is_terminated() {
-            return pending().await;
-        }
-        match (&mut self.order).await {
-            Ok(cause) => cause,
-            Err(_) => pending().await,
-        }
+    /// Waits for the order to end; ready from then on.
+    pub fn poll_ordered(&self, cx: &mut Context<'_>) -> Poll<Cause> {
+        self.socket.order.poll(cx)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.live.sockets.remove(&self.opening.id);
-        self.live.release(&self.owner, &self.opening.identity);
+        let opening = self.socket.opening();
+        self.live.sockets.remove(&opening.id);
+        self.live.release(self.socket.owner(), &opening.identity);
         self.live.leave();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use serde_json::Map;
 
     use super::*;
@@ -347,14 +360,14 @@ mod tests {
         Person::new(Issuer::new(issuer), Subject::new(subject), None, Map::new())
     }
 
-    fn opening(id: u64, identity: &str) -> Arc<Opening> {
-        Arc::new(Opening::sample(id, identity))
+    fn ledger(id: u64, identity: &str) -> Arc<Ledger> {
+        Arc::new(Ledger::new(Opening::sample(id, identity)))
     }
 
     #[test]
     fn caps_hold_by_person_by_identity_and_in_all() {
         let live = Live::new(CAPS);
-        let seat = |n, who: &Person, id: &str| live.seat(&opening(n, id), who, Grounds::sample());
+        let seat = |n, who: &Person, id: &str| live.seat(&ledger(n, id), who, Grounds::sample());
         let (ada, other_ada) = (person("idp", "ada"), person("other", "ada"));
         let first = seat(1, &ada, "x").unwrap();
         assert_eq!(
@@ -382,12 +395,12 @@ mod tests {
     #[tokio::test]
     async fn a_drain_reaches_every_seat_and_lets_none_in() {
         let live = Live::new(CAPS);
-        let mut seat = live
-            .seat(&opening(1, "x"), &person("i", "a"), Grounds::sample())
+        let seat = live
+            .seat(&ledger(1, "x"), &person("i", "a"), Grounds::sample())
             .unwrap();
         live.drain();
-        assert_eq!(seat.ordered().await, Cause::Drained);
-        let refused = live.seat(&opening(2, "y"), &person("i", "b"), Grounds::sample());
+        assert_eq!(poll_fn(|cx| seat.poll_ordered(cx)).await, Cause::Drained);
+        let refused = live.seat(&ledger(2, "y"), &person("i", "b"), Grounds::sample());
         assert_eq!(refused.unwrap_err(), Fault::ShuttingDown);
         assert_eq!(live.open(), 1, "a refused seat is given back");
         drop(seat);

@@ -1,12 +1,13 @@
 //! Small values of the config, each parsed once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use url::Url;
 
 /// A browser origin, `scheme://host[:port]`, exactly as a browser sends it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Origin(String);
+pub struct Origin(Arc<str>);
 
 /// Why a text is no origin.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -48,7 +49,7 @@ impl Origin {
         let written = url.as_ref().and_then(as_a_browser_would);
         let written = written.ok_or(OriginMistake::Shapeless)?;
         if written == text {
-            Ok(Self(written))
+            Ok(Self(written.into()))
         } else {
             Err(OriginMistake::Unlike(written))
         }

@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use http::HeaderValue;
-
 use super::{Lane, lease, origin};
 use crate::fault::Fault;
 use crate::id::RouteName;
-use crate::live::{Grounds, Live};
+use crate::live::{Live, Socket};
 use crate::person::Person;
-use crate::record::{Cause, Opening};
+use crate::record::Cause;
 
 /// Every route with its hands.
 pub type Lanes = HashMap<RouteName, Arc<Lane>>;
@@ -26,7 +24,7 @@ impl Law {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *now = Arc::clone(lanes);
         drop(now);
-        live.judge(|socket| objection(lanes, socket.opening(), socket.person(), socket.grounds()))
+        live.judge(|socket| objection(lanes, socket, socket.person()))
     }
 
     /// The rules.
@@ -37,18 +35,12 @@ impl Law {
 
     /// Refuses whoever has taken a seat under rules that count no more, if those that do object.
     /// The seat comes first: either it is seen when rules are enacted, or they are seen here.
-    pub(super) fn refuse_outlawed(
-        &self,
-        under: &Arc<Lanes>,
-        opening: &Opening,
-        person: &Person,
-        grounds: &Grounds,
-    ) -> Result<(), Fault> {
+    pub(super) fn refuse_outlawed(&self, under: &Arc<Lanes>, socket: &Socket) -> Result<(), Fault> {
         let now = self.lanes();
         if Arc::ptr_eq(&now, under) {
             return Ok(());
         }
-        match objection(&now, opening, person, grounds) {
+        match objection(&now, socket, socket.person()) {
             None => Ok(()),
             Some(Cause::Moved) => Err(Fault::Reloaded),
             Some(_) => Err(Fault::NotPermitted),
@@ -56,19 +48,12 @@ impl Law {
     }
 }
 
-/// What rules have against a socket: that it may not be, or that it would be another.
-pub(super) fn objection(
-    lanes: &Lanes,
-    opening: &Opening,
-    person: &Person,
-    grounds: &Grounds,
-) -> Option<Cause> {
-    let admitted = lanes.get(&opening.route).filter(|lane| {
-        origin::admits(
-            &lane.route,
-            grounds.origin.as_ref().map(HeaderValue::as_bytes),
-        )
-    });
+/// What rules have against a socket, were it this person's: that it may not be, or that it would be another.
+pub(super) fn objection(lanes: &Lanes, socket: &Socket, person: &Person) -> Option<Cause> {
+    let (opening, grounds) = (socket.opening(), socket.grounds());
+    let admitted = lanes
+        .get(&opening.route)
+        .filter(|lane| origin::admits(&lane.route, grounds.origin.as_ref()));
     let admitted = admitted.and_then(|lane| Some((lane, lane.homes.of(person).ok()?)));
     let Some((lane, home)) = admitted else {
         return Some(Cause::Withdrawn);

@@ -15,7 +15,6 @@ mod second;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::ORIGIN;
 use http::{HeaderMap, Version};
 use tokio::time::Instant;
 
@@ -36,7 +35,7 @@ use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
 use crate::qix::Target;
 use crate::quota::{Finding, Quotas};
-use crate::record::{Meters, Opening};
+use crate::record::{Ledger, Meters, Opening};
 use crate::relay::{Compression, Leash, Second, Terms};
 use crate::replicas::Replicas;
 use crate::revoked::Revoked;
@@ -179,16 +178,17 @@ impl Gate {
             home,
             person,
         };
-        let opening = Arc::new(opening(&self.identities, whose, &permit, caller));
+        let opening = opening(&self.identities, whose, &permit, caller);
+        let ledger = Arc::new(Ledger::new(opening));
         let grounds = grounds(whose, &session, &permit, caller);
-        let seat = self.take_seat(whose, &opening, &grounds)?;
+        let seat = self.take_seat(whose, &ledger, grounds)?;
         let credential = home.credentials.obtain(person).await?;
         let offers = caller.offers.filter(|_| is_passed_unread(home, &permit));
         let call = Call {
             home,
             person,
             permit: &permit,
-            identity: &opening.identity,
+            identity: &ledger.opening.identity,
             offers,
             meters: &self.books.meters,
         };
@@ -199,14 +199,14 @@ impl Gate {
             books: self.books.clone(),
             person: person.clone(),
             permit: permit.clone(),
-            opening,
+            ledger,
             refused: credential,
         };
         Ok(Opened {
             second: redial.into_second(),
             terms: Terms {
                 permit,
-                limits: route.limits,
+                limits: Arc::clone(&route.limits),
                 engine_ping: home.place.ping,
                 compression,
                 flavour: home.place.flavour,
@@ -246,17 +246,15 @@ impl Gate {
     fn take_seat(
         &self,
         whose: Whose<'_>,
-        opening: &Arc<Opening>,
-        grounds: &Grounds,
+        ledger: &Arc<Ledger>,
+        grounds: Grounds,
     ) -> Result<Seat, Refusal> {
         let (books, person) = (&self.books, whose.person);
-        let seat = books.live.seat(opening, person, grounds.clone());
+        let seat = books.live.seat(ledger, person, grounds);
         let seat = seat.map_err(naming(person))?;
         let ended = books.revoked.refuse_ended(person);
         ended.map_err(naming(person))?;
-        let outlawed = books
-            .law
-            .refuse_outlawed(&self.lanes, opening, person, grounds);
+        let outlawed = books.law.refuse_outlawed(&self.lanes, seat.socket());
         outlawed.map_err(naming(person))?;
         Ok(seat)
     }
@@ -394,9 +392,9 @@ fn opening(keys: &IdentityKey, whose: Whose<'_>, permit: &Permit, caller: Caller
 /// All that other rules would judge the socket by.
 fn grounds(whose: Whose<'_>, session: &Session, permit: &Permit, caller: Caller<'_>) -> Grounds {
     let browser = caller.client == Client::Browser;
-    let origin = caller.headers.get(ORIGIN).filter(|_| browser);
+    let origin = browser.then(|| origin::of(whose.route, caller.headers));
     Grounds {
-        origin: origin.cloned(),
+        origin: origin.flatten(),
         app: session.app().cloned(),
         permit: permit.clone(),
         checks: whose.route.sessions_print,

@@ -4,7 +4,7 @@
 use http::header::ORIGIN;
 use http::{HeaderMap, HeaderName};
 
-use crate::config::{ClientsWithoutOrigin, Route};
+use crate::config::{ClientsWithoutOrigin, Origin, Route};
 use crate::fault::Fault;
 use crate::session::Client;
 
@@ -18,7 +18,7 @@ pub(super) fn admit(route: &Route, headers: &HeaderMap) -> Result<Client, Fault>
         (None, _) if route.clients_without_origin == ClientsWithoutOrigin::Bearer => {
             Ok(Client::Program)
         }
-        (Some(origin), None) if allowed(route, origin.as_bytes()) => Ok(Client::Browser),
+        (Some(origin), None) if allowed(route, origin.as_bytes()).is_some() => Ok(Client::Browser),
         _ => Err(Fault::ForeignOrigin),
     }
 }
@@ -37,17 +37,22 @@ pub(super) fn admit_reader(route: &Route, headers: &HeaderMap) -> Result<Client,
     admit(route, headers)
 }
 
+/// The origin of an admitted browser, in the route's own words: a header's value is a piece of all
+/// that came with it, and would keep that for as long as it is kept.
+pub(super) fn of(route: &Route, headers: &HeaderMap) -> Option<Origin> {
+    let origin = headers.get(ORIGIN)?;
+    allowed(route, origin.as_bytes()).cloned()
+}
+
 /// Whether a route would still have a socket that came with this `Origin`, or with none.
-pub(super) fn admits(route: &Route, origin: Option<&[u8]>) -> bool {
+pub(super) fn admits(route: &Route, origin: Option<&Origin>) -> bool {
     match origin {
         None => route.clients_without_origin == ClientsWithoutOrigin::Bearer,
-        Some(origin) => allowed(route, origin),
+        Some(origin) => route.origins.contains(origin),
     }
 }
 
-fn allowed(route: &Route, origin: &[u8]) -> bool {
-    route
-        .origins
-        .iter()
-        .any(|ours| ours.as_str().as_bytes() == origin)
+fn allowed<'a>(route: &'a Route, origin: &[u8]) -> Option<&'a Origin> {
+    let mut origins = route.origins.iter();
+    origins.find(|ours| ours.as_str().as_bytes() == origin)
 }

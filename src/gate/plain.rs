@@ -65,9 +65,9 @@ impl Gate {
     fn judge_again(&self, route: &Route, person: &Person) -> usize {
         let lanes = self.books.law.lanes();
         self.books.live.judge(|socket| {
-            let opening = socket.opening();
-            let own = opening.route == route.name && is_same_session(socket.person(), person);
-            own.then(|| objection(&lanes, opening, person, socket.grounds()))?
+            let own = socket.opening().route == route.name;
+            let own = own && is_same_session(socket.person(), person);
+            own.then(|| objection(&lanes, socket, person))?
         })
     }
 

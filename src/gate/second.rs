@@ -11,7 +11,7 @@ use crate::credential::Credential;
 use crate::engine::{EngineIo, EngineSocket};
 use crate::person::Person;
 use crate::policy::Permit;
-use crate::record::Opening;
+use crate::record::Ledger;
 use crate::relay::{End, Second};
 
 /// All that a second dial takes; it outlives the request.
@@ -20,7 +20,7 @@ pub(super) struct Redial {
     pub(super) books: Books,
     pub(super) person: Person,
     pub(super) permit: Permit,
-    pub(super) opening: Arc<Opening>,
+    pub(super) ledger: Arc<Ledger>,
     /// What the first dial was opened with.
     pub(super) refused: Credential,
 }
@@ -33,7 +33,8 @@ impl Redial {
     }
 
     async fn run(self) -> Option<End<EngineIo>> {
-        let (connection, route) = (self.opening.id.0, &self.opening.route);
+        let opening = &self.ledger.opening;
+        let (connection, route) = (opening.id.0, &opening.route);
         match self.dial().await {
             Ok(socket) => {
                 info!(connection, %route, "the engine was opened with a fresh credential");
@@ -58,7 +59,7 @@ impl Redial {
             home,
             person: &self.person,
             permit: &self.permit,
-            identity: &self.opening.identity,
+            identity: &self.ledger.opening.identity,
             offers: None,
             meters: &self.books.meters,
         };

@@ -22,8 +22,13 @@ use crate::person::Person;
 use crate::qix::{Call, Denial, Document, Target, is_app_id};
 
 /// Leave to open one target, and the rules its messages are held to.
+///
+/// Its clones are one: the relay keeps it, and the registry, for other rules to judge it by.
 #[derive(Clone, Debug)]
-pub struct Permit {
+pub struct Permit(Arc<Permitted>);
+
+#[derive(Debug)]
+struct Permitted {
     target: Target,
     rules: Rules,
 }
@@ -51,14 +56,14 @@ pub fn permit(access: &Access, person: &Person, target: &Target) -> Result<Permi
         (Scope::Only(_), Document::App(app)) => Scope::Only(Arc::new([app.clone()])),
         (theirs, _) => theirs,
     };
-    Ok(Permit {
+    Ok(Permit(Arc::new(Permitted {
         target: target.clone(),
         rules: Rules {
             apps,
             methods: access.methods,
             session_apps: access.session_apps,
         },
-    })
+    })))
 }
 
 /// The apps that a claim lists; none if there is anything in it but apps' ids.
@@ -82,19 +87,19 @@ impl Permit {
     /// What was permitted.
     #[must_use]
     pub fn target(&self) -> &Target {
-        &self.target
+        &self.0.target
     }
 
     /// Whether it permits all that another permits.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self.target == other.target && self.rules.cover(&other.rules)
+        self.0.target == other.0.target && self.0.rules.cover(&other.0.rules)
     }
 
     /// The apps that calls may name; none where they may name any.
     #[must_use]
     pub fn apps(&self) -> &[AppId] {
-        match &self.rules.apps {
+        match &self.0.rules.apps {
             Scope::Any => &[],
             Scope::Only(apps) => apps,
         }
@@ -104,7 +109,7 @@ impl Permit {
     /// nothing.
     #[must_use]
     pub fn reading(&self) -> Reading {
-        match (&self.rules.apps, self.rules.methods) {
+        match (&self.0.rules.apps, self.0.rules.methods) {
             (Scope::Any, Methods::Any) => Reading::Nothing,
             _ => Reading::EveryMessage,
         }
@@ -121,7 +126,7 @@ impl Permit {
         }
         match Call::read(payload) {
             Err(message) => deny(&Denial::of_unreadable(&message), DenyReason::Unreadable),
-            Ok(call) => match self.rules.objection(&call, &self.target.document) {
+            Ok(call) => match self.0.rules.objection(&call, &self.0.target.document) {
                 Some(reason) => deny(&Denial::of_call(&call), reason),
                 None => Verdict::Pass,
             },

@@ -21,7 +21,7 @@ use crate::policy::DenyReason;
 use crate::qix::{Greeting, Notice, Weight};
 
 /// What is known of a socket when it opens; all of it may stand in a log.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Opening {
     /// The connection.
     pub id: ConnectionId,
@@ -43,12 +43,31 @@ pub struct Opening {
     pub identity: EngineIdentity,
 }
 
+/// What is known of a socket, and what has moved on it; its record and the registry share it.
+#[derive(Debug)]
+pub struct Ledger {
+    /// What was known when it opened.
+    pub opening: Opening,
+    /// What has moved on it so far.
+    pub tally: Tally,
+}
+
+impl Ledger {
+    /// Begins with nothing moved.
+    #[must_use]
+    pub fn new(opening: Opening) -> Self {
+        Self {
+            opening,
+            tally: Tally::default(),
+        }
+    }
+}
+
 /// The record of one socket.
 #[derive(Debug)]
 pub struct Record {
-    opening: Arc<Opening>,
+    ledger: Arc<Ledger>,
     opened: Instant,
-    tally: Arc<Tally>,
     denied: u64,
     greeting: Option<Greeting>,
     ended: Option<Ended>,
@@ -58,12 +77,8 @@ pub struct Record {
 impl Record {
     /// Opens the record and says so.
     #[must_use]
-    pub fn open(
-        opening: Arc<Opening>,
-        tally: Arc<Tally>,
-        setup: Duration,
-        meters: Arc<Meters>,
-    ) -> Self {
+    pub fn open(ledger: &Arc<Ledger>, setup: Duration, meters: Arc<Meters>) -> Self {
+        let opening = &ledger.opening;
         info!(
             connection = opening.id.0,
             route = %opening.route,
@@ -80,9 +95,8 @@ impl Record {
         meters.opened(&opening.route);
         let opened = Instant::now();
         Self {
-            opening,
+            ledger: Arc::clone(ledger),
             opened,
-            tally,
             denied: 0,
             greeting: None,
             ended: None,
@@ -92,7 +106,7 @@ impl Record {
 
     /// Counts what moved one way.
     pub fn moved(&mut self, way: Way, messages: u64, bytes: usize) {
-        self.tally.add(way, messages, bytes as u64);
+        self.ledger.tally.add(way, messages, bytes as u64);
         self.meters.moved(way, messages, bytes as u64);
     }
 
@@ -107,7 +121,7 @@ impl Record {
         self.greeting = Some(greeting);
         if let Greeting::Refused(state) = greeting {
             warn!(
-                connection = self.opening.id.0,
+                connection = self.ledger.opening.id.0,
                 state, "the engine will not serve this session"
             );
         }
@@ -115,7 +129,8 @@ impl Record {
 
     /// Counts a notice of Qlik's proxy service.
     pub fn noticed(&mut self, notice: &Notice) {
-        let (connection, notice, weight) = (self.opening.id.0, notice.label(), notice.weight());
+        let (connection, notice, weight) =
+            (self.ledger.opening.id.0, notice.label(), notice.weight());
         self.meters.noticed(notice);
         match weight {
             Weight::Heavy => warn!(connection, notice, "Qlik will not serve this session"),
@@ -132,15 +147,16 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let ended = self.ended.unwrap_or(Ended::STOPPED);
-        self.meters.ended(&self.opening.route, ended);
-        let (up, down) = (self.tally.read(Way::Up), self.tally.read(Way::Down));
+        let Ledger { opening, tally } = &*self.ledger;
+        self.meters.ended(&opening.route, ended);
+        let (up, down) = (tally.read(Way::Up), tally.read(Way::Down));
         info!(
-            connection = self.opening.id.0,
-            route = %self.opening.route,
-            customer = self.opening.customer.as_ref().map(CustomerName::as_str),
-            app = %self.opening.app,
-            subject = %self.opening.subject,
-            session.hash = self.opening.session.as_deref(),
+            connection = opening.id.0,
+            route = %opening.route,
+            customer = opening.customer.as_ref().map(CustomerName::as_str),
+            app = %opening.app,
+            subject = %opening.subject,
+            session.hash = opening.session.as_deref(),
             cause = ended.cause.label(),
             side = ended.cause.side().label(),
             client.code = ended.client_code.map(|code| code.0),

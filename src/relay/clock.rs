@@ -15,32 +15,10 @@ pub(super) struct Clock {
     pub(super) grace: Option<Instant>,
     /// How long the engine is heard out before the client's Close.
     pub(super) last_words: Option<Instant>,
-    client_ping: Beat,
-    engine_ping: Option<Beat>,
-}
-
-/// A thing that is done at an interval.
-#[derive(Debug)]
-struct Beat {
-    every: Duration,
-    next: Instant,
-}
-
-impl Beat {
-    fn new(every: Duration, now: Instant) -> Self {
-        Self {
-            every,
-            next: now + every,
-        }
-    }
-
-    fn due(&mut self, now: Instant) -> bool {
-        let due = now >= self.next;
-        if due {
-            self.next = now + self.every;
-        }
-        due
-    }
+    /// When the client is pinged next.
+    client_ping: Instant,
+    /// When the engine is, if it ever is.
+    engine_ping: Option<Instant>,
 }
 
 impl Clock {
@@ -51,28 +29,39 @@ impl Clock {
             expiry: None,
             grace: None,
             last_words: None,
-            client_ping: Beat::new(client_ping, now),
-            engine_ping: engine_ping.map(|every| Beat::new(every, now)),
+            client_ping: now + client_ping,
+            engine_ping: engine_ping.map(|every| now + every),
         }
     }
 
-    pub(super) fn client_ping_due(&mut self, now: Instant) -> bool {
-        self.client_ping.due(now)
+    /// Whether the client is to be pinged now; if so, it is again after `every`.
+    pub(super) fn client_ping_due(&mut self, now: Instant, every: Duration) -> bool {
+        is_due(&mut self.client_ping, now, every)
     }
 
-    pub(super) fn engine_ping_due(&mut self, now: Instant) -> bool {
-        self.engine_ping.as_mut().is_some_and(|beat| beat.due(now))
+    /// Whether the engine is.
+    pub(super) fn engine_ping_due(&mut self, now: Instant, every: Option<Duration>) -> bool {
+        let next = self.engine_ping.as_mut().zip(every);
+        next.is_some_and(|(next, every)| is_due(next, now, every))
     }
 
     /// When something is due next. A reader that stalls is looked for every `stall`.
     pub(super) fn next(&self, now: Instant, idle: Duration, stall: Duration) -> Instant {
         let due = [
             Some(self.active + idle),
-            Some(self.client_ping.next),
-            self.engine_ping.as_ref().map(|beat| beat.next),
+            Some(self.client_ping),
+            self.engine_ping,
             Some(now + stall),
             self.expiry,
         ];
         due.into_iter().flatten().min().unwrap_or(now + stall)
     }
+}
+
+fn is_due(next: &mut Instant, now: Instant, every: Duration) -> bool {
+    let due = now >= *next;
+    if due {
+        *next = now + every;
+    }
+    due
 }

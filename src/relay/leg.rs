@@ -15,8 +15,8 @@ use crate::ws::Close;
 #[derive(Debug)]
 pub(super) struct Leg<IO> {
     io: IO,
-    /// What had been read before the relay began.
-    early: Bytes,
+    /// What had been read before the relay began, until it is taken.
+    early: Option<Box<Bytes>>,
     /// Bytes that belong on the wire but were not taken yet; nothing is read for this leg
     /// meanwhile, so it holds one scratch and a few control frames at the most.
     backlog: Vec<u8>,
@@ -65,11 +65,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             io,
             // Nothing read early is still a slice of the buffer that heads were read into, and would keep
             // it for the life of the socket.
-            early: if early.is_empty() {
-                Bytes::new()
-            } else {
-                early
-            },
+            early: (!early.is_empty()).then(|| Box::new(early)),
             backlog: Vec::new(),
             sent: 0,
             blocked: None,
@@ -129,12 +125,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
 
     /// Reads into `scratch`; 0 means that nothing will come any more.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<usize> {
-        if !self.early.is_empty() {
-            let length = self.early.len().min(scratch.len());
-            self.early.copy_to_slice(&mut scratch[..length]);
-            if self.early.is_empty() {
-                self.early = Bytes::new();
-            }
+        if let Some(early) = &mut self.early {
+            let length = early.len().min(scratch.len());
+            early.copy_to_slice(&mut scratch[..length]);
+            self.early = self.early.take().filter(|early| !early.is_empty());
             return Poll::Ready(length);
         }
         let mut buffer = ReadBuf::new(scratch);

@@ -16,6 +16,7 @@ mod trial;
 mod up;
 
 use std::future::{pending, poll_fn};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,7 +61,7 @@ pub struct Terms {
     /// What the person may say.
     pub permit: Permit,
     /// The route's limits.
-    pub limits: RelayLimits,
+    pub limits: Arc<RelayLimits>,
     /// How often the engine is pinged; `None`: neither ping nor pong ever goes to it.
     pub engine_ping: Option<Duration>,
     /// Whether permessage-deflate was negotiated end to end.
@@ -143,9 +144,7 @@ where
     pub async fn run(self) -> Ended {
         let Self { mut pump, leash } = self;
         let Leash {
-            mut standing,
-            mut seat,
-            ..
+            mut standing, seat, ..
         } = leash;
         pump.stand(*standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
@@ -158,7 +157,7 @@ where
                 // poll, would drown it.
                 biased;
                 now = changed(&mut standing) => pump.stand(now),
-                cause = seat.ordered() => pump.end(cause),
+                cause = poll_fn(|cx| seat.poll_ordered(cx)), if !pump.is_ending() => pump.end(cause),
                 () = &mut alarm => {}
                 () = poll_fn(|cx| pump.poll(cx)) => {}
             }

@@ -1,6 +1,7 @@
 //! The state of a relay, and its turns: both ways are moved until both rest. `up` and `down` are the
 //! two ways, `speech` is what the proxy says itself.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -158,7 +159,7 @@ where
 
     /// Does what is due and says when to come again.
     pub(super) fn tick(&mut self, now: Instant) -> Instant {
-        let limits = self.terms.limits;
+        let limits = Arc::clone(&self.terms.limits);
         self.clock.last_words = self.clock.last_words.filter(|until| now < *until);
         if self.clock.grace.is_some_and(|grace| now >= grace) {
             self.give_up();
@@ -171,6 +172,11 @@ where
             Some(grace) => self.clock.last_words.unwrap_or(grace),
             None => self.clock.next(now, limits.idle, limits.write_stall),
         }
+    }
+
+    /// Whether the end has begun.
+    pub(super) const fn is_ending(&self) -> bool {
+        self.cause.is_some()
     }
 
     /// Whether nothing is left to be said to anybody.

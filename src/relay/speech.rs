@@ -100,7 +100,8 @@ where
     /// we who did not read. A ping that has to wait, for a frame's end or for a slow reader, asks
     /// for nothing yet.
     pub(super) fn keep_alive(&mut self, now: Instant) {
-        if self.clock.client_ping_due(now) {
+        let (client, engine) = (self.terms.limits.client_ping, self.terms.engine_ping);
+        if self.clock.client_ping_due(now, client) {
             if !self.client.alive && !self.blocked() {
                 return self.client_vanished();
             }
@@ -109,7 +110,7 @@ where
                 self.client.urgent = ping_frame(&self.ping_tag, None);
             }
         }
-        if self.clock.engine_ping_due(now) {
+        if self.clock.engine_ping_due(now, engine) {
             if !self.engine.alive && !self.blocked() {
                 return self.engine_vanished();
             }

@@ -23,7 +23,7 @@ use crate::live::Live;
 use crate::person::Person;
 use crate::policy::permit;
 use crate::qix::{Document, Target};
-use crate::record::{Cause, Meters, Opening, Side};
+use crate::record::{Cause, Ledger, Meters, Opening, Side};
 use crate::ws::{
     Close, Cursor, Mask, Opcode, Sender, Step, Stream, Until, close_frame, message_frame,
     ping_frame, pong_frame, unmask_message,
@@ -148,7 +148,7 @@ fn ties(
     let live = Live::new(limits);
     let seat = live
         .seat(
-            &Arc::new(Opening::sample(1, "id")),
+            &Arc::new(Ledger::new(Opening::sample(1, "id"))),
             &person,
             crate::live::Grounds::sample(),
         )
@@ -156,7 +156,7 @@ fn ties(
     let (standing, watch) = watch::channel(Standing::Valid { until: None });
     let terms = Terms {
         permit: permit(access, &person, &target).unwrap(),
-        limits: LIMITS,
+        limits: Arc::new(LIMITS),
         engine_ping: ping,
         compression: Compression::None,
         flavour: Flavour::Engine,
@@ -189,7 +189,7 @@ fn consumer() -> Access {
 
 fn record(seat: &Seat) -> Record {
     let meters = Arc::new(Meters::new(&mut Registry::default()));
-    Record::open(seat.opening(), seat.tally(), Duration::ZERO, meters)
+    Record::open(seat.socket().ledger(), Duration::ZERO, meters)
 }
 
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {

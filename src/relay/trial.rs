@@ -16,14 +16,14 @@ const KEPT: usize = 256 << 10;
 /// operator.
 pub type Second<E> = Pin<Box<dyn Future<Output = Option<End<E>>> + Send>>;
 
-/// Whether the engine took the credential.
+/// Whether the engine took the credential. Few sockets ever ask, so they alone pay for it.
 pub(super) enum Trial<E> {
     /// It refused, and is being opened once more.
-    Again(Attempt<E>),
+    Again(Box<Attempt<E>>),
     /// Nothing can be tried any more, or need be.
     Over,
     /// It has not said yet.
-    Waiting(Attempt<E>),
+    Waiting(Box<Attempt<E>>),
 }
 
 /// What a second attempt takes.
@@ -35,11 +35,11 @@ pub(super) struct Attempt<E> {
 
 impl<E> Trial<E> {
     /// Begins to wait for the engine's first words.
-    pub(super) const fn new(second: Second<E>) -> Self {
-        Self::Waiting(Attempt {
+    pub(super) fn new(second: Second<E>) -> Self {
+        Self::Waiting(Box::new(Attempt {
             said: Vec::new(),
             second,
-        })
+        }))
     }
 
     /// Keeps what goes to the engine.

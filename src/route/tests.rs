@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -28,13 +29,13 @@ fn route(name: &str, path: &[&str], hosts: &[&str]) -> Arc<Route> {
         },
         qlik: Qlik::default(),
         sessions_print: Print::default(),
-        limits: RelayLimits {
+        limits: Arc::new(RelayLimits {
             client_message: 1 << 20,
             idle: Duration::from_mins(30),
             client_ping: Duration::from_secs(20),
             close_grace: Duration::from_secs(5),
             write_stall: Duration::from_mins(1),
-        },
+        }),
     })
 }
 

@@ -267,7 +267,7 @@ impl Server {
                     route: found.route,
                     target,
                     source: source(),
-                    _connection: connection,
+                    connection,
                 };
                 let (head, _body) = request.into_parts();
                 upgrade::open(&house, head, knock, handover).await

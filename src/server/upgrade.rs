@@ -37,7 +37,7 @@ pub(super) struct Arrival {
     pub(super) target: Target,
     pub(super) source: Source,
     /// Counts as long as somebody is being let in or turned away.
-    pub(super) _connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// Answers a websocket request, whose connection `handover` gives once it is answered. The `Origin`
@@ -124,8 +124,8 @@ fn relay<H: Handover>(
         } = opened;
         let (io, early) = engine.into_parts();
         let engine = End { io, early };
-        let (opening, tally) = (leash.seat.opening(), leash.seat.tally());
-        let record = Record::open(opening, tally, started.elapsed(), Arc::clone(&house.meters));
+        let ledger = leash.seat.socket().ledger();
+        let record = Record::open(ledger, started.elapsed(), Arc::clone(&house.meters));
         let Some(client) = client else {
             // The engine has opened its end: it hears a Close, as of every client that leaves.
             Relay::new(End::gone(), engine, terms, leash, record)
@@ -139,9 +139,10 @@ fn relay<H: Handover>(
             None => relay,
         };
         // A task of its own: what it took to get here is not kept for the life of the socket.
+        let connection = knock.connection;
         tokio::spawn(async move {
             relay.run().await;
-            drop(knock);
+            drop(connection);
         });
     });
     response

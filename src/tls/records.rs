@@ -62,8 +62,7 @@ impl Session for UnbufferedClientConnection {
 
 /// The records of one connection.
 pub(super) struct Records<S> {
-    // Apart, so that a plain connection does not pay for the size of one with TLS.
-    session: Box<S>,
+    session: S,
     /// Plaintext that its reader had no room for.
     pub(super) plain: Rest,
     /// Ciphertext that belongs on the wire.
@@ -86,7 +85,7 @@ pub(super) enum Standing {
 impl<S: Session> Records<S> {
     pub(super) fn new(session: S) -> Self {
         Self {
-            session: Box::new(session),
+            session,
             plain: Rest::default(),
             unsent: Rest::default(),
             standing: Standing::Open,

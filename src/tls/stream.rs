@@ -34,6 +34,12 @@ pub type ClientStream<IO> = Stream<IO, UnbufferedClientConnection>;
 /// A TLS connection over `IO`.
 pub struct Stream<IO, S> {
     io: IO,
+    /// Apart, so that a plain connection does not pay for the size of one with TLS.
+    tls: Box<Tls<S>>,
+}
+
+/// What TLS keeps of a connection.
+struct Tls<S> {
     records: Records<S>,
     /// The beginning of a record that has not come whole.
     unread: Rest,
@@ -45,32 +51,33 @@ where
     S: Session,
 {
     pub(super) fn new(io: IO, session: S) -> Self {
-        Self {
-            io,
+        let tls = Tls {
             records: Records::new(session),
             unread: Rest::default(),
-        }
+        };
+        let tls = Box::new(tls);
+        Self { io, tls }
     }
 
     /// What has been agreed upon with the other side.
     pub fn common(&self) -> &CommonState {
-        self.records.common()
+        self.tls.records.common()
     }
 
     /// How much memory its buffers take.
     #[cfg(test)]
     pub(super) fn owned(&self) -> usize {
-        let Records { plain, unsent, .. } = &self.records;
-        self.unread.owned() + plain.owned() + unsent.owned()
+        let Records { plain, unsent, .. } = &self.tls.records;
+        self.tls.unread.owned() + plain.owned() + unsent.owned()
     }
 
     /// Shakes hands.
     pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // What comes with the last flight of the handshake is already for the reader.
         let mut nowhere = ReadBuf::new(&mut []);
-        let unread = self.unread.as_mut_slice();
-        let used = self.records.digest(unread, &mut nowhere)?;
-        self.unread.take(used);
+        let unread = self.tls.unread.as_mut_slice();
+        let used = self.tls.records.digest(unread, &mut nowhere)?;
+        self.tls.unread.take(used);
         loop {
             ready!(self.poll_send(cx))?;
             if !self.common().is_handshaking() {
@@ -82,7 +89,7 @@ where
 
     /// Reads once, and takes in what came.
     fn poll_fetch(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let held = self.unread.as_slice().len();
+        let held = self.tls.unread.as_slice().len();
         if held > LONGEST_UNREAD {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
@@ -96,16 +103,16 @@ where
                 // Whoever ends without a word may have been cut off by somebody else.
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            cipher[..held].copy_from_slice(self.unread.as_slice());
+            cipher[..held].copy_from_slice(self.tls.unread.as_slice());
             let bytes = &mut cipher[..held + came];
-            let digested = self.records.digest(bytes, room);
+            let digested = self.tls.records.digest(bytes, room);
             // Answers to what came, an alert among them, leave at once if they can.
             let sent = self.poll_send(cx);
             match digested {
-                Ok(used) if self.records.standing() == Standing::Open => {
-                    self.unread.replace(&bytes[used..]);
+                Ok(used) if self.tls.records.standing() == Standing::Open => {
+                    self.tls.unread.replace(&bytes[used..]);
                 }
-                _ => self.unread.replace(&[]),
+                _ => self.tls.unread.replace(&[]),
             }
             digested?;
             match sent {
@@ -117,7 +124,7 @@ where
 
     /// Writes what waits.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let unsent = &mut self.records.unsent;
+        let unsent = &mut self.tls.records.unsent;
         while !unsent.is_empty() {
             match ready!(Pin::new(&mut self.io).poll_write(cx, unsent.as_slice()))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -130,7 +137,7 @@ where
     /// Writes ciphertext behind what waits, and keeps what is not taken.
     fn put(&mut self, cx: &mut Context<'_>, cipher: &[u8]) -> io::Result<()> {
         let mut sent = 0;
-        if self.records.unsent.is_empty() {
+        if self.tls.records.unsent.is_empty() {
             match Pin::new(&mut self.io).poll_write(cx, cipher) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(length)) => sent = length,
@@ -138,7 +145,7 @@ where
                 Poll::Pending => {}
             }
         }
-        self.records.unsent.append(&cipher[sent..]);
+        self.tls.records.unsent.append(&cipher[sent..]);
         Ok(())
     }
 }
@@ -156,11 +163,11 @@ where
         let stream = self.get_mut();
         let filled = room.filled().len();
         while room.remaining() > 0 && room.filled().len() == filled {
-            if !stream.records.plain.is_empty() {
-                stream.records.plain.pour(room);
+            if !stream.tls.records.plain.is_empty() {
+                stream.tls.records.plain.pour(room);
                 break;
             }
-            match stream.records.standing() {
+            match stream.tls.records.standing() {
                 Standing::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Standing::Closed => break,
                 Standing::Open => match ready!(stream.poll_fetch(cx, room)) {
@@ -188,8 +195,8 @@ where
         ready!(stream.poll_send(cx))?;
         let plain = &plain[..plain.len().min(CHUNK)];
         scratch::lend(|cipher| {
-            let unread = stream.unread.as_mut_slice();
-            let length = stream.records.encrypt(unread, plain, cipher)?;
+            let unread = stream.tls.unread.as_mut_slice();
+            let length = stream.tls.records.encrypt(unread, plain, cipher)?;
             stream.put(cx, &cipher[..length])?;
             Poll::Ready(Ok(plain.len()))
         })
@@ -204,8 +211,8 @@ where
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         scratch::lend(|cipher| {
-            let unread = stream.unread.as_mut_slice();
-            stream.records.close(unread, cipher);
+            let unread = stream.tls.unread.as_mut_slice();
+            stream.tls.records.close(unread, cipher);
         });
         ready!(stream.poll_send(cx))?;
         match ready!(Pin::new(&mut stream.io).poll_shutdown(cx)) {

@@ -9,6 +9,7 @@ mod windows;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretSlice;
@@ -228,7 +229,7 @@ pub struct Route {
     /// 3 and 4: as whom does which Qlik see them?
     pub qlik: Qlik,
     /// Limits of a relayed socket.
-    pub limits: RelayLimits,
+    pub limits: Arc<RelayLimits>,
 }
 
 /// What to do with a client that sends no `Origin`: it is no browser.

@@ -1,6 +1,7 @@
 //! `[[route]]`: its path and hosts, who may knock, and the four questions.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -59,7 +60,7 @@ pub(super) fn route(t: &mut Table<'_>, taken: &RefCell<Taken>) -> Result<Route, 
         sessions_print,
         access: access?,
         qlik: qlik?,
-        limits: limits?,
+        limits: Arc::new(limits?),
     })
 }
 

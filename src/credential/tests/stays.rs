@@ -127,7 +127,7 @@ async fn it_is_ended_some_time_after_the_last_of_all_uses() {
     pass(LINGER * 2).await;
     assert_eq!(house.doorman.lines(), ["made ada"], "a copy is in use");
     drop(copy);
-    pass(LINGER - Duration::from_millis(1)).await;
+    pass(LINGER.checked_sub(Duration::from_millis(1)).unwrap()).await;
     assert_eq!(house.doorman.lines(), ["made ada"]);
     pass(Duration::from_millis(2)).await;
     pass(ENDING).await;
@@ -143,7 +143,7 @@ async fn who_comes_back_in_time_finds_it() {
     let house = House::new(Mood::Good);
     for _ in 0..5 {
         drop(house.come("ada").await);
-        pass(LINGER - Duration::from_secs(1)).await;
+        pass(LINGER.checked_sub(Duration::from_secs(1)).unwrap()).await;
     }
     let _back = house.come("ada").await;
     pass(LINGER * 2).await;

@@ -1,6 +1,5 @@
 //! What streams of one connection notice of each other.
 
-use bytes::Bytes;
 use engine_sim::tenant::{Script, UpgradeFault};
 
 use super::{secured, visit};
@@ -22,8 +21,7 @@ async fn streams_that_are_not_read_do_not_stop_the_others() {
     for _ in 0..UNREAD {
         world.tenant.script(Script::Upgrade(UpgradeFault::Silence));
         let (answer, mut up) = browser.begin(visit(&world, "ada")).await;
-        up.send_data(Bytes::from_static(&[0; WINDOW]), false)
-            .unwrap();
+        up.send_data(vec![0; WINDOW].into(), false).unwrap();
         waiting.push((answer, up));
     }
     neighbour.is_alive().await;

@@ -7,12 +7,13 @@ use anyhow::{Result, anyhow};
 use http::Version;
 use prometheus_client::registry::Registry;
 use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, Print, RelayLimits};
+use qix_proxy::credential::Stay;
 use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
 use qix_proxy::live::{Grounds, Live, Seat};
 use qix_proxy::person::Person;
 use qix_proxy::policy::{Permit, permit};
 use qix_proxy::qix::{Document, Target};
-use qix_proxy::record::{Meters, Opening, Record};
+use qix_proxy::record::{Ledger, Meters, Opening, Record};
 use qix_proxy::relay::{Compression, Leash, Terms};
 use qix_proxy::session::{Activity, Standing};
 use serde_json::Map;
@@ -78,16 +79,16 @@ impl House {
         let permit = admission(access)?;
         let seat = self.seat(0, permit.clone())?;
         let meters = Arc::clone(&self.meters);
-        let record = Record::open(seat.opening(), seat.tally(), Duration::ZERO, meters);
+        let record = Record::open(seat.socket().ledger(), Duration::ZERO, meters);
         let terms = Terms {
             permit,
-            limits: RelayLimits {
+            limits: Arc::new(RelayLimits {
                 client_message: 1 << 20,
                 idle: LONG,
                 client_ping: LONG,
                 close_grace: LONG,
                 write_stall: LONG,
-            },
+            }),
             engine_ping: self.engine_ping,
             compression: Compression::None,
             flavour: Flavour::Engine,
@@ -96,6 +97,7 @@ impl House {
             standing: self.standing.subscribe(),
             seat,
             activity: Activity::default(),
+            stay: Stay::default(),
         };
         Ok((terms, leash, record))
     }
@@ -119,7 +121,9 @@ impl House {
             checks: Print::default(),
             place: Print::default(),
         };
-        let seat = self.live.seat(&Arc::new(opening), &person(number), grounds);
+        let seat = self
+            .live
+            .seat(&Arc::new(Ledger::new(opening)), &person(number), grounds);
         seat.map_err(|fault| anyhow!("{fault:?}"))
     }
 }
