@@ -190,8 +190,9 @@ mod tests {
         };
         for turn in 0_u32..200 {
             let keeper = keepers.keeper(Name::of(&[&turn.to_be_bytes()]), Nobody, pace);
-            if turn % 50 == 0 {
-                used.push(keeper);
+            match turn % 50 {
+                0 => used.push(keeper),
+                _ => drop(keeper),
             }
             keepers.tidy();
         }

@@ -69,8 +69,12 @@ fn it_refuses_wrong_types_as_the_reader_does() {
 #[test]
 fn it_demands_what_the_reader_demands() {
     let validator = validator();
-    // What carries a token or a session is demanded by what else the route says.
-    let by_meaning = |at: &str| at.ends_with("/cookie") || at.ends_with("/cookies");
+    // What carries a token or a session is demanded by what else the route says, and a socket file
+    // by the mode that it is to have.
+    let by_meaning = |at: &str| {
+        let carriers = ["/cookie", "/cookies", "/listen/address"];
+        carriers.iter().any(|end| at.ends_with(end))
+    };
     for text in files() {
         let shorter = edited(&json(&text), |entries, key| {
             entries.remove(key);
