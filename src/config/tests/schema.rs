@@ -76,8 +76,14 @@ fn it_refuses_wrong_types_as_the_reader_does() {
 #[test]
 fn it_demands_what_the_reader_demands() {
     let validator = validator();
-    // What carries a token or a session is demanded by what else the route says.
-    let by_meaning = |at: &str| at.ends_with("/cookie") || at.ends_with("/cookies");
+    // What carries a token or a session is demanded by what else the route says, and so is the way
+    // by which those come in who are believed.
+    let by_meaning = |at: &str| {
+        let carriers = ["/cookie", "/cookies"];
+        let ways = ["/listen", "/listen/address", "/listen/tls", "/client_ca"];
+        let mut all = carriers.into_iter().chain(ways);
+        all.any(|end| at.ends_with(end))
+    };
     for text in files() {
         let shorter = edited(&json(&text), |entries, key| {
             entries.remove(key);
