@@ -728,7 +728,7 @@ fn ties(
     let (standing, watch) = watch::channel(Standing::Valid { until: None });
     let terms = Terms {
         permit: permit(access, &person, &target).unwrap(),
-        limits: LIMITS,
+        limits: Arc::new(LIMITS),
         engine_ping: ping,
         compression: Compression::None,
         flavour: Flavour::Engine,
