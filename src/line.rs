@@ -290,7 +290,18 @@ fn refused(error: RedisError) -> LineError {
     let plain = code.len() <= 32 && code.bytes().all(|c| c.is_ascii_uppercase());
     let code = if plain { code } else { "" };
     let words = format!("{} {code}", error.category());
-    LineError::Transport(words.trim_end().to_owned())
+    let words = words.trim_end().to_owned();
+    match error.kind() {
+        ErrorKind::Server(_) | ErrorKind::Extension => LineError::Refused {
+            words,
+            code: code.to_owned(),
+        },
+        ErrorKind::AuthenticationFailed => LineError::Refused {
+            words,
+            code: "WRONGPASS".to_owned(),
+        },
+        _ => LineError::Transport(words),
+    }
 }
 
 /// Why there is no answer. `Display` is for the operator.
@@ -305,10 +316,18 @@ pub enum LineError {
     /// A dial that others waited for came to nothing.
     #[error("the dial was lost")]
     Lost,
+    /// It answers, and says no.
+    #[error("it refuses: {words}")]
+    Refused {
+        /// What sort of no it is.
+        words: String,
+        /// Redis' own word for it, where it has one.
+        code: String,
+    },
     /// It did not answer in time.
     #[error("no answer in time")]
     Timeout,
-    /// It cannot be reached, or refuses; its own words, without what was asked.
+    /// It cannot be reached; the transport's own words.
     #[error("it cannot be reached: {0}")]
     Transport(String),
 }

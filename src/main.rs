@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use qix_proxy::config::{Config, System, Warning, customer_schema, schema};
-use qix_proxy::probe::{self, Outcome, Report, Somebody};
+use qix_proxy::probe::{Outcome, Report, Somebody, Wish};
 use qix_proxy::proxy::{Proxy, Source, Unread};
 use qix_proxy::telemetry;
 use serde_json::{Value, json};
@@ -69,6 +69,9 @@ struct Check {
     /// Of this route alone, by its name.
     #[arg(long, value_name = "NAME", requires = "live")]
     route: Option<String>,
+    /// Of this customer alone, by its name.
+    #[arg(long, value_name = "NAME", requires = "live")]
+    customer: Option<String>,
     /// For the person of this subject.
     #[arg(long, requires = "live")]
     subject: Option<String>,
@@ -131,41 +134,29 @@ fn check(wanted: Check) -> ExitCode {
 }
 
 async fn rehearse(config: Config, wanted: Check) -> ExitCode {
-    let names: Vec<String> = config
-        .routes
-        .iter()
-        .map(|route| format!("{:?}", route.name.as_str()))
-        .collect();
-    let mut probes = match Proxy::rehearse(config) {
-        Ok(probes) => probes,
+    let rehearsal = match Proxy::rehearse(config) {
+        Ok(rehearsal) => rehearsal,
         Err(error) => return complain(&error.to_string()),
     };
-    if let Some(name) = &wanted.route {
-        probes.retain(|probe| probe.name().as_str() == name);
-    }
-    if probes.is_empty() {
-        return complain(&format!(
-            "there is no such route; there are {}",
-            names.join(", ")
-        ));
-    }
-    let Ok(target) = probe::target(wanted.app.as_deref()) else {
-        return complain("--app is no app's id");
+    let wish = Wish {
+        route: wanted.route,
+        customer: wanted.customer,
+        somebody: Somebody::new(wanted.subject, wanted.claims),
+        app: wanted.app,
     };
-    let somebody = Somebody::new(wanted.subject, wanted.claims);
-    let mut reports = Vec::new();
-    for probe in &probes {
-        let report = probe.run(&somebody, &target).await;
+    let tell = |report: &Report| {
         if !wanted.json {
             say(&mut stdout(), &report.to_string());
         }
-        reports.push(report);
-    }
+    };
+    let reports = match rehearsal.run(&wish, tell).await {
+        Ok(reports) => reports,
+        Err(nothing) => return complain(&nothing.to_string()),
+    };
     let worst = reports.iter().map(Report::outcome).max();
     let worst = worst.unwrap_or(Outcome::Good);
     if wanted.json {
-        let routes: Vec<Value> = reports.iter().map(Report::to_json).collect();
-        let whole = json!({ "outcome": worst.label(), "routes": routes });
+        let whole = summary(&reports, worst);
         say(&mut stdout(), &format!("{whole:#}"));
     }
     match worst {
@@ -173,6 +164,15 @@ async fn rehearse(config: Config, wanted: Check) -> ExitCode {
         Outcome::Unavailable => ExitCode::from(UNAVAILABLE),
         Outcome::Refused => ExitCode::from(REFUSED),
     }
+}
+
+/// All reports for a machine.
+fn summary(reports: &[Report], worst: Outcome) -> Value {
+    let (routes, others): (Vec<_>, Vec<_>) =
+        reports.iter().partition(|report| report.is_of_route());
+    let routes: Vec<Value> = routes.into_iter().map(Report::to_json).collect();
+    let replicas = others.first().map(|report| report.to_json());
+    json!({ "outcome": worst.label(), "replicas": replicas, "routes": routes })
 }
 
 /// `claim=value`.

@@ -149,6 +149,24 @@ impl ClaimPath {
         Some(Self(beside))
     }
 
+    /// Puts a value at this path within `claims`, in the place of what is in its way.
+    pub fn put(&self, claims: &mut Map<String, Value>, value: Value) {
+        let Some(pointer) = self.0.strip_prefix('/') else {
+            claims.insert(self.0.clone(), value);
+            return;
+        };
+        let mut names = pointer.split('/').map(unescaped);
+        let first = names.next().unwrap_or_default();
+        let mut place = claims.entry(first).or_insert(Value::Null);
+        for name in names {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            place = &mut place[name];
+        }
+        *place = value;
+    }
+
     /// The value at this path within `claims`.
     #[must_use]
     pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
@@ -159,10 +177,13 @@ impl ClaimPath {
             Some(at) => pointer.split_at(at),
             None => (pointer, ""),
         };
-        claims
-            .get(&first.replace("~1", "/").replace("~0", "~"))?
-            .pointer(rest)
+        claims.get(&unescaped(first))?.pointer(rest)
     }
+}
+
+/// A part of a JSON pointer as the name that it means.
+fn unescaped(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
 }
 
 #[cfg(test)]
@@ -207,6 +228,28 @@ mod tests {
         assert!(!joins(person("i", "s", "admin")));
         let forgotten = person("i", "s", "reader").trace();
         assert!(!person("i", "s", "reader").join(&forgotten));
+    }
+
+    #[test]
+    fn what_is_put_is_found() {
+        let put = |path: &str, claims: Value| {
+            let (path, Value::Object(mut claims)) = (ClaimPath::new(path), claims) else {
+                unreachable!()
+            };
+            path.put(&mut claims, json!("acme"));
+            assert_eq!(path.find(&claims), Some(&json!("acme")));
+            Value::Object(claims)
+        };
+        assert_eq!(put("org.id", json!({})), json!({"org.id": "acme"}));
+        assert_eq!(put("/a~1b", json!({})), json!({"a/b": "acme"}));
+        assert_eq!(
+            put("/org/id", json!({"org": {"name": "x"}, "sub": "ada"})),
+            json!({"org": {"name": "x", "id": "acme"}, "sub": "ada"})
+        );
+        assert_eq!(
+            put("/org/0", json!({"org": "x"})),
+            json!({"org": {"0": "acme"}})
+        );
     }
 
     #[test]

@@ -23,13 +23,13 @@ pub use self::reload::{Source, Unread};
 use self::reload::{Upkeep, keep_up};
 use self::stock::Stock;
 use crate::admin::{Admin, Inside};
-use crate::config::{Config, Http2, Limits, ListenAddress, ListenTls};
+use crate::config::{Config, Http2, Limits, Listen, ListenAddress, ListenTls};
 use crate::credential::{CredentialError, Keepers};
 use crate::engine::EngineError;
 use crate::gate::{Books, IdentityKey, Lanes};
 use crate::line::LineError;
 use crate::live::Live;
-use crate::probe::Probe;
+use crate::probe::Rehearsal;
 use crate::quota::Quotas;
 use crate::record;
 use crate::replicas::Replicas;
@@ -44,6 +44,8 @@ use crate::tls::{self, Acceptor, Protocol, TlsError};
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// How long a stop waits for logouts that the other replicas are not told yet.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a stop waits for people's sessions at Qlik to be ended.
+const PARTING: Duration = Duration::from_secs(3);
 /// How long the replicas' Redis may take for an answer.
 const REPLICAS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -56,6 +58,7 @@ pub struct Proxy {
     live: Arc<Live>,
     revoked: Arc<Revoked>,
     replicas: Option<Arc<Replicas>>,
+    keepers: Keepers,
     drain: Duration,
     upkeep: Upkeep,
     reload: Arc<Notify>,
@@ -88,10 +91,10 @@ impl Proxy {
             books: books(&config.limits, replicas, &mut registry),
             fixed: config.fixed,
         };
-        let books = stock.books.clone();
+        let (books, keepers) = (stock.books.clone(), stock.keepers.clone());
         let lanes = stock.lanes(&outgoing, config.routes, &Lanes::default())?;
         books.law.enact(&lanes, &books.live);
-        let peers = Peers::new(config.listen.trusted_proxies.clone());
+        let peers = peers(&config.listen);
         let estate = Estate::new(stock.house(lanes, peers));
         let public = Listener::bind(&config.listen.address)
             .await
@@ -125,6 +128,7 @@ impl Proxy {
             live: books.live,
             revoked: books.revoked,
             replicas: books.replicas,
+            keepers,
             drain: config.listen.drain,
             upkeep,
             reload,
@@ -138,13 +142,18 @@ impl Proxy {
         Arc::clone(&self.reload)
     }
 
-    /// Every route's way to Qlik, for a rehearsal that opens no door.
-    pub fn rehearse(config: Config) -> Result<Vec<Probe>, StartError> {
+    /// Every route's way to Qlik, and to the other replicas, for a rehearsal that opens no door.
+    pub fn rehearse(config: Config) -> Result<Rehearsal, StartError> {
         let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let keepers = Keepers::default();
+        let commons = config.replicas.as_ref();
+        let commons = commons.map(|replicas| outgoing.commons(replicas));
         let routes = config.routes.into_iter();
         let probes = routes.map(|route| outgoing.probe(route, &keepers));
-        probes.collect()
+        Ok(Rehearsal {
+            probes: probes.collect::<Result<_, _>>()?,
+            commons: commons.transpose()?,
+        })
     }
 
     /// Where the doors are.
@@ -168,6 +177,7 @@ impl Proxy {
         shutdown.await;
         drop(upkeep);
         info!(open = self.live.open(), "draining");
+        self.keepers.close();
         self.live.drain();
         if timeout(self.drain, self.live.emptied()).await.is_err() {
             warn!(
@@ -180,6 +190,7 @@ impl Proxy {
             // A door that panicked has said so already.
             let _ = door.await;
         }
+        self.keepers.emptied(PARTING).await;
         if let Some(replicas) = self.replicas {
             replicas.finish(FAREWELL).await;
         }
@@ -229,6 +240,13 @@ fn books(limits: &Limits, replicas: Option<Arc<Replicas>>, registry: &mut Regist
         live,
         replicas,
     }
+}
+
+/// Who is believed on the other end of a connection.
+fn peers(listen: &Listen) -> Peers {
+    let tls = listen.tls.as_ref();
+    let authorities = tls.map(|tls| tls.client_ca_print).unwrap_or_default();
+    Peers::new(listen.trusted_proxies.clone(), authorities)
 }
 
 /// What the public door speaks, the best first.

@@ -29,8 +29,9 @@ pub enum Target {
     Header,
     /// A value of JSON: anything that is no control character.
     Json,
-    /// The directory or the id of a Windows user: besides, none of `;`, `=` and `\`, and not
-    /// `INTERNAL`, which is Qlik's own directory of almighty accounts.
+    /// The directory or the id of a Windows user: besides, none of `;`, `=` and `\`, nothing that
+    /// Windows does not see (blanks at the ends, characters of no width), by which one user's name
+    /// would pass for another's, and not `INTERNAL`, which is Qlik's own directory of almighty accounts.
     QlikUser,
 }
 
@@ -174,7 +175,10 @@ impl Target {
             Self::Header => is_header_text(text),
             Self::Json => true,
             Self::QlikUser if is_internal(text) => return Err(Flaw::Internal),
-            Self::QlikUser => !text.contains([';', '=', '\\']),
+            Self::QlikUser => {
+                let meant = |c| matches!(c, ';' | '=' | '\\') || is_unseen(c);
+                text.trim() == text && !text.contains(meant)
+            }
         };
         if carried {
             Ok(())
@@ -228,6 +232,17 @@ fn ends_at(value: &str, after: &str) -> bool {
 fn is_header_text(text: &str) -> bool {
     let visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     text.trim() == text && text.bytes().all(visible)
+}
+
+/// Whether a character has no width and no meaning, so that comparing texts may pass over it
+/// (`Default_Ignorable_Code_Point` of Unicode).
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn is_internal(text: &str) -> bool {

@@ -96,6 +96,8 @@ pub(super) const DIRECTORY_ATTRIBUTE: &str = "userDirectory";
 pub(super) const PROXY_SERVICE_PORT: u16 = 4243;
 pub(super) const PROXY_SESSION_LIFE: Duration = Duration::from_mins(25);
 pub(super) const PROXY_SESSION_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const SESSION_LINGER: Option<Duration> = Some(Duration::from_mins(5));
+pub(super) const SESSIONS_PER_MINUTE: usize = 240;
 pub(super) const SIGNED_LIFE: Duration = Duration::from_mins(30);
 
 // [route.engine]

@@ -32,11 +32,11 @@ use self::table::Table;
 
 pub use mistake::{Mistakes, Remark, Warning};
 pub use model::{
-    Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, BearerJwt, Carrier, ClientAuth,
-    ClientCertificate, ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential, Customer,
-    Customers, DirectHost, EgressLogin, EgressProxy, Engine, EngineCertificate, Express, Fixed,
-    Flavour, ForwardAuth, Home, Http2, Introspection, Jwks, Jwt, JwtKeys, JwtLogout, KeyFile,
-    Limits, Listen, ListenAddress, ListenTls, Log, LogFormat, LookupField, Methods, OAuth,
+    Access, Admin, Admins, Algorithm, AnonymousEmbed, ApiKey, Apps, Attributes, BearerJwt, Carrier,
+    ClientAuth, ClientCertificate, ClientProof, ClientsWithoutOrigin, CloudJwt, Config, Credential,
+    Customer, Customers, DirectHost, EgressLogin, EgressProxy, Engine, EngineCertificate, Express,
+    Fixed, Flavour, ForwardAuth, Home, Http2, Introspection, Jwks, Jwt, JwtKeys, JwtLogout,
+    KeyFile, Limits, Listen, ListenAddress, ListenTls, Log, LogFormat, LookupField, Methods, OAuth,
     OAuthClient, OAuthImpersonation, Outbound, Pace, Place, Provision, ProxyService, ProxySession,
     Qlik, QseowHeader, QseowJwt, QseowService, Redis, RedisFormat, RedisServer, RedisTls,
     RefusalStyle, RelayLimits, Replicas, Route, Secret, SessionCheck, Shown, SignedToken,

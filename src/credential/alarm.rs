@@ -64,8 +64,8 @@ struct Sort {
 impl Sort {
     fn of(error: &CredentialError) -> Self {
         let (kind, refusal) = match error {
-            CredentialError::Down(Trouble::Refused(refusal)) => ("status", Some(refusal)),
-            CredentialError::Down(trouble) => (trouble.label(), None),
+            CredentialError::Down(_, Trouble::Refused(refusal)) => ("status", Some(refusal)),
+            CredentialError::Down(_, trouble) => (trouble.label(), None),
             CredentialError::Refused(refusal) => ("refused", Some(refusal)),
             CredentialError::Throttled { .. } => ("throttled", None),
             _ => ("other", None),
@@ -84,7 +84,7 @@ mod tests {
 
     use http::StatusCode;
 
-    use super::super::explain::{Refusal, Said};
+    use super::super::explain::{At, Refusal, Said};
     use super::*;
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
         let mut alarm = Alarm::default();
         let now = Instant::now();
         let later = now + QUIET;
-        let down = CredentialError::Down(Trouble::NotJson);
+        let down = CredentialError::Down(At::Token, Trouble::NotJson);
         let said = Said::default();
         let throttled = CredentialError::Throttled {
             refusal: Arc::new(Refusal::new(StatusCode::TOO_MANY_REQUESTS, &said, &[])),

@@ -24,20 +24,23 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Sends a request and reads its answer within `timeout`. None of `secrets` gets into an error.
 pub(super) async fn send(
+    at: At,
     request: reqwest::RequestBuilder,
     timeout: Duration,
     secrets: &[String],
 ) -> Result<Answer, CredentialError> {
     let request = request.timeout(timeout).header(ACCEPT, "application/json");
-    read(request).await.map_err(|error| {
-        CredentialError::Down(if error.is_timeout() {
+    let answer = read(request).await.map_err(|error| {
+        let trouble = if error.is_timeout() {
             Trouble::Slow(timeout)
         } else {
             let error = error.without_url();
             let cause = deepest_cause(&error).to_string();
             Trouble::Unreachable(sentence(&cause, secrets).into())
-        })
-    })
+        };
+        CredentialError::Down(at, trouble)
+    })?;
+    Ok(Answer { at, ..answer })
 }
 
 async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
@@ -89,18 +92,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The same answer of somebody else than a token endpoint.
-    pub(super) fn of(self, at: At) -> Self {
-        Self { at, ..self }
-    }
-
     /// The answer, if it is a yes. None of `secrets` gets into an error.
     pub(super) fn accept(self, secrets: &[String]) -> Result<Self, CredentialError> {
         if self.status.is_success() {
             return Ok(self);
         }
         if self.status.is_redirection() {
-            return Err(CredentialError::Down(Trouble::Redirected));
+            return Err(CredentialError::Down(self.at, Trouble::Redirected));
         }
         let refusal = Refusal::new(self.status, &self.complaint(), secrets);
         let refusal = Arc::new(refusal.at(self.at));
@@ -113,10 +111,10 @@ impl Answer {
                 CredentialError::Throttled { refusal, wait }
             }
             (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY, _) => {
-                CredentialError::Down(Trouble::Refused(refusal))
+                CredentialError::Down(self.at, Trouble::Refused(refusal))
             }
             (status, _) if status.is_client_error() => CredentialError::Refused(refusal),
-            _ => CredentialError::Down(Trouble::Refused(refusal)),
+            _ => CredentialError::Down(self.at, Trouble::Refused(refusal)),
         })
     }
 

@@ -55,12 +55,13 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::super::error::Trouble;
+    use super::super::explain::At;
     use super::*;
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_lets_one_try() {
         let (mut breaker, start) = (Breaker::default(), Instant::now());
-        let down = CredentialError::Down(Trouble::NotJson);
+        let down = CredentialError::Down(At::Token, Trouble::NotJson);
         for _ in 0..PATIENCE {
             assert!(breaker.open(start).is_none());
             breaker.attempt(start);

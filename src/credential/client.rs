@@ -12,6 +12,7 @@ use url::form_urlencoded::Serializer;
 use super::Lent;
 use super::asking::send;
 use super::error::CredentialError;
+use super::explain::At;
 use super::grant::Grant;
 use super::keepers::Name;
 use super::key_file::LiveSigner;
@@ -111,7 +112,7 @@ impl Client {
             Some(secret) => request.basic_auth(&self.id, Some(secret)),
             None => request,
         };
-        let answer = send(request, self.timeout, &proof.secrets).await?;
+        let answer = send(At::Token, request, self.timeout, &proof.secrets).await?;
         Grant::read(&answer.accept(&proof.secrets)?, SystemTime::now())
     }
 

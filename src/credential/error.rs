@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::explain::Refusal;
+use super::explain::{At, Refusal};
 use crate::fault::{Fault, Faulty};
 use crate::template::{Flaw, Unfilled};
 
@@ -21,8 +21,8 @@ pub enum CredentialError {
     #[error("too many identities are being fetched at once")]
     Crowded,
     /// The fetch failed in a way that may pass.
-    #[error("the token endpoint is of no help just now: {0}")]
-    Down(Trouble),
+    #[error("{at} is of no help just now: {1}{hint}", at = .0, hint = .1.hint(*.0))]
+    Down(At, Trouble),
     /// The engine refused a credential that cannot be fetched afresh.
     #[error(
         "the engine refused the route's credential, and its kind has nothing to fetch afresh: \
@@ -96,7 +96,7 @@ impl From<Unfilled> for CredentialError {
 impl Faulty for CredentialError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Crowded | Self::Down(_) | Self::Queued { .. } | Self::Throttled { .. } => {
+            Self::Crowded | Self::Down(..) | Self::Queued { .. } | Self::Throttled { .. } => {
                 Fault::CredentialDown
             }
             Self::Nobody { .. } | Self::NoToken | Self::Unfit(_) => Fault::NotPermitted,
@@ -149,12 +149,10 @@ pub enum Trouble {
     #[error("its answer {0}")]
     Malformed(&'static str),
     /// The answer is not JSON.
-    #[error(
-        "it answered with something other than application/json: is token_url a token endpoint?"
-    )]
+    #[error("it answered with something other than application/json")]
     NotJson,
     /// The answer is a redirect.
-    #[error("it answered with a redirect, which is never followed: is token_url exact?")]
+    #[error("it answered with a redirect, which is never followed")]
     Redirected,
     /// The endpoint has trouble of its own.
     #[error("{0}")]
@@ -171,6 +169,14 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// What to look at, where something else answered than was meant.
+    fn hint(&self, at: At) -> String {
+        match self {
+            Self::NotJson | Self::Redirected => format!(": is {} exact?", at.key()),
+            _ => String::new(),
+        }
+    }
+
     /// A short name of the sort of trouble.
     pub(super) fn label(&self) -> &'static str {
         match self {

@@ -11,8 +11,12 @@ use serde::{Deserialize, Serialize};
 /// Who refused.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum At {
+    /// A virtual proxy of Qlik on Windows.
+    Front,
     /// `POST /login/jwt-session`.
     Login,
+    /// The proxy service's API on Windows.
+    Service,
     /// A token endpoint.
     #[default]
     Token,
@@ -20,10 +24,25 @@ pub enum At {
     Users,
 }
 
+impl At {
+    /// The key of the config that says where it is.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Front => "engine.url",
+            Self::Login => "login_url",
+            Self::Service => "api_url",
+            Self::Token => "token_url",
+            Self::Users => "users_url",
+        }
+    }
+}
+
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Front => "the virtual proxy",
             Self::Login => "the tenant's JWT login",
+            Self::Service => "the proxy service's API",
             Self::Token => "the token endpoint",
             Self::Users => "the users' API",
         })
@@ -82,7 +101,7 @@ impl Refusal {
         let known = self.code().and_then(advice_on_code);
         known.unwrap_or_else(|| match self.at {
             At::Login => advice_on_login(self.status),
-            At::Token => advice_on_status(self.status),
+            At::Front | At::Service | At::Token => advice_on_status(self.status),
             At::Users => advice_on_users(self.status),
         })
     }

@@ -32,7 +32,7 @@ pub(super) struct Grant {
 impl Grant {
     /// Reads a yes.
     pub(super) fn read(answer: &Answer, clock: SystemTime) -> Result<Self, CredentialError> {
-        Self::told(answer, clock).map_err(CredentialError::Down)
+        Self::told(answer, clock).map_err(|trouble| CredentialError::Down(answer.at, trouble))
     }
 
     fn told(answer: &Answer, clock: SystemTime) -> Result<Self, Trouble> {
@@ -204,7 +204,7 @@ mod tests {
             let Err(error) = grant(&body) else {
                 panic!("{body} was taken")
             };
-            let malformed = matches!(error, CredentialError::Down(Trouble::Malformed(_)));
+            let malformed = matches!(error, CredentialError::Down(_, Trouble::Malformed(_)));
             assert!(malformed, "{body}: {error}");
         }
         assert!(grant(&json!({"access_token": "a.b-c", "token_type": "Bearer"})).is_ok());

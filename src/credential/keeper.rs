@@ -10,7 +10,9 @@ use std::time::SystemTime;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
+use super::Credential;
 use super::alarm::News;
+use super::error::CredentialError;
 use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Mint;
@@ -19,6 +21,7 @@ use super::pool::{Lead, Nook, Wish, Word};
 use super::shelf::{
     Flight, Flown, Landed, Landing, Purpose, Queueing, Shelf, Step, Takeoff, broken_off,
 };
+use super::stay::{Ender, Register, Visitor};
 use crate::config;
 
 /// Keeps the credentials of one mint.
@@ -33,10 +36,13 @@ impl Keeper {
             None => Queueing::AtOnce,
             Some(_) => Queueing::Later,
         };
+        // What is shared may be in use at another replica.
+        let linger = mint.linger().filter(|_| nook.is_none());
         let core = Arc::new(Core {
             mint: Box::new(mint),
             shelf: Mutex::new(Shelf::new(pace, queueing)),
             nook,
+            register: Register::new(linger),
         });
         Self { core }
     }
@@ -44,8 +50,10 @@ impl Keeper {
     /// The credential of an identity: the kept one, or one that is fetched. How it went is
     /// counted in `outcomes`.
     pub(super) async fn obtain(&self, identity: Identity, outcomes: &Arc<Outcomes>) -> Landed {
+        let stay = self.visitor(&identity, outcomes).enter().await;
         let step = self.core.shelf().ask(&identity, Instant::now());
-        self.follow(identity, step, outcomes).await
+        let landed = self.follow(identity, step, outcomes).await;
+        landed.map(|credential| Credential { stay, ..credential })
     }
 
     /// One that is not `refused`.
@@ -55,8 +63,27 @@ impl Keeper {
         refused: Generation,
         outcomes: &Arc<Outcomes>,
     ) -> Landed {
+        let stay = self.visitor(&identity, outcomes).enter().await;
         let step = self.core.shelf().renew(&identity, refused, Instant::now());
-        self.follow(identity, step, outcomes).await
+        let landed = self.follow(identity, step, outcomes).await;
+        landed.map(|credential| Credential { stay, ..credential })
+    }
+
+    /// What it does beside keeping, for whoever ends it all.
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    fn visitor<'a>(
+        &'a self,
+        identity: &'a Identity,
+        outcomes: &'a Arc<Outcomes>,
+    ) -> Visitor<'a, Core> {
+        Visitor {
+            house: &self.core,
+            identity,
+            outcomes,
+        }
     }
 
     async fn follow(&self, identity: Identity, step: Step, outcomes: &Arc<Outcomes>) -> Landed {
@@ -110,10 +137,26 @@ impl fmt::Debug for Keeper {
     }
 }
 
-struct Core {
+/// What lives on while a fetch is under way or a credential in use.
+pub(super) struct Core {
     mint: Box<dyn Mint>,
     shelf: Mutex<Shelf>,
     nook: Option<Nook>,
+    register: Register,
+}
+
+impl Ender for Core {
+    fn retire(&self, identity: &Identity) -> bool {
+        self.shelf().retire(identity)
+    }
+
+    async fn end(&self, identity: &Identity) -> Result<bool, CredentialError> {
+        self.mint.end(identity).await
+    }
+
+    fn register(&self) -> &Register {
+        &self.register
+    }
 }
 
 impl Core {

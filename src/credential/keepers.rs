@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use tokio::time::timeout;
 
-use super::keeper::Keeper;
+use super::keeper::{Core, Keeper};
 use super::mint::Mint;
 use super::pool::Pool;
+use super::stay::Ender;
 use crate::config::{Pace, Print};
 use crate::id::CustomerName;
 
@@ -26,6 +29,8 @@ pub struct Keepers {
 #[derive(Default)]
 struct All {
     kept: Mutex<Kept>,
+    /// Those too that nobody asks any more, while what they made is in use.
+    cores: Mutex<Vec<Weak<Core>>>,
     pool: Option<Pool>,
 }
 
@@ -36,11 +41,14 @@ impl Keepers {
     /// Keepers that share what they fetch with other replicas, where there is a pool.
     #[must_use]
     pub fn sharing(pool: Option<Pool>) -> Self {
-        let kept = Mutex::default();
+        let all = All {
+            pool,
+            ..All::default()
+        };
         Self {
             customer: None,
             means: Print::default(),
-            all: Arc::new(All { kept, pool }),
+            all: Arc::new(all),
         }
     }
 
@@ -61,7 +69,32 @@ impl Keepers {
         let pool = self.all.pool.as_ref().filter(|_| !mint.is_alone());
         let nook = pool.map(|pool| pool.nook(&name));
         let keeper = keepers.entry((self.means, name));
-        Arc::clone(keeper.or_insert_with(|| Arc::new(Keeper::new(mint, pace, nook))))
+        Arc::clone(keeper.or_insert_with(|| {
+            let keeper = Arc::new(Keeper::new(mint, pace, nook));
+            self.all.remember(keeper.core());
+            keeper
+        }))
+    }
+
+    /// From now on, what people's last use is over of is ended at once.
+    pub fn close(&self) {
+        for core in self.all.cores() {
+            core.register().close();
+        }
+    }
+
+    /// Waits until all that was to be ended at Qlik is; not longer than `limit`.
+    pub async fn emptied(&self, limit: Duration) {
+        let all = async {
+            for core in self.all.cores() {
+                core.register().emptied().await;
+            }
+        };
+        if timeout(limit, all).await.is_err() {
+            tracing::warn!(
+                "sessions at Qlik are left to their time-out: ending them took too long"
+            );
+        }
     }
 
     /// Lets go of those that nobody uses any more.
@@ -72,6 +105,17 @@ impl Keepers {
 }
 
 impl All {
+    fn remember(&self, core: &Arc<Core>) {
+        let mut cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
+        cores.retain(|core| core.strong_count() > 0);
+        cores.push(Arc::downgrade(core));
+    }
+
+    fn cores(&self) -> Vec<Arc<Core>> {
+        let cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
+        cores.iter().filter_map(Weak::upgrade).collect()
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

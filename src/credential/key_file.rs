@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::error::CredentialError;
 use super::secret::LiveSecret;
 use super::signer::Signer;
-use crate::config::{Algorithm, KeyFile, SignedToken, SigningKey};
+use crate::config::{self, Algorithm, KeyFile, SignedToken, SigningKey};
 
 /// A private key and what it signs with.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl LiveSigner {
             key: SigningKey::Pem(pem.expose_secret().as_bytes().to_vec().into()),
             algorithm: self.algorithm,
             key_id: self.key_id.clone(),
-            claims: Vec::new(),
+            claims: config::Attributes::default(),
             life: self.life,
         })
     }

@@ -18,6 +18,16 @@ pub(super) trait Mint: Send + Sync + 'static {
         false
     }
 
+    /// How long what it opened at Qlik is kept after its last use; for ever, when it is not said.
+    fn linger(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Ends what it opened at Qlik for an identity; says whether there was anything.
+    fn end<'a>(&'a self, _: &'a Identity) -> Ending<'a> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
     /// Makes a credential for an identity. It must end within a time of its own.
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a>;
 }
@@ -25,6 +35,10 @@ pub(super) trait Mint: Send + Sync + 'static {
 /// A credential being made.
 pub(super) type Minting<'a> =
     Pin<Box<dyn Future<Output = Result<Minted, CredentialError>> + Send + 'a>>;
+
+/// What was opened at Qlik being ended.
+pub(super) type Ending<'a> =
+    Pin<Box<dyn Future<Output = Result<bool, CredentialError>> + Send + 'a>>;
 
 /// A credential just made.
 #[derive(Debug)]

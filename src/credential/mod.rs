@@ -15,6 +15,7 @@ use crate::person::Person;
 
 mod alarm;
 mod asking;
+mod attributes;
 mod breaker;
 mod client;
 mod error;
@@ -34,6 +35,7 @@ mod pool;
 mod secret;
 mod shelf;
 mod signer;
+mod stay;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +46,7 @@ pub use keepers::Keepers;
 use kinds::Source;
 pub use outcome::{Outcome, Outcomes};
 pub use pool::Pool;
+pub use stay::Stay;
 
 /// The credential source of one route.
 #[derive(Debug)]
@@ -136,6 +139,7 @@ impl Credentials {
 pub struct Credential {
     injection: Injection,
     generation: Generation,
+    stay: Stay,
 }
 
 impl Credential {
@@ -145,11 +149,21 @@ impl Credential {
         &self.injection
     }
 
+    /// To be kept as long as it is used: what it opened at Qlik is ended some time after the last.
+    #[must_use]
+    pub fn stay(&self) -> Stay {
+        self.stay.clone()
+    }
+
     fn fixed(injection: Injection) -> Self {
-        let generation = Generation::default();
+        Self::new(injection, Generation::default())
+    }
+
+    fn new(injection: Injection, generation: Generation) -> Self {
         Self {
             injection,
             generation,
+            stay: Stay::default(),
         }
     }
 }

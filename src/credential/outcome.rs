@@ -9,6 +9,8 @@ use super::error::CredentialError;
 pub enum Outcome {
     /// Answered with a kept token.
     Cached,
+    /// A session at Qlik was ended after its last use.
+    Ended,
     /// A fetch was refused for good.
     FailedFinal,
     /// A fetch failed in a way that may pass.
@@ -33,14 +35,17 @@ pub enum Outcome {
     Strange,
     /// A fetch was answered with 429.
     Throttled,
+    /// A session at Qlik could not be ended, and is left to its time-out there.
+    Unended,
     /// The replicas' Redis was of no help.
     Unshared,
 }
 
 impl Outcome {
     /// Every outcome there is, in the order of declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Cached,
+        Self::Ended,
         Self::FailedFinal,
         Self::FailedPassing,
         Self::Fetched,
@@ -53,6 +58,7 @@ impl Outcome {
         Self::Shared,
         Self::Strange,
         Self::Throttled,
+        Self::Unended,
         Self::Unshared,
     ];
 
@@ -69,6 +75,7 @@ impl Outcome {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Cached => "cached",
+            Self::Ended => "ended",
             Self::FailedFinal => "failed_final",
             Self::FailedPassing => "failed_passing",
             Self::Fetched => "fetched",
@@ -81,6 +88,7 @@ impl Outcome {
             Self::Shared => "shared",
             Self::Strange => "strange",
             Self::Throttled => "throttled",
+            Self::Unended => "unended",
             Self::Unshared => "unshared",
         }
     }

@@ -13,7 +13,7 @@ use super::Credential;
 use super::alarm::{Alarm, News};
 use super::breaker::Breaker;
 use super::error::{CredentialError, Trouble};
-use super::explain::Refusal;
+use super::explain::{At, Refusal};
 use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Minted;
@@ -210,6 +210,18 @@ impl Shelf {
         self.closed(now).or_else(|| self.breaker.open(now))
     }
 
+    /// Forgets what is kept of an identity, unless more is being fetched.
+    pub(super) fn retire(&mut self, identity: &Identity) -> bool {
+        let Some(place) = self.places.get_mut(identity) else {
+            return true;
+        };
+        let idle = place.flight().is_none();
+        if idle {
+            place.drop_kept();
+        }
+        idle
+    }
+
     /// A fetch that was not cleared is over.
     pub(super) fn call_off(&mut self, identity: &Identity, error: CredentialError) -> Landing {
         self.places.entry(identity.clone()).or_default().give_up();
@@ -222,10 +234,7 @@ impl Shelf {
 
     /// Another replica has a credential for this identity.
     pub(super) fn adopt(&mut self, identity: &Identity, found: Found, now: Instant) -> Landing {
-        let credential = Credential {
-            injection: found.injection,
-            generation: found.generation,
-        };
+        let credential = Credential::new(found.injection, found.generation);
         // A clock that was set up a moment ago knows nothing earlier.
         let asked = now.checked_sub(found.age).unwrap_or(now);
         self.keep(identity, &credential, asked, now + found.left - asked);
@@ -241,10 +250,7 @@ impl Shelf {
         match flown.minted {
             Ok(minted) => {
                 self.breaker.calm();
-                let credential = Credential {
-                    injection: minted.injection,
-                    generation: flown.generation,
-                };
+                let credential = Credential::new(minted.injection, flown.generation);
                 self.keep(identity, &credential, flown.asked, minted.life);
                 Landing {
                     landed: Ok(credential),
@@ -359,7 +365,7 @@ impl Shelf {
                 self.heed(refusal, now + *wait);
                 Outcome::Throttled
             }
-            CredentialError::Down(_) => {
+            CredentialError::Down(..) => {
                 place.fail(error.clone(), Pauses::PASSING, now);
                 self.breaker.strike(error, now);
                 Outcome::FailedPassing
@@ -432,7 +438,7 @@ struct Closed {
 
 /// What those who waited get when a fetch ended without a word.
 pub(super) fn broken_off() -> CredentialError {
-    CredentialError::Down(Trouble::BrokenOff)
+    CredentialError::Down(At::default(), Trouble::BrokenOff)
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ mod tests {
             key,
             algorithm,
             key_id: Some("k1".to_owned()),
-            claims: Vec::new(),
+            claims: config::Attributes::default(),
             life: Duration::from_mins(30),
         }
     }

@@ -56,6 +56,20 @@ pub enum Homes {
 }
 
 impl Homes {
+    /// The claim that says whose somebody is, and its text for each customer, by name; nothing where
+    /// there is one for all.
+    #[must_use]
+    pub fn customers(&self) -> Option<(&ClaimPath, Vec<(&CustomerName, &str)>)> {
+        let Self::Customers { claim, by_text } = self else {
+            return None;
+        };
+        let named = by_text.iter();
+        let named = named.filter_map(|(text, home)| Some((home.customer.as_ref()?, &**text)));
+        let mut named: Vec<_> = named.collect();
+        named.sort();
+        Some((claim, named))
+    }
+
     /// Somebody's: by the claim's exact text, and by nothing that is no text.
     pub fn of(&self, person: &Person) -> Result<&Arc<Home>, Refusal> {
         let (claim, by_text) = match self {

@@ -7,6 +7,7 @@ use super::{Lane, lease, origin};
 use crate::fault::Fault;
 use crate::id::RouteName;
 use crate::live::{Live, Socket};
+use crate::person::Person;
 use crate::record::Cause;
 
 /// Every route with its hands.
@@ -23,7 +24,7 @@ impl Law {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *now = Arc::clone(lanes);
         drop(now);
-        live.judge(|socket| objection(lanes, socket))
+        live.judge(|socket| objection(lanes, socket, socket.person()))
     }
 
     /// The rules.
@@ -39,7 +40,7 @@ impl Law {
         if Arc::ptr_eq(&now, under) {
             return Ok(());
         }
-        match objection(&now, socket) {
+        match objection(&now, socket, socket.person()) {
             None => Ok(()),
             Some(Cause::Moved) => Err(Fault::Reloaded),
             Some(_) => Err(Fault::NotPermitted),
@@ -47,18 +48,18 @@ impl Law {
     }
 }
 
-/// What rules have against a socket: that it may not be, or that it would be another.
-fn objection(lanes: &Lanes, socket: &Socket) -> Option<Cause> {
+/// What rules have against a socket, were it this person's: that it may not be, or that it would be another.
+pub(super) fn objection(lanes: &Lanes, socket: &Socket, person: &Person) -> Option<Cause> {
     let (opening, grounds) = (socket.opening(), socket.grounds());
     let admitted = lanes
         .get(&opening.route)
         .filter(|lane| origin::admits(&lane.route, grounds.origin.as_ref()));
-    let admitted = admitted.and_then(|lane| Some((lane, lane.homes.of(socket.person()).ok()?)));
+    let admitted = admitted.and_then(|lane| Some((lane, lane.homes.of(person).ok()?)));
     let Some((lane, home)) = admitted else {
         return Some(Cause::Withdrawn);
     };
     let (app, target) = (grounds.app.as_ref(), grounds.permit.target());
-    let Ok(permit) = lease(&home.access, socket.person(), app, target) else {
+    let Ok(permit) = lease(&home.access, person, app, target) else {
         return Some(Cause::Withdrawn);
     };
     let stays = home.customer == opening.customer

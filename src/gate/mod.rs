@@ -193,7 +193,7 @@ impl Gate {
             meters: &self.books.meters,
         };
         let (engine, credential) = call.dial(credential).await?;
-        let compression = Compression::of(engine.extension());
+        let (compression, stay) = (Compression::of(engine.extension()), credential.stay());
         let redial = Redial {
             home: Arc::clone(home),
             books: self.books.clone(),
@@ -215,6 +215,7 @@ impl Gate {
                 standing: session.standing(),
                 activity: session.activity(),
                 seat,
+                stay,
             },
             engine,
         })

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::law::objection;
 use super::{Gate, Refusal, verdict};
 use crate::config::Route;
 use crate::fault::Fault;
 use crate::id::AppId;
 use crate::peer::Peer;
+use crate::person::Person;
 use crate::policy::permit;
 use crate::qix::{Document, Target};
 use crate::session::{Client, Knock, Session, Ticket};
@@ -45,7 +47,8 @@ impl Gate {
     }
 
     /// Lets the open sockets of whoever sent a plain request live as long as the session that it
-    /// shows; gives the session, and how many sockets have a later end now.
+    /// shows, and ends those that it would not open; gives the session, and how many sockets have a
+    /// later end now.
     pub async fn renew(
         &self,
         route: &Route,
@@ -53,8 +56,19 @@ impl Gate {
     ) -> Result<(Session, usize), Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
         let session = self.recognise(route, asker).await?;
+        let ended = self.judge_again(route, session.person());
         let renewed = lane.sessions.renew(&session);
-        Ok((session, renewed))
+        Ok((session, renewed.saturating_sub(ended)))
+    }
+
+    /// Judges the open sockets of a session by what is said of its person now; says how many ended.
+    fn judge_again(&self, route: &Route, person: &Person) -> usize {
+        let lanes = self.books.law.lanes();
+        self.books.live.judge(|socket| {
+            let own = socket.opening().route == route.name;
+            let own = own && is_same_session(socket.person(), person);
+            own.then(|| objection(&lanes, socket, person))?
+        })
     }
 
     /// Gives a ticket to whoever sent a plain request, where the route has tickets: for one app
@@ -91,6 +105,15 @@ impl Gate {
     pub fn subprotocol(&self, route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
         self.lanes.get(&route.name)?.sessions.subprotocol(headers)
     }
+}
+
+/// Whether two descriptions are of one person in one session, which has an id then.
+fn is_same_session(one: &Person, other: &Person) -> bool {
+    let session = one.session();
+    session.is_some()
+        && session == other.session()
+        && one.issuer() == other.issuer()
+        && one.subject() == other.subject()
 }
 
 impl<'a> Asker<'a> {

@@ -8,6 +8,7 @@ use super::report::{Outcome, Step};
 use crate::credential::{CredentialError, Refusal, Trouble};
 use crate::engine::EngineError;
 use crate::fault::CloseCode;
+use crate::line::LineError;
 
 /// The likely cause, and the mend.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +30,39 @@ pub(super) const ACCESS: Advice = advice(
 /// Nobody of the route's customers.
 pub(super) const CUSTOMER: Advice = advice(
     "the claim that [route.customers] names does not say a customer's `value`",
-    "give the claim by --as claim=value, or add the customer",
+    "name the customer by --customer, give the claim by --as claim=value, or add the customer",
 );
+
+/// The Redis of the replicas does not do what they ask of it.
+pub(super) fn on_redis(command: &str, error: &LineError) -> Step {
+    let saw = format!("{command}: {error}");
+    let LineError::Refused { code, .. } = error else {
+        return Step::failed(Outcome::Unavailable, saw, NO_REDIS);
+    };
+    let (outcome, advice) = on_redis_code(code);
+    let code = Some(code.clone()).filter(|code| !code.is_empty());
+    Step::failed(outcome, saw, advice).coded(code)
+}
+
+const NO_REDIS: Advice = advice(
+    "no Redis answers at the address of [replicas], or one of the two speaks TLS and the other does not",
+    "check host, port and scheme of url of [replicas] (redis:// is plain, rediss:// is TLS), its ca, and the firewalls between; the proxy runs without it meanwhile, each replica for itself",
+);
+
+#[rustfmt::skip] // a row a code
+fn on_redis_code(code: &str) -> (Outcome, Advice) {
+    use Outcome::{Refused, Unavailable};
+    match code {
+        "NOAUTH" => (Refused, advice("this Redis wants a password", "set password, and username where there is one, of [replicas]")),
+        "WRONGPASS" => (Refused, advice("this Redis does not know the username and password", "check username and password of [replicas]")),
+        "NOPERM" => (Refused, advice("this user of the Redis may not do that, or not at keys that begin with prefix", "ACL SETUSER … ~qix-proxy:* +xadd +xrange +time +set +getdel +get +pttl +eval +del +pexpire, with the prefix of [replicas]")),
+        "READONLY" => (Refused, advice("this is a copy that may only be read", "point url of [replicas] at the primary")),
+        "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => (Refused, advice("this Redis is a cluster", "point url of [replicas] at one that is none")),
+        "LOADING" | "BUSY" | "MASTERDOWN" | "TRYAGAIN" => (Unavailable, advice("this Redis is starting, or busy", "try again later")),
+        "OOM" | "MISCONF" => (Unavailable, advice("this Redis takes nothing: its memory is full, or it cannot save", "look at its own log")),
+        _ => (Refused, advice("this Redis does not know the command, or refuses it", "replicas need Redis 6.2 or later, or what speaks like it, as no cluster and with eviction off")),
+    }
+}
 
 /// There is no credential.
 pub(super) fn on_credential(error: &CredentialError) -> Step {
@@ -59,7 +91,7 @@ fn refusal(error: &CredentialError) -> Option<&Refusal> {
     match error {
         CredentialError::Refused(refusal)
         | CredentialError::Throttled { refusal, .. }
-        | CredentialError::Down(Trouble::Refused(refusal)) => Some(refusal),
+        | CredentialError::Down(_, Trouble::Refused(refusal)) => Some(refusal),
         _ => None,
     }
 }
@@ -78,11 +110,11 @@ fn without_answer(error: &CredentialError) -> Advice {
             "no one user of the tenant is whom the claims name",
             "look the person up in Qlik, or give other claims by --as claim=value",
         ),
-        CredentialError::Down(Trouble::Unreachable(_) | Trouble::Slow(_)) => advice(
+        CredentialError::Down(_, Trouble::Unreachable(_) | Trouble::Slow(_)) => advice(
             "nothing answers where the credential is fetched",
             "check its host and port, the network between, and that its certificate is trusted ([outbound] ca, or ca of the engine)",
         ),
-        CredentialError::Down(_) => advice(
+        CredentialError::Down(..) => advice(
             "something else answers where the credential is fetched: a login page, a gateway, another service",
             "check the URL it is fetched from",
         ),

@@ -1,16 +1,21 @@
 //! A rehearsal: what would happen if a named somebody opened a route's engine now?
 //!
 //! Claims and an app enter; a `Report` leaves, a step for each question from the second on, that
-//! says in plain words what was seen and, where a step failed, why and what mends it. It opens no
-//! door, checks no session, sends nothing but harmless calls, and shows no secret.
+//! says in plain words what was seen and, where a step failed, why and what mends it; and one of the
+//! Redis that replicas share. It opens no door, checks no session, sends nothing but harmless calls,
+//! and shows no secret.
 
 mod advice;
+mod commons;
 mod conversation;
+mod rehearsal;
 mod report;
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+pub use self::commons::{Commons, Kept};
+pub use self::rehearsal::{Nothing, Rehearsal, Wish};
 pub use self::report::{Outcome, Report, Step};
 use self::report::{Seen, StepName};
 use crate::config::Route;
@@ -18,8 +23,8 @@ use crate::credential::Credential;
 use crate::engine::{Dial, EngineSocket};
 use crate::fault::{Fault, Faulty};
 use crate::gate::{Home, Homes, IdentityKey, Whose};
-use crate::id::{Issuer, RouteName, Subject};
-use crate::person::Person;
+use crate::id::{CustomerName, Issuer, RouteName, Subject};
+use crate::person::{ClaimPath, Person};
 use crate::policy::{Permit, permit};
 use crate::qix::{Document, Target};
 
@@ -48,10 +53,27 @@ impl Probe {
         &self.route.name
     }
 
+    /// Whom the route is tried for: somebody as they are, where they say whose they are or nobody asks;
+    /// otherwise somebody of each customer, or of `customer` alone.
+    fn everybody(&self, somebody: &Somebody, customer: Option<&str>) -> Vec<Somebody> {
+        let Some((claim, customers)) = self.homes.customers() else {
+            return Vec::from_iter(customer.is_none().then(|| somebody.clone()));
+        };
+        let told = customer.is_none() && claim.find(&somebody.claims).is_some();
+        if told || customers.is_empty() {
+            return vec![somebody.clone()];
+        }
+        let wanted = |name: &CustomerName| customer.is_none_or(|wanted| wanted == name.as_str());
+        let theirs = customers.into_iter().filter(|(name, _)| wanted(name));
+        theirs
+            .map(|(_, text)| somebody.saying(claim, text))
+            .collect()
+    }
+
     /// Tries the route for somebody, step by step, until one fails.
-    pub async fn run(&self, somebody: &Somebody, target: &Target) -> Report {
+    async fn run(&self, somebody: &Somebody, target: &Target) -> Report {
         let person = somebody.person();
-        let mut report = Report::new(&self.route.name, person.subject());
+        let mut report = Report::of_route(&self.route.name, person.subject());
         // What failed is in the report.
         let _ = self.steps(&person, target, &mut report).await;
         report
@@ -63,7 +85,7 @@ impl Probe {
         target: &Target,
         report: &mut Report,
     ) -> Result<(), Failed> {
-        let access = self.access(person, target);
+        let access = self.access(person, target, report);
         let (home, permit) = report.add(StepName::Access, Instant::now(), access)?;
         let started = Instant::now();
         let credential = credential(home, person).await;
@@ -89,18 +111,21 @@ impl Probe {
         Ok(())
     }
 
-    fn access(&self, person: &Person, target: &Target) -> Result<Seen<(&Home, Permit)>, Step> {
+    fn access(
+        &self,
+        person: &Person,
+        target: &Target,
+        report: &mut Report,
+    ) -> Result<Seen<(&Home, Permit)>, Step> {
         let home = self.homes.of(person);
         let home = home.map_err(|why| Step::refused(why.to_string(), advice::CUSTOMER))?;
+        report.belong_to(home.customer.as_ref());
         let document = target.document.as_str();
         let Ok(permit) = permit(&home.access, person, target) else {
             let what = format!("may not open {document:?}");
             return Err(Step::refused(what, advice::ACCESS));
         };
-        let mut what = format!("may open {document:?}");
-        if let Some(customer) = &home.customer {
-            what = format!("{what}, as one of {customer}");
-        }
+        let what = format!("may open {document:?}");
         Ok(Seen::new(what, (home, permit)))
     }
 
@@ -144,19 +169,18 @@ impl Somebody {
         }
     }
 
+    /// The same person, whose claim says this.
+    fn saying(&self, claim: &ClaimPath, text: &str) -> Self {
+        let mut same = self.clone();
+        claim.put(&mut same.claims, Value::from(text));
+        same
+    }
+
     fn person(&self) -> Person {
         let claimed = self.claims.get("sub").and_then(Value::as_str);
         let subject = self.subject.as_deref().or(claimed).unwrap_or_default();
         let issuer = Issuer::new("qix-proxy check");
         Person::new(issuer, Subject::new(subject), None, self.claims.clone())
-    }
-}
-
-/// Where to knock: an app, or the engine without one.
-pub fn target(app: Option<&str>) -> Result<Target, Fault> {
-    match app {
-        Some(app) => Target::parse(&[app]),
-        None => Target::parse(&[]),
     }
 }
 

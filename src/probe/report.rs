@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Failed;
 use super::advice::Advice;
-use crate::id::{RouteName, Subject};
+use crate::id::{CustomerName, RouteName, Subject};
 
 /// How a step, a route or a whole check ended; the worse is the greater.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -33,12 +33,24 @@ impl Outcome {
     }
 }
 
-/// One route's rehearsal.
+/// What became of one try.
 #[derive(Debug)]
 pub struct Report {
-    route: RouteName,
-    subject: Subject,
+    what: Tried,
     steps: Vec<(StepName, Duration, Step)>,
+}
+
+/// What was tried.
+#[derive(Debug)]
+enum Tried {
+    /// The Redis that the replicas share.
+    Replicas,
+    /// The way to Qlik.
+    Route {
+        route: RouteName,
+        customer: Option<CustomerName>,
+        subject: Subject,
+    },
 }
 
 /// The steps, in their order.
@@ -49,6 +61,7 @@ pub(super) enum StepName {
     Engine,
     Greeting,
     App,
+    Redis,
 }
 
 impl StepName {
@@ -59,6 +72,7 @@ impl StepName {
             Self::Engine => "engine",
             Self::Greeting => "greeting",
             Self::App => "app",
+            Self::Redis => "redis",
         }
     }
 }
@@ -117,12 +131,36 @@ impl<T> Seen<T> {
 }
 
 impl Report {
-    pub(super) fn new(route: &RouteName, subject: &Subject) -> Self {
-        Self {
+    /// Of a route, for somebody.
+    pub(super) fn of_route(route: &RouteName, subject: &Subject) -> Self {
+        Self::of(Tried::Route {
             route: route.clone(),
+            customer: None,
             subject: subject.clone(),
-            steps: Vec::new(),
+        })
+    }
+
+    /// Of what the replicas share.
+    pub(super) fn of_replicas() -> Self {
+        Self::of(Tried::Replicas)
+    }
+
+    fn of(what: Tried) -> Self {
+        let steps = Vec::new();
+        Self { what, steps }
+    }
+
+    /// Writes down whose somebody turned out to be.
+    pub(super) fn belong_to(&mut self, whose: Option<&CustomerName>) {
+        if let Tried::Route { customer, .. } = &mut self.what {
+            *customer = whose.cloned();
         }
+    }
+
+    /// Whether it is of a route.
+    #[must_use]
+    pub fn is_of_route(&self) -> bool {
+        matches!(self.what, Tried::Route { .. })
     }
 
     /// Writes a step down, and hands on what the next one needs.
@@ -152,8 +190,9 @@ impl Report {
         outcomes.max().unwrap_or(Outcome::Good)
     }
 
-    /// The report for a machine: `route`, `subject`, `outcome`, and of each step `step`, `outcome`,
-    /// `milliseconds`, `saw`, `code`, `cause`, `mend` (the last three `null` where there is none).
+    /// The report for a machine: `outcome`, and of each of the `steps` its `step`, `outcome`,
+    /// `milliseconds`, `saw`, `code`, `cause`, `mend` (the last three `null` where there is none); that
+    /// of a route has `route`, `customer` (`null` where it has none) and `subject` as well.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let steps = self.steps.iter().map(|(name, took, step)| {
@@ -163,20 +202,25 @@ impl Report {
                 "saw": step.saw, "code": step.code, "cause": step.cause, "mend": step.mend,
             })
         });
-        json!({
-            "route": self.route.as_str(), "subject": self.subject.as_str(),
-            "outcome": self.outcome().label(), "steps": steps.collect::<Vec<_>>(),
-        })
+        let outcome = self.outcome().label();
+        let mut report = json!({ "outcome": outcome, "steps": steps.collect::<Vec<_>>() });
+        if let Tried::Route {
+            route,
+            customer,
+            subject,
+        } = &self.what
+        {
+            report["route"] = json!(route.as_str());
+            report["customer"] = json!(customer.as_ref().map(CustomerName::as_str));
+            report["subject"] = json!(subject.as_str());
+        }
+        report
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.route.as_str())?;
-        match self.subject.as_str() {
-            "" => write!(f, ", for nobody by name")?,
-            subject => write!(f, ", for {subject:?}")?,
-        }
+        self.what.fmt(f)?;
         for (name, took, step) in &self.steps {
             let (name, outcome) = (name.label(), step.outcome.label());
             let ms = took.as_millis();
@@ -185,6 +229,27 @@ impl fmt::Display for Report {
             explain(f, "mend", step.mend.as_deref())?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (route, customer, subject) = match self {
+            Self::Replicas => return f.write_str("[replicas]"),
+            Self::Route {
+                route,
+                customer,
+                subject,
+            } => (route, customer, subject),
+        };
+        write!(f, "{route}")?;
+        if let Some(customer) = customer {
+            write!(f, ", {customer}")?;
+        }
+        match subject.as_str() {
+            "" => write!(f, ", for nobody by name"),
+            subject => write!(f, ", for {subject:?}"),
+        }
     }
 }
 

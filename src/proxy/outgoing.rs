@@ -19,8 +19,8 @@ use crate::credential::{self, Credentials, Keepers, Outcomes, Pool};
 use crate::engine::Engine;
 use crate::gate::{Home, Homes, IdentityKey, Lane, Tokens};
 use crate::id::{CustomerName, RouteName};
-use crate::line::Line;
-use crate::probe::Probe;
+use crate::line::{Line, LineError};
+use crate::probe::{Commons, Kept, Probe};
 use crate::replicas::Replicas;
 use crate::session::{Lent, Sessions, TicketStore};
 use crate::tls::{self, TlsError};
@@ -78,6 +78,16 @@ impl Outgoing {
         let memory = longest_memory(routes);
         let replicas = Replicas::new(replicas, key, line, memory, registry);
         Ok((Arc::new(replicas), (tickets, pool)))
+    }
+
+    /// What is shared with other replicas, to be tried.
+    pub(super) fn commons(&self, replicas: &config::Replicas) -> Result<Commons, LineError> {
+        let line = Arc::new(Line::new(&replicas.server, REPLICAS_LIMIT, &self.tls)?);
+        let kept = match replicas.credential_keys.as_slice() {
+            [] => Kept::Nothing,
+            _ => Kept::Credentials,
+        };
+        Ok(Commons::new(line, &replicas.prefix, kept))
     }
 
     /// The clients that a credential is fetched with: one for all, and one with its certificate.

@@ -11,11 +11,11 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
-use super::StartError;
 use super::outgoing::Outgoing;
 use super::stock::Stock;
+use super::{StartError, peers};
 use crate::config::{Config, ListenTls, Mistakes, Warning};
-use crate::server::{Estate, Peers};
+use crate::server::Estate;
 use crate::tls::{self, Acceptor, Protocol, TlsError};
 
 /// Reads the config anew.
@@ -130,7 +130,7 @@ impl Upkeep {
         self.stock.warn_of(&config.fixed);
         show("[listen.tls]", self.public.as_ref(), public);
         show("[admin.tls]", self.operators.as_ref(), operators);
-        let peers = Peers::new(config.listen.trusted_proxies);
+        let peers = peers(&config.listen);
         // First the law: whoever still comes by the old house is held to it.
         let ended = law.enact(&lanes, &self.stock.books.live);
         self.estate.rebuild(self.stock.house(lanes, peers));

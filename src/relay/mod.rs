@@ -29,6 +29,7 @@ use self::pump::Pump;
 pub use self::trial::Second;
 use self::trial::Trial;
 use crate::config::{Flavour, RelayLimits};
+use crate::credential::Stay;
 use crate::live::Seat;
 use crate::policy::Permit;
 use crate::record::{Ended, Record};
@@ -98,6 +99,8 @@ pub struct Leash {
     pub activity: Activity,
     /// The place in the registry: it may order the end, and is given back when the relay drops.
     pub seat: Seat,
+    /// The use of the credential that opened the engine.
+    pub stay: Stay,
 }
 
 /// Two open websockets, ready to be relayed.

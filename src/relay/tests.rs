@@ -737,6 +737,7 @@ fn ties(
         standing: watch,
         activity: Activity::default(),
         seat,
+        stay: Stay::default(),
     };
     (terms, leash, standing, live)
 }

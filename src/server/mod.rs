@@ -35,7 +35,7 @@ use self::listener::Socket;
 pub use self::peers::Peers;
 use self::reply::Body;
 use self::upgrade::Handover;
-use crate::config::{Http2, Listen};
+use crate::config::{Http2, Listen, Print};
 use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::id::ConnectionId;
@@ -107,8 +107,25 @@ struct Limits {
 #[derive(Clone, Debug)]
 struct Connection {
     peer: Peer,
+    /// Who certified peers when it was accepted.
+    authorities: Print,
     /// Counts the connection until its last user, be it a relay, is done.
     seat: Arc<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    /// Whether its peer showed a certificate when others certified peers than do now.
+    fn is_outdated(&self, house: &House) -> bool {
+        matches!(self.peer, Peer::Certified(_)) && self.authorities != house.peers.authorities()
+    }
+
+    /// The other end, as far as the certificate that it showed still counts.
+    fn peer(&self, house: &House) -> Peer {
+        match self.peer {
+            Peer::Certified(address) if self.is_outdated(house) => Peer::Tcp(address),
+            peer => peer,
+        }
+    }
 }
 
 impl Server {
@@ -160,13 +177,13 @@ impl Server {
         let seat = Arc::clone(&self.seats).acquire_owned().await;
         let seat = seat.map_err(std::io::Error::other)?;
         let (tcp, peer) = self.listener.accept().await?;
-        Ok((
-            tcp,
-            Connection {
-                peer,
-                seat: Arc::new(seat),
-            },
-        ))
+        let connection = Connection {
+            peer,
+            // Before the handshake, which goes by these authorities or by later ones.
+            authorities: self.estate.house().peers.authorities(),
+            seat: Arc::new(seat),
+        };
+        Ok((tcp, connection))
     }
 
     async fn serve(
@@ -242,7 +259,7 @@ impl Server {
         };
         let source = || {
             let peers = &house.peers;
-            peers.source(connection.peer, request.headers())
+            peers.source(connection.peer(&house), request.headers())
         };
         match found.door {
             Door::Engine(target) => {

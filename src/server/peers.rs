@@ -7,6 +7,7 @@ use http::HeaderMap;
 use ipnet::IpNet;
 use tracing::warn;
 
+use crate::config::Print;
 use crate::forwarded::{self, X_FORWARDED_FOR};
 use crate::peer::{Believed, Peer};
 
@@ -15,6 +16,7 @@ use crate::peer::{Believed, Peer};
 pub struct Peers {
     trusted: Vec<Believed>,
     networks: Vec<IpNet>,
+    authorities: Print,
     wondered: AtomicBool,
 }
 
@@ -28,9 +30,9 @@ pub(super) struct Source {
 }
 
 impl Peers {
-    /// These peers, and no others, are believed.
+    /// These peers, and no others, are believed; `authorities` are those that certify peers.
     #[must_use]
-    pub fn new(trusted: Vec<Believed>) -> Self {
+    pub fn new(trusted: Vec<Believed>, authorities: Print) -> Self {
         let networks = trusted.iter().filter_map(|believed| match believed {
             Believed::Network(network) => Some(*network),
             Believed::Certified | Believed::Unix => None,
@@ -38,8 +40,14 @@ impl Peers {
         Self {
             networks: networks.collect(),
             trusted,
+            authorities,
             wondered: AtomicBool::new(false),
         }
+    }
+
+    /// Who certifies peers.
+    pub(super) const fn authorities(&self) -> Print {
+        self.authorities
     }
 
     /// A peer, and the address of the client behind it.

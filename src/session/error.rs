@@ -196,7 +196,9 @@ impl From<LineError> for Outage {
     fn from(error: LineError) -> Self {
         match error {
             LineError::Timeout => Self::Timeout,
-            LineError::Transport(words) => Self::Transport(words),
+            LineError::Transport(words) | LineError::Refused { words, .. } => {
+                Self::Transport(words)
+            }
             LineError::Authorities | LineError::Host | LineError::Lost => {
                 Self::Answer("the line to it was lost")
             }

@@ -13,6 +13,7 @@ mod forward_auth;
 mod introspection;
 mod json;
 mod jwt;
+mod login;
 mod moment;
 mod pseudonym;
 mod redis;
@@ -160,9 +161,14 @@ impl Sessions {
     }
 
     /// Moves on the end of the open sockets of the same issuer, subject and session id to the end
-    /// of this session, where it is later; says how many moved.
+    /// of this session, where it is later; says how many moved. Those that are asked about live by
+    /// the token of this session from now on.
     pub fn renew(&self, session: &Session) -> usize {
-        self.renewals.renew(session)
+        let asked_about = self.checks.iter().map(|(check, _)| match check {
+            Check::Introspection(check) => check.renew(session),
+            _ => 0,
+        });
+        self.renewals.renew(session) + asked_about.sum::<usize>()
     }
 }
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::login::Login;
 use super::{Session, Standing};
-use crate::id::{Issuer, SessionId, Subject};
-use crate::person::{Person, Trace};
+use crate::person::Trace;
 
 /// Below this many, nobody looks for watches that are no longer watched.
 const FEW: usize = 1024;
@@ -28,7 +28,7 @@ pub(super) struct Renewals(Mutex<Book>);
 
 #[derive(Debug, Default)]
 struct Book {
-    held: HashMap<Key, Vec<Held>>,
+    held: HashMap<Login, Vec<Held>>,
     count: usize,
     sweep_at: usize,
 }
@@ -61,29 +61,12 @@ impl Held {
     }
 }
 
-/// One app session, if it has an id of its own.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Key {
-    issuer: Issuer,
-    subject: Subject,
-    session: Option<SessionId>,
-}
-
-impl Key {
-    fn of(person: &Person) -> Self {
-        Self {
-            issuer: person.issuer().clone(),
-            subject: person.subject().clone(),
-            session: person.session().cloned(),
-        }
-    }
-}
-
 impl Renewals {
     /// Takes a session in: whoever watches it from now on hears of its renewals.
     pub(super) fn follow(&self, mut session: Session) -> Session {
-        let key = Key::of(&session.person);
-        self.book().hold(key, &mut session);
+        if let Some(login) = Login::of(&session.person) {
+            self.book().hold(login, &mut session);
+        }
         session
     }
 
@@ -93,17 +76,12 @@ impl Renewals {
         let Standing::Valid { until: Some(until) } = *session.standing.borrow() else {
             return 0;
         };
-        // Another login of the same person is no reason for a socket to live on.
-        if session.person.session().is_none() {
+        let Some(login) = Login::of(&session.person) else {
             return 0;
-        }
+        };
         let book = self.book();
-        let held = book.held.get(&Key::of(&session.person));
-        let moved = held
-            .into_iter()
-            .flatten()
-            .map(|held| move_on(&held.standing, until));
-        moved.sum()
+        let held = book.held.get(&login).into_iter().flatten();
+        held.map(|held| move_on(&held.standing, until)).sum()
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -133,11 +111,11 @@ fn agree(one: Standing, other: Standing) -> bool {
 }
 
 impl Book {
-    fn hold(&mut self, key: Key, session: &mut Session) {
+    fn hold(&mut self, login: Login, session: &mut Session) {
         if self.count >= self.sweep_at.max(FEW) {
             self.sweep();
         }
-        let all = self.held.entry(key).or_default();
+        let all = self.held.entry(login).or_default();
         if all.iter().any(|held| held.takes(session)) {
             return;
         }
@@ -167,7 +145,8 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::person::ClaimPath;
+    use crate::id::{Issuer, SessionId, Subject};
+    use crate::person::{ClaimPath, Person};
 
     fn session(subject: &str, sid: Option<&str>, seconds: u64) -> Session {
         let until = Some(Instant::now() + Duration::from_secs(seconds));
@@ -242,15 +221,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn sockets_of_one_token_share_what_they_keep() {
-        for sid in [Some("s1"), None] {
-            let renewals = Renewals::default();
-            let one = renewals.follow(session("ada", sid, 10));
-            let two = renewals.follow(session("ada", sid, 10));
-            assert!(one.standing.same_channel(&two.standing));
-            assert_eq!(renewals.book().count, 1);
-            let moved = if sid.is_some() { 2 } else { 0 };
-            assert_eq!(renewals.renew(&session("ada", sid, 60)), moved);
-        }
+        let renewals = Renewals::default();
+        let one = renewals.follow(session("ada", Some("s1"), 10));
+        let two = renewals.follow(session("ada", Some("s1"), 10));
+        assert!(one.standing.same_channel(&two.standing));
+        assert_eq!(renewals.book().count, 1);
+        assert_eq!(renewals.renew(&session("ada", Some("s1"), 60)), 2);
     }
 
     #[tokio::test(start_paused = true)]

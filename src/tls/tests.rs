@@ -22,7 +22,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use self::pipe::{Chopped, Cuts};
 use self::sides::{client_config, long_configs, name, pem, server_config};
 use super::{Acceptor, Connector, Protocol, ServerStream};
-use crate::config::ListenTls;
+use crate::config::{ListenTls, Print};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
@@ -405,6 +405,7 @@ fn door(version: &'static SupportedProtocolVersion, client_ca: bool) -> (Accepto
     std::fs::write(&key, &pem.1).unwrap();
     let files = ListenTls {
         client_ca: client_ca.then(|| certificate.clone()),
+        client_ca_print: Print::default(),
         certificate,
         key,
     };

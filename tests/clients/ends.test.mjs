@@ -4,22 +4,24 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
-import { openAppSession } from '@qlik/api/qix';
 import WebSocket from 'ws';
 
 import { FINANCE, SALES } from './support/apps.mjs';
+import { startAskedApp, startAuthority, startStore } from './support/asked-app.mjs';
 import { startDisguise } from './support/disguise.mjs';
-import { cookie, sessionOf, versions } from './support/enigma.mjs';
-import { listen } from './support/http.mjs';
+import { cookie } from './support/enigma.mjs';
+import { apiSession, enigmaSession, tellsToResume } from './support/listeners.mjs';
 import { signToken } from './support/tokens.mjs';
 import { until, within } from './support/waiting.mjs';
 import { ORIGIN, route, startWorld } from './support/world.mjs';
 
-const [LIBRARY] = versions;
 const ISSUER = 'https://idp.test';
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 const [RECHECK, GRACE, IDLE] = [300, 1_000, 1_500];
 const SECOND = 1_000;
+const MINUTE = 60_000;
+/** Long enough that everybody is in before it is over. */
+const SHORT = 4_000;
 const CLIENTS = ['closing', 'suspending', 'api'];
 const MOST = 4;
 
@@ -33,15 +35,24 @@ logout_audience = "the-app"`;
 describe('when sockets end', () => {
   let world;
   let app;
+  let authority;
+  let store;
   const rows = [];
 
   before(async () => {
-    app = await startApp();
-    world = await startWorld({ routes: (engine) => routes(engine, app.url) });
+    const known = { clients: CLIENTS, apps: [SALES] };
+    app = await startAskedApp(known);
+    authority = await startAuthority(known);
+    world = await startWorld({
+      prepare: async ({ secrets }) => {
+        store = await startStore({ ...known, secret: secrets.jwt });
+        return {};
+      },
+      routes: (engine) => routes(engine, { app, authority, store }),
+    });
   });
   after(async () => {
-    await world?.stop();
-    await app?.stop();
+    for (const one of [world, app, authority, store]) await one?.stop();
   });
 
   const token = (claims) => signToken(world.secrets.jwt, { iss: ISSUER, apps: [SALES], ...claims });
@@ -106,6 +117,23 @@ describe('when sockets end', () => {
     });
   };
 
+  /** Sockets that are open, and go on past what would have been their end: `cause` sees to that, and waits for it. */
+  const goesOn = ({ event, path, cookies, cause }) => {
+    test(`${event}: goes on`, async (t) => {
+      const clients = await enter({ path, cookies: await cookies() });
+      t.after(() => leave(clients));
+      for (const name of CLIENTS) await within(`an app for ${name}`, clients[name].opened());
+      await cause(clients);
+      for (const name of CLIENTS) {
+        assert.ok(await clients[name].isAlive(), name);
+        assert.deepEqual(clients[name].events.filter(({ code }) => code !== undefined), [], name);
+      }
+      keep({ event, code: '–', soon: '–', enigma: 'goes on', api: 'goes on' });
+    });
+  };
+
+  const untilPast = (moment) => until('the end that was', () => Date.now() > moment + SECOND);
+
   /** Sockets that are closed as soon as they open. */
   const refuses = ({ event, code, path, id, cookies, prelude = () => {} }) => {
     test(`${event}: ${code}`, async (t) => {
@@ -138,6 +166,22 @@ describe('when sockets end', () => {
       return tokensOf('ada', { exp: expiry });
     },
     cause: () => expiry * SECOND,
+  });
+
+  goesOn({
+    event: 'one that the app has issued anew is posted to `{path}/session` before',
+    cookies: () => {
+      expiry = now() + 4;
+      return CLIENTS.map((client) => token({ sub: 'anna', sid: `anna-${client}`, exp: expiry }));
+    },
+    cause: async () => {
+      for (const client of CLIENTS) {
+        const headers = cookie(token({ sub: 'anna', sid: `anna-${client}` }), ORIGIN);
+        const answer = await fetch(`${world.proxy}/qlik/session`, { method: 'POST', headers });
+        assert.equal((await answer.json()).renewed, 1);
+      }
+      await untilPast(expiry * SECOND);
+    },
   });
 
   ends({
@@ -176,6 +220,79 @@ describe('when sockets end', () => {
   });
 
   test('the app is there again', () => app.fail(false));
+
+  ends({
+    event: 'a token that is asked about (`introspection`) is revoked',
+    code: 4006,
+    soon: 'within `recheck`',
+    most: RECHECK + SECOND,
+    path: '/token',
+    cookies: () => authority.issue('nina'),
+    cause: () => authority.revoke('nina'),
+  });
+
+  ends({
+    event: 'a session in Redis (`redis`) is deleted',
+    code: 4006,
+    soon: 'within `recheck`',
+    most: RECHECK + SECOND,
+    path: '/store',
+    cookies: () => store.logIn('olga', MINUTE),
+    cause: async () => {
+      await store.logOut('olga');
+    },
+  });
+
+  let end;
+  const lasting = async (user) => {
+    const cookies = await store.logIn(user, SHORT);
+    end = Date.now() + SHORT;
+    return cookies;
+  };
+
+  ends({
+    event: 'its time to live runs out',
+    code: 4006,
+    soon: 'within 1 s',
+    most: SECOND,
+    path: '/store',
+    cookies: () => lasting('paul'),
+    cause: () => end,
+  });
+
+  goesOn({
+    event: 'the app moves its time to live on before',
+    path: '/store',
+    cookies: () => lasting('quinn'),
+    cause: async () => {
+      await store.moveOn('quinn', MINUTE);
+      await untilPast(end);
+    },
+  });
+
+  goesOn({
+    event: 'somebody is at work over the socket, with `touch`',
+    path: '/touched',
+    cookies: () => lasting('rita'),
+    cause: async (clients) => {
+      const works = async () => {
+        for (const name of CLIENTS) assert.ok(await clients[name].isAlive(), name);
+        return Date.now() > end + SECOND;
+      };
+      await until('the end that was', works);
+    },
+  });
+
+  ends({
+    event: 'that Redis is down for longer than `grace`',
+    code: 4006,
+    soon: 'after `grace`',
+    least: GRACE - RECHECK,
+    most: GRACE + RECHECK + SECOND,
+    path: '/store',
+    cookies: () => store.logIn('sven', MINUTE),
+    cause: () => store.kill(),
+  });
 
   ends({
     event: 'nothing is said for `idle`',
@@ -273,100 +390,42 @@ describe('when sockets end', () => {
   test('the README says the same', async () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const section = readme.split('### When sockets end')[1]?.split('\n#')[0] ?? '';
-    const said = section.split('\n').filter((line) => /^\| .* \| \d{4} \|/.test(line));
+    const said = section.split('\n').filter((line) => /^\| .* \| (\d{4}|–) \|/.test(line));
     assert.deepEqual(said, rows);
   });
 });
 
-function routes(engine, app) {
-  const checked = { engine, origins: [ORIGIN], clients: 'refuse', session: TOKENS };
+function routes(engine, { app, authority, store }) {
+  const checked = { engine, origins: [ORIGIN], clients: 'refuse' };
+  const rhythm = `recheck = "${RECHECK}ms"\ngrace = "${GRACE}ms"\ncache = "0s"`;
   const asked = `kind = "forward-auth"
-url = "${app}"
+url = "${app.url}"
 cookies = ["app_session"]
 subject = "/user"
 session = "/session"
 claims = { apps = "/apps" }
-cache = "0s"
-recheck = "${RECHECK}ms"
-grace = "${GRACE}ms"`;
+${rhythm}`;
+  const opaque = `kind = "introspection"
+url = "${authority.url}"
+cookie = "app_session"
+client_id = "proxy"
+client_secret = { env = "APP_JWT_SECRET" }
+${rhythm}`;
+  const stored = `kind = "redis"
+url = "${store.url}"
+cookie = "app_session"
+format = "express"
+secrets = [{ env = "APP_JWT_SECRET" }]
+subject = "/user"
+claims = { apps = "/apps" }
+${rhythm}`;
   return [
     `[limits]\nsockets_per_subject = ${MOST}\n`,
-    route('/qlik', { ...checked, more: '[route.limits]\nclient_message = "64 KiB"\n' }),
+    route('/qlik', { ...checked, session: TOKENS, more: '[route.limits]\nclient_message = "64 KiB"\n' }),
     route('/asked', { ...checked, session: asked }),
-    route('/idle', { ...checked, more: `[route.limits]\nidle = "${IDLE}ms"\n` }),
+    route('/token', { ...checked, session: opaque }),
+    route('/store', { ...checked, session: stored }),
+    route('/touched', { ...checked, session: `${stored}\ntouch = "${SHORT}ms"` }),
+    route('/idle', { ...checked, session: TOKENS, more: `[route.limits]\nidle = "${IDLE}ms"\n` }),
   ].join('');
-}
-
-/** The app whose endpoint is asked who somebody is. */
-async function startApp() {
-  const sessions = new Map();
-  let failing = false;
-  const server = await listen((request, response) => {
-    const user = sessions.get(/app_session=([^;]+)/.exec(request.headers.cookie ?? '')?.[1]);
-    if (failing || !user) return response.writeHead(failing ? 500 : 401).end();
-    response.setHeader('Content-Type', 'application/json');
-    return response.end(JSON.stringify({ user, session: request.headers.cookie, apps: [SALES] }));
-  });
-  return {
-    url: server.url,
-    stop: server.stop,
-    fail: (whether) => {
-      failing = whether;
-    },
-    logIn: (user) => CLIENTS.map((client) => {
-      sessions.set(`${user}-${client}`, user);
-      return `${user}-${client}`;
-    }),
-    logOut: (user) => CLIENTS.forEach((client) => sessions.delete(`${user}-${client}`)),
-  };
-}
-
-const SHOUT = 'x'.repeat(100_000);
-
-function enigmaSession(url, settings) {
-  const session = sessionOf(LIBRARY, url, {}, settings);
-  const events = [];
-  for (const type of ['closed', 'suspended', 'resumed']) {
-    session.on(type, (event) => events.push({ type, code: event?.code, at: Date.now() }));
-  }
-  let global;
-  return {
-    session,
-    events,
-    heard: (type) => until(`the event ${type}`, () => events.find((event) => event.type === type)),
-    opened: async () => {
-      global = await session.open();
-      return global.openDoc(SALES);
-    },
-    isAlive: () => within('an answer', global.engineVersion()).then(() => true, () => false),
-    shout: () => global.openDoc(SHOUT).catch(() => {}),
-  };
-}
-
-function apiSession(host, appId) {
-  const session = openAppSession({ appId, hostConfig: { host, authType: 'apikey', apiKey: 'of no use' } });
-  const events = [];
-  session.onWebSocketEvent(({ eventType, ...event }) => events.push({ type: eventType, code: event.code, at: Date.now() }));
-  let doc;
-  return {
-    session,
-    events,
-    heard: (type) => until(`the event ${type}`, () => events.find((event) => event.type === type)),
-    opened: async () => {
-      doc = await session.getDoc();
-      return doc;
-    },
-    shout: () => doc.getField(SHOUT).catch(() => {}),
-  };
-}
-
-/** What becomes of a suspended session that is told to resume: it works, or it is closed with a code. */
-async function tellsToResume({ session, events, isAlive }) {
-  const before = events.length;
-  const failure = await within('an end of resuming', session.resume().then(() => undefined, (error) => error));
-  // Who is accepted only to be told the code has resumed, for the library, until the Close comes.
-  await new Promise((resolve) => setTimeout(resolve, SECOND));
-  const again = events.slice(before).find(({ type }) => type === 'suspended');
-  if (failure || again) return `is refused with ${again?.code ?? failure.original?.code}`;
-  return (await isAlive()) ? 'resumes when told to' : 'is dead';
 }

@@ -1,12 +1,15 @@
-// Every kind of credential of Qlik Cloud, with enigma.js through the proxy to a tenant that enforces its rules.
+// Every kind of credential of Qlik Cloud, with enigma.js and @qlik/api through the proxy to a tenant that enforces its rules.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { openAppSession } from '@qlik/api/qix';
+
 import { SALES, salesByRegion, total } from './support/apps.mjs';
 import { cookie, sessionOf, versions } from './support/enigma.mjs';
+import { within } from './support/waiting.mjs';
 import { ORIGIN, startWorld } from './support/world.mjs';
 
 const [library] = versions;
@@ -40,6 +43,7 @@ function route(path, name, keys, engine, folder) {
 [[route]]
 path = "${path}"
 origins = ["${ORIGIN}"]
+clients_without_origin = "bearer"
 
 [[route.session]]
 kind = "jwt"
@@ -81,6 +85,15 @@ async function readChart(world, path) {
   await session.close();
 }
 
+/** Opens an app as a program would, with the app's token where an API key goes, and reads a chart. */
+async function readChartInNode(world, path) {
+  const hostConfig = { host: `${world.proxy}${path}`, authType: 'apikey', apiKey: world.token({ ...CLAIMS, sub: 'bob' }) };
+  const session = openAppSession({ appId: SALES, hostConfig });
+  const app = await within('the app', session.getDoc());
+  assert.ok(total(await salesByRegion(app)) > 0);
+  await session.close();
+}
+
 /** Nothing secret of the tenant's or of the app's stands in the proxy's log. */
 async function assertLogIsBlind(world) {
   const log = await world.proxyLog();
@@ -101,6 +114,11 @@ describe('credentials of Qlik Cloud', () => {
   for (const name of [...Object.keys(KINDS), ...Object.keys(VARIANTS)]) {
     test(`${name}: enigma.js opens an app and reads it`, async () => {
       await readChart(world, pathOf(name));
+      await assertLogIsBlind(world);
+    });
+
+    test(`${name}: @qlik/api opens an app and reads it`, async () => {
+      await readChartInNode(world, pathOf(name));
       await assertLogIsBlind(world);
     });
   }

@@ -68,6 +68,18 @@ describe('Windows and bare engines', () => {
     assert.equal(tally.sockets_asked, 0);
   });
 
+  test("a person's groups come to Qlik as the app's session has them", async () => {
+    const [library] = versions;
+    for (const kind of ['jwt', 'ticket', 'session']) {
+      const token = world.token({ sub: 'grouped', apps: [SALES], groups: ['sales', 'R&D'] });
+      const session = sessionOf(library, `${world.proxy}/${kind}/app/${SALES}`, bearer(token));
+      await within('the engine', session.open());
+      const theirs = (await world.sessions()).filter(({ person, virtual_proxy: proxy }) => person.id === 'grouped' && proxy === `vp-${kind}`);
+      assert.deepEqual(theirs.map(({ attributes }) => attributes), [[{ Group: 'sales' }, { Group: 'R&D' }]], kind);
+      await session.close();
+    }
+  });
+
   test('the log has no secret', async () => {
     const log = await world.proxyLog();
     const secrets = [...(await world.secrets()), world.coreSecret, ...world.signing.split('\n').slice(1, -2)];

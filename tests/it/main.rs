@@ -32,6 +32,7 @@ mod replicas_credentials;
 mod replicas_load;
 mod replicas_tickets;
 mod session_door;
+mod session_renewed;
 mod session_sources;
 mod small_answers;
 mod smuggling;

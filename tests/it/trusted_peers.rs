@@ -3,7 +3,10 @@
 
 use engine_sim::engine::SALES_APP;
 
-use crate::support::{Authority, Files, Knock, Recipe, World};
+use h2::client::Builder;
+
+use crate::support::http2::{Ask, Visitor};
+use crate::support::{Authority, Files, Knock, Recipe, World, soon};
 
 fn recipe(peer: &str) -> Recipe {
     let session = format!(
@@ -59,16 +62,7 @@ async fn forwarded_addresses_are_believed_of_a_socket_file_where_it_is_named() {
 async fn whoever_shows_a_certificate_of_the_named_authority_is_believed_and_nobody_else() {
     let (own, ingress, foreign) = (Authority::new(), Authority::new(), Authority::new());
     let files = Files::new();
-    let (certificate, key) = own.certify("app.example.com");
-    let [certificate, key, ca] = [
-        ("cert.pem", certificate),
-        ("key.pem", key),
-        ("ingress-ca.pem", ingress.pem()),
-    ]
-    .map(|(name, text)| files.write(name, &text));
-    let tls = format!(
-        "[listen.tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\nclient_ca = \"{ca}\"\n"
-    );
+    let tls = door(&files, &own, &ingress);
     let mut world = recipe("certificate").listen(&tls).start().await;
 
     world.trust(&own);
@@ -88,5 +82,50 @@ async fn whoever_shows_a_certificate_of_the_named_authority_is_believed_and_nobo
         // TLS 1.3 lets a client speak before it hears that it is refused.
         tokio::io::AsyncReadExt::read_u8(&mut io).await
     };
-    assert!(crate::support::soon(refused).await.is_err());
+    assert!(soon(refused).await.is_err());
+}
+
+/// The TLS of a door that believes whom `ingress` certifies.
+fn door(files: &Files, own: &Authority, ingress: &Authority) -> String {
+    let ca = files.write("ingress-ca.pem", &ingress.pem());
+    format!("{}client_ca = \"{ca}\"\n", own.door(files))
+}
+
+/// An ingress that speaks HTTP/2, with a certificate of its own.
+async fn speak_http2(world: &World, own: &Authority, ingress: &Authority) -> Visitor {
+    let mut tls = (*own.client_of(ingress, "ingress.internal")).clone();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let io = world.secure_http2(tls).await;
+    world.greet_http2(io, &Builder::new()).await
+}
+
+#[tokio::test]
+async fn whom_nobody_certifies_any_more_is_believed_no_more() {
+    let (own, old, new) = (Authority::new(), Authority::new(), Authority::new());
+    let files = Files::new();
+    let tls = door(&files, &own, &old);
+    let world = recipe("certificate").listen(&tls).start().await;
+    let visit = || {
+        let ask = Ask::websocket(&format!("/qlik/app/{SALES_APP}"));
+        ask.with("x-auth-request-user", "ada")
+    };
+    let mut ingress = speak_http2(&world, &own, &old).await;
+    let mut ada = ingress.open(visit()).await;
+
+    // What is written is the same; what the file holds is not.
+    assert!(world.reload(&world.config.read()).await);
+    ada.is_alive().await;
+    ingress.open(visit()).await.is_alive().await;
+    files.write("ingress-ca.pem", &new.pem());
+    assert!(world.reload(&world.config.read()).await);
+    assert_eq!(ada.closed().await.0, 4003);
+    let upgrades = world.upgrades().len();
+    let (answer, _up) = ingress.begin(visit()).await;
+    let refused = soon(answer).await.unwrap_err();
+    assert_eq!(refused.reason(), Some(h2::Reason::REFUSED_STREAM));
+    soon(&mut ingress.over).await.unwrap().unwrap();
+    assert_eq!(world.upgrades().len(), upgrades);
+
+    let mut ingress = speak_http2(&world, &own, &new).await;
+    ingress.open(visit()).await.is_alive().await;
 }

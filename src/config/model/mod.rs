@@ -34,8 +34,8 @@ pub use self::session::{
     Redis, RedisFormat, RedisServer, RedisTls, SessionCheck, Spring, TicketRules, TrustedHeader,
 };
 pub use self::windows::{
-    BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession, QseowHeader,
-    QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
+    Attributes, BearerJwt, ClientCertificate, EngineCertificate, ProxyService, ProxySession,
+    QseowHeader, QseowJwt, QseowService, SignedToken, SigningKey, WindowsUser, Wording,
 };
 
 /// The whole config.
@@ -142,6 +142,8 @@ pub struct ListenTls {
     pub key: PathBuf,
     /// The CAs of clients' certificates; without it none is asked for.
     pub client_ca: Option<PathBuf>,
+    /// What these CAs come down to.
+    pub client_ca_print: Print,
 }
 
 /// The operators' door.

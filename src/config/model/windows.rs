@@ -7,8 +7,10 @@ use http::HeaderName;
 use secrecy::SecretSlice;
 use url::Url;
 
+use super::credential::Pace;
 use super::session::Algorithm;
 use crate::config::values::{CookieName, Origin};
+use crate::person::ClaimPath;
 use crate::template::Template;
 
 /// A text that is everybody's, or made of a person's claims.
@@ -29,6 +31,15 @@ pub struct WindowsUser {
     pub id: Template,
 }
 
+/// What Qlik is told of a person besides who they are.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    /// Texts, each with its name.
+    pub texts: Vec<(String, Wording)>,
+    /// Lists of texts: the name of each, and the claim that is the list.
+    pub lists: Vec<(String, ClaimPath)>,
+}
+
 /// A session of Qlik's proxy service: one cookie a person.
 #[derive(Clone, Debug)]
 pub struct ProxySession {
@@ -44,6 +55,11 @@ pub struct ProxySession {
     pub life: Duration,
     /// How long each request for it may take (default 30 s).
     pub timeout: Duration,
+    /// How long it is kept after the person's last socket, before it is ended (default 5 min where
+    /// it can be ended alone); `None`: it is left to Qlik's time-out.
+    pub linger: Option<Duration>,
+    /// How often sessions are opened.
+    pub pace: Pace,
 }
 
 /// A token that the proxy signs.
@@ -56,7 +72,7 @@ pub struct SignedToken {
     /// `kid`.
     pub key_id: Option<String>,
     /// What the token says besides.
-    pub claims: Vec<(String, Wording)>,
+    pub claims: Attributes,
     /// How long it is good.
     pub life: Duration,
 }
@@ -125,6 +141,8 @@ pub struct QseowService {
     pub session: ProxySession,
     /// Whose it is.
     pub user: WindowsUser,
+    /// What Qlik is told of them besides.
+    pub attributes: Attributes,
     /// Who opens it.
     pub service: ProxyService,
 }

@@ -62,8 +62,10 @@ pub(super) fn config(t: &mut Table<'_>) -> Result<Config, Noted> {
         |t| route::route(t, &taken),
     );
     shared_key?;
-    if let (Ok(listen), Ok(routes)) = (&listen, &routes) {
+    let mut routes = routes;
+    if let (Ok(listen), Ok(routes)) = (&listen, &mut routes) {
         demand_ways_in(t, listen, routes)?;
+        tie_to_authorities(listen, routes);
     }
     Ok(Config {
         fixed: fixed(t, key_print),
@@ -104,12 +106,8 @@ fn fixed(t: &Table<'_>, identity_key: Print) -> Fixed {
 
 /// Peers that are believed must have a way in that shows what they are.
 fn demand_ways_in(t: &Table<'_>, listen: &Listen, routes: &[Route]) -> Result<(), Noted> {
-    let checks = routes.iter().flat_map(|route| &route.sessions);
-    let ingresses = checks.filter_map(|check| match check {
-        SessionCheck::TrustedHeader(check) => Some(&check.peers),
-        _ => None,
-    });
-    let mut believed = ingresses.flatten().chain(&listen.trusted_proxies);
+    let ingresses = routes.iter().flat_map(ingresses);
+    let mut believed = ingresses.chain(&listen.trusted_proxies);
     let certified = listen
         .tls
         .as_ref()
@@ -129,6 +127,25 @@ fn demand_ways_in(t: &Table<'_>, listen: &Listen, routes: &[Route]) -> Result<()
         what,
         format!("write {way}, or leave \"{peer}\" out"),
     ))
+}
+
+/// Checks that believe whoever shows a certificate are others under other CAs.
+fn tie_to_authorities(listen: &Listen, routes: &mut [Route]) {
+    let Some(tls) = &listen.tls else { return };
+    for route in routes {
+        if ingresses(route).any(|peer| *peer == Believed::Certified) {
+            route.sessions_print = Print::both(route.sessions_print, tls.client_ca_print);
+        }
+    }
+}
+
+/// The peers that a route's checks believe.
+fn ingresses(route: &Route) -> impl Iterator<Item = &Believed> {
+    let peers = route.sessions.iter().filter_map(|check| match check {
+        SessionCheck::TrustedHeader(check) => Some(&check.peers),
+        _ => None,
+    });
+    peers.flatten()
 }
 
 fn listen(t: &mut Table<'_>) -> Result<Listen, Noted> {
@@ -196,14 +213,15 @@ fn large_enough(t: &Table<'_>, Size(head_bytes): Size) -> Result<usize, Noted> {
 
 fn public_tls(t: &mut Table<'_>) -> Result<ListenTls, Noted> {
     let files = listen_tls(t);
-    let client_ca: Result<Option<Authorities>, _> = t.optional(
-        "client_ca",
-        "A PEM file of the CAs whose clients are believed as \"certificate\"; who shows none is let in \
-         all the same, as anybody is.",
-    );
-    let client_ca = client_ca?.map(|Authorities(path)| path);
+    let (client_ca, client_ca_print) = t.printed("client_ca", |t| {
+        let doc = "A PEM file of the CAs whose clients are believed as \"certificate\"; who shows none is \
+                   let in all the same, as anybody is.";
+        t.optional("client_ca", doc)
+    });
+    let client_ca: Option<Authorities> = client_ca?;
     Ok(ListenTls {
-        client_ca,
+        client_ca: client_ca.map(|Authorities(path)| path),
+        client_ca_print,
         ..files?
     })
 }
@@ -224,6 +242,7 @@ fn listen_tls(t: &mut Table<'_>) -> Result<ListenTls, Noted> {
         certificate,
         key,
         client_ca: None,
+        client_ca_print: Print::default(),
     })
 }
 

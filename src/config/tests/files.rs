@@ -85,6 +85,8 @@ fn the_examples_are_read() {
             "ticket",
             "token-exchange",
             "trusted-ingress",
+            "trusted-ingress-certificate",
+            "trusted-ingress-socket",
             "windows-header",
             "windows-jwt",
             "windows-session",

@@ -14,6 +14,7 @@ use crate::config::{AnonymousEmbed, Shown};
 use crate::credential::Lent;
 use crate::credential::asking::send;
 use crate::credential::error::CredentialError;
+use crate::credential::explain::At;
 use crate::credential::grant::Grant;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
@@ -73,7 +74,7 @@ impl Anonymous {
             "grant_type": "urn:qlik:oauth:anonymous-embed",
             "tracking_code": tracking_code(code, identity),
         }));
-        let answer = send(request, self.timeout, &secrets).await?;
+        let answer = send(At::Token, request, self.timeout, &secrets).await?;
         let grant = Grant::read(&answer.accept(&secrets)?, SystemTime::now())?;
         Ok(grant.shown(self.shown))
     }

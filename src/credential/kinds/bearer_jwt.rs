@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Source;
 use crate::config::BearerJwt;
+use crate::credential::attributes::Attributes;
 use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
@@ -17,21 +18,23 @@ use crate::credential::signer::{self, Signer};
 use crate::credential::{Lent, bearer};
 use crate::template::Target;
 
+/// Where the values stand in an identity.
+const SUBJECT: usize = 0;
+const BESIDES: usize = 1;
+
 /// A token a person.
 pub(super) fn source(config: BearerJwt, lent: Lent<'_>) -> Result<Source, CredentialError> {
-    let mut who = Who::everybody().filled(config.subject, Target::Json);
-    for (_, wording) in &config.token.claims {
-        who = who.worded(wording.clone(), Target::Json);
-    }
+    let who = Who::everybody().filled(config.subject, Target::Json);
+    let who = Attributes::add_to(who, &config.token.claims);
     let mut parts = vec![b"bearer-jwt".to_vec()];
     parts.extend(signer::parts(&config.token));
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     let signer = Signer::new(&config.token)?;
-    let names = config.token.claims.into_iter().map(|(name, _)| name);
     let mint = Signing {
         signer,
-        names: std::iter::once("sub".to_owned()).chain(names).collect(),
+        besides: Attributes::new(&config.token.claims, BESIDES),
     };
+    // Whoever asks nobody has no pace to keep.
     let keeper = lent.keepers.keeper(Name::of(&parts), mint, FREE);
     Ok(Source::Kept { keeper, who })
 }
@@ -46,15 +49,16 @@ pub(super) fn passed_on() -> Source {
 
 struct Signing {
     signer: Signer,
-    /// What each value of an identity is called.
-    names: Vec<String>,
+    /// What the token says besides the subject.
+    besides: Attributes,
 }
 
 impl Signing {
     fn token(&self, identity: &Identity) -> Result<Minted, CredentialError> {
-        let names = self.names.iter().enumerate();
-        let claims = names.map(|(place, name)| (name.clone(), Value::from(identity.value(place))));
-        let claims: Map<String, Value> = claims.collect();
+        let besides = self.besides.of(identity);
+        let besides = besides.map(|(name, value)| (name.to_owned(), value));
+        let mut claims: Map<String, Value> = besides.collect();
+        claims.insert("sub".to_owned(), identity.value(SUBJECT).into());
         let token = self.signer.sign(claims, SystemTime::now())?;
         Ok(Minted {
             injection: bearer(&token).ok_or(CredentialError::BadSigningKey)?,

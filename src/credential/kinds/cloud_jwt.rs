@@ -91,9 +91,9 @@ impl Logins {
         if let Some(id) = &self.web_integration {
             request = request.header(WEB_INTEGRATION, id);
         }
-        let answer = send(request, self.timeout, &secrets).await?;
-        self.session(&answer.of(At::Login).accept(&secrets)?)
-            .map_err(CredentialError::Down)
+        let answer = send(At::Login, request, self.timeout, &secrets).await?;
+        self.session(&answer.accept(&secrets)?)
+            .map_err(|trouble| CredentialError::Down(At::Login, trouble))
     }
 
     /// What is said of a person.

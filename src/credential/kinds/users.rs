@@ -87,7 +87,7 @@ impl Users {
         let answer = self.ask(&self.http.get(url)).await?.accept()?;
         let page: Page = answer
             .json("is not a page of users")
-            .map_err(CredentialError::Down)?;
+            .map_err(|trouble| CredentialError::Down(At::Users, trouble))?;
         let mut exact = page.data.into_iter().filter(|user| user.subject == subject);
         match (exact.next(), exact.next()) {
             (Some(_), Some(_)) => Err(CredentialError::Unfit(Misfit::Ambiguous)),
@@ -113,7 +113,8 @@ impl Users {
             return Ok(None);
         }
         let user = asked.accept()?.json("is not a user");
-        user.map(Some).map_err(CredentialError::Down)
+        user.map(Some)
+            .map_err(|trouble| CredentialError::Down(At::Users, trouble))
     }
 
     /// Asks in the admin client's name, and once more when its token is not taken.
@@ -154,7 +155,7 @@ struct Asked {
 
 impl Asked {
     fn accept(self) -> Result<Answer, CredentialError> {
-        self.answer.of(At::Users).accept(&self.secrets)
+        self.answer.accept(&self.secrets)
     }
 }
 
@@ -162,14 +163,14 @@ async fn ask_with(
     request: &reqwest::RequestBuilder,
     token: &Credential,
 ) -> Result<Asked, CredentialError> {
-    let unclonable = || CredentialError::Down(Trouble::BrokenOff);
+    let unclonable = || CredentialError::Down(At::Users, Trouble::BrokenOff);
     let mut request = request.try_clone().ok_or_else(unclonable)?;
     let mut secrets = Vec::new();
     for (name, value) in token.injection().headers() {
         request = request.header(name, value);
         secrets.extend(word(value).filter(|_| name == AUTHORIZATION));
     }
-    let answer = send(request, TIMEOUT, &secrets).await?;
+    let answer = send(At::Users, request, TIMEOUT, &secrets).await?;
     Ok(Asked { answer, secrets })
 }
 

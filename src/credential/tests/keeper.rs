@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, advance, sleep, sleep_until};
 
 use super::super::error::Trouble;
+use super::super::explain::At;
 use super::super::identity::Identity;
 use super::super::keeper::Keeper;
 use super::super::mint::{Mint, Minted, Minting};
@@ -75,7 +76,7 @@ impl Handle {
                 injection: bearer(&format!("token-{number}")).unwrap(),
                 life: LIFE,
             }),
-            Mood::Down => Err(CredentialError::Down(Trouble::NotJson)),
+            Mood::Down => Err(CredentialError::Down(At::Token, Trouble::NotJson)),
             Mood::Final => Err(CredentialError::Refused(refusal(403))),
             Mood::Throttle(wait) => Err(CredentialError::Throttled {
                 refusal: refusal(429),
@@ -271,7 +272,7 @@ async fn passing_failures_are_asked_about_ever_more_rarely() {
     while start.elapsed() < Duration::from_mins(2) {
         assert!(matches!(
             world.obtain().await,
-            Err(CredentialError::Down(_))
+            Err(CredentialError::Down(..))
         ));
         sleep(Duration::from_millis(10)).await;
     }
@@ -416,11 +417,11 @@ async fn a_renewal_that_fails_leaves_no_refused_token_behind() {
     world.mint.set(Mood::Down);
     assert!(matches!(
         world.renew(&refused).await,
-        Err(CredentialError::Down(_))
+        Err(CredentialError::Down(..))
     ));
     assert!(matches!(
         world.obtain().await,
-        Err(CredentialError::Down(_))
+        Err(CredentialError::Down(..))
     ));
     world.mint.set(Mood::Good);
     sleep(Duration::from_secs(1)).await;
@@ -432,7 +433,8 @@ async fn a_fetch_that_breaks_is_an_error_and_not_the_end() {
     let world = World::new();
     world.mint.set(Mood::Panic);
     let herd = join_all((0..3).map(|_| world.obtain())).await;
-    let broken = |landed: &Landed| matches!(landed, Err(CredentialError::Down(Trouble::BrokenOff)));
+    let broken =
+        |landed: &Landed| matches!(landed, Err(CredentialError::Down(_, Trouble::BrokenOff)));
     assert!(herd.iter().all(broken));
     world.mint.set(Mood::Good);
     assert_eq!(world.token().await, "Bearer token-2");

@@ -6,4 +6,5 @@ mod endpoint;
 mod keeper;
 mod pacing;
 mod pool;
+mod stays;
 mod support;

@@ -10,6 +10,7 @@ use http::StatusCode;
 use tokio::time::{Instant, sleep};
 
 use super::super::error::Trouble;
+use super::super::explain::At;
 use super::super::explain::{Refusal, Said};
 use super::super::identity::Identity;
 use super::super::keeper::Keeper;
@@ -54,7 +55,7 @@ impl Tier2 {
         let now = Instant::now();
         ledger.asked.push(now);
         if ledger.down {
-            return Err(CredentialError::Down(Trouble::NotJson));
+            return Err(CredentialError::Down(At::Token, Trouble::NotJson));
         }
         let recent = ledger.asked.iter().filter(|&&asked| now - asked < MINUTE);
         if recent.count() > LIMIT {

@@ -36,10 +36,12 @@ use crate::config::Http2;
 use crate::fault::Fault;
 use crate::relay::End;
 
-/// How much of one stream may wait to be read here.
+/// How much of one stream may wait to be read here. A connection may hold as much for each stream that it
+/// may carry, so that those that are not read stop no other; and each stream has a seat, so that all
+/// connections together hold no more than that for each seat.
 const STREAM_WINDOW: u32 = 64 << 10;
-/// How much of all streams of a connection may: a few that are not read do not stop the others.
-const CONNECTION_WINDOW: u32 = 1 << 20;
+/// The largest that HTTP/2 can say (RFC 9113 section 6.9.1).
+const LARGEST_WINDOW: u32 = i32::MAX as u32;
 /// How much of one stream may wait to be taken by the client.
 const UNSENT: usize = 64 << 10;
 /// How many more requests a client may take back than it lets be answered, and how many streams it may break.
@@ -78,7 +80,12 @@ fn builder(limits: Http2, head_bytes: usize) -> Builder {
     builder
         .enable_connect_protocol()
         .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_connection_window_size(
+            limits
+                .streams
+                .saturating_mul(STREAM_WINDOW)
+                .min(LARGEST_WINDOW),
+        )
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
         .max_local_error_reset_streams(Some(TAKEN_BACK as usize))
@@ -106,6 +113,11 @@ impl Visit {
         loop {
             tokio::select! {
                 next = http.accept() => match next {
+                    // One who is not believed any more must shake hands again.
+                    Some(Ok((_, mut respond))) if self.is_outdated() => {
+                        respond.send_reset(Reason::REFUSED_STREAM);
+                        break;
+                    }
                     Some(Ok((request, respond))) => self.take(request, respond),
                     Some(Err(error)) => return self.lost(&error),
                     None => return,
@@ -144,6 +156,10 @@ impl Visit {
         sleep(long).await;
     }
 
+    fn is_outdated(&self) -> bool {
+        self.connection.is_outdated(&self.server.estate.house())
+    }
+
     fn lost(&self, error: &h2::Error) {
         debug!(peer = %self.connection.peer, %error, "connection ended badly");
     }
@@ -164,14 +180,14 @@ impl Visit {
     /// A seat for one more stream: the connection's own for the first, and a further one for each
     /// that is open at the same time. `None` when there is none.
     fn seat(&self) -> Option<Connection> {
-        let Connection { peer, seat } = self.connection.clone();
+        let connection = self.connection.clone();
         // One here, and one of the visit.
-        if Arc::strong_count(&seat) <= 2 {
-            return Some(Connection { peer, seat });
+        if Arc::strong_count(&connection.seat) <= 2 {
+            return Some(connection);
         }
         let further = Arc::clone(&self.server.seats).try_acquire_owned().ok()?;
         let seat = Arc::new(further);
-        Some(Connection { peer, seat })
+        Some(Connection { seat, ..connection })
     }
 }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The most that is put on its way at a time.
@@ -47,6 +48,9 @@ impl AsyncRead for StreamIo {
         cx: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // A stream does not spend its reader's budget by itself, as a socket does: who floods it would
+        // keep a thread for themselves, and whatever else the reader waits for would never come.
+        let budget = ready!(poll_proceed(cx));
         while self.rest.is_empty() {
             match ready!(self.incoming.poll_data(cx)) {
                 Some(Ok(data)) => self.rest = data,
@@ -54,6 +58,7 @@ impl AsyncRead for StreamIo {
                 None => return Poll::Ready(Ok(())),
             }
         }
+        budget.made_progress();
         let length = self.rest.len().min(room.remaining());
         room.put_slice(&self.rest[..length]);
         self.rest.advance(length);
@@ -153,4 +158,64 @@ impl Drop for Outgoing {
 
 fn failed(error: h2::Error) -> io::Error {
     io::Error::other(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use http::{Request, Response};
+    use tokio::io::duplex;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+
+    const FRAMES: usize = 200;
+    const FRAME: usize = 256;
+
+    /// A stream on which a client has said all that it has to say; the client goes with its future.
+    async fn flooded() -> (StreamIo, impl Future) {
+        let (near, far) = duplex(256 << 10);
+        let client = async {
+            let (mut sender, connection) = h2::client::handshake(near).await.unwrap();
+            let driver = tokio::spawn(connection);
+            let (answer, mut up) = sender.send_request(Request::new(()), false).unwrap();
+            for _ in 0..FRAMES {
+                up.send_data(Bytes::from_static(&[0; FRAME]), false)
+                    .unwrap();
+            }
+            (answer, up, driver)
+        };
+        let (client, server) = tokio::join!(client, h2::server::handshake(far));
+        let mut server = server.unwrap();
+        let (request, mut respond) = server.accept().await.unwrap().unwrap();
+        tokio::spawn(async move { while server.accept().await.is_some() {} });
+        let outgoing = respond.send_response(Response::new(()), false).unwrap();
+        let going = TaskTracker::new().token();
+        let io = StreamIo::new(request.into_body(), Outgoing::new(outgoing), going);
+        (io, async move { client })
+    }
+
+    #[tokio::test]
+    async fn a_flood_leaves_its_reader_time_for_others() {
+        let (mut io, _client) = flooded().await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let mut read = 0;
+        while let Some(came) = poll_fn(|cx| Poll::Ready(read_byte(&mut io, cx))).await {
+            read += came;
+            assert!(read < FRAMES * FRAME, "all of it was read at once");
+        }
+        assert!(read > 0, "nothing came");
+    }
+
+    fn read_byte(io: &mut StreamIo, cx: &mut Context<'_>) -> Option<usize> {
+        let mut byte = [0];
+        let mut room = ReadBuf::new(&mut byte);
+        match Pin::new(io).poll_read(cx, &mut room) {
+            Poll::Ready(came) => came.map(|()| room.filled().len()).ok(),
+            Poll::Pending => None,
+        }
+    }
 }

@@ -8,7 +8,7 @@ use super::super::vouching::{Answer, Source as _};
 use super::super::{fetch, json, subject};
 use super::server::AuthorisationServer;
 use crate::config::Introspection;
-use crate::id::{Issuer, SessionId};
+use crate::id::{Issuer, SessionId, Subject};
 use crate::person::{ClaimPath, Person};
 
 /// How far the server's clock may be ahead, in seconds.
@@ -46,12 +46,21 @@ impl Rules {
         judge_use(&claims)?;
         let expires = judge_times(&claims)?;
         self.judge_origin(&claims)?;
-        let subject = self.subject.find(&claims).and_then(Value::as_str);
-        let subject = subject.and_then(subject::parse).ok_or(Flaw::Subject)?;
+        let subject = self.subject(&claims)?;
         let session = self.session.find(&claims).and_then(json::name);
         let issuer = self.issuer.as_ref().unwrap_or(&self.endpoint).clone();
         let person = Person::new(issuer, subject, session.map(SessionId::new), claims);
         Ok(Answer { person, expires })
+    }
+
+    /// An address that nobody verified is whatever its owner typed in: no subject.
+    fn subject(&self, claims: &Map<String, Value>) -> Result<Subject, Flaw> {
+        let beside = self.subject.verification();
+        if beside.is_some_and(|beside| beside.find(claims) != Some(&Value::Bool(true))) {
+            return Err(Flaw::Claim("email_verified"));
+        }
+        let text = self.subject.find(claims).and_then(Value::as_str);
+        text.and_then(subject::parse).ok_or(Flaw::Subject)
     }
 
     fn judge_origin(&self, claims: &Map<String, Value>) -> Result<(), Flaw> {
@@ -111,4 +120,37 @@ fn judge_times(claims: &Map<String, Value>) -> Result<Option<f64>, Flaw> {
         return Err(Flaw::Immature);
     }
     Ok(expires)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_subject_only_when_verified() {
+        let judged = |path: &str, claims: &Value| {
+            let rules = Rules {
+                issuer: None,
+                endpoint: Issuer::new("https://idp.example/introspect"),
+                audience: Vec::new(),
+                subject: ClaimPath::new(path),
+                session: ClaimPath::new("sid"),
+            };
+            let judged = rules.judge(claims.to_string().as_bytes());
+            judged.map(|answer| answer.person.subject().as_str().to_owned())
+        };
+        let email = "ada@example.com";
+        let unverified = Err(Flaw::Claim("email_verified").into());
+        for said in [json!(false), json!("true"), json!(null)] {
+            let claims = json!({"active": true, "email": email, "email_verified": said});
+            assert_eq!(judged("email", &claims), unverified);
+            assert_eq!(judged("/email", &claims), unverified);
+        }
+        let silent = json!({"active": true, "email": email});
+        assert_eq!(judged("email", &silent), unverified);
+        let verified = json!({"active": true, "email": email, "email_verified": true});
+        assert_eq!(judged("email", &verified), Ok(email.to_owned()));
+    }
 }

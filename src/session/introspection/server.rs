@@ -129,6 +129,10 @@ impl Source for AuthorisationServer {
         &self.health
     }
 
+    fn can_be_renewed(&self) -> bool {
+        true
+    }
+
     async fn ask(&self, token: &Token) -> Result<Answer, SessionError> {
         let answer = self.introspect(token).await;
         self.health.learn(&answer);

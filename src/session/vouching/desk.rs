@@ -12,8 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::super::error::{Outage, SessionError};
+use super::super::login::Login;
 use super::super::{Activity, Session};
-use super::vouch::Vouch;
+use super::logins::Logins;
+use super::vouch::{Proof, Vouch};
 use super::{Answer, Fingerprint, Source};
 use crate::flight::Flight;
 
@@ -30,16 +32,17 @@ type Asking = Flight<Result<Session, SessionError>>;
 
 /// Where newcomers are dealt with.
 #[derive(Debug)]
-pub(in crate::session) struct Desk<S> {
+pub(in crate::session) struct Desk<S: Source> {
     source: S,
     askings: Arc<Semaphore>,
-    book: Mutex<Book>,
+    book: Mutex<Book<S::Evidence>>,
 }
 
-#[derive(Debug, Default)]
-struct Book {
-    vouched: HashMap<Fingerprint, Arc<Vouch>>,
+#[derive(Debug)]
+struct Book<E> {
+    vouched: HashMap<Fingerprint, Arc<Vouch<E>>>,
     asking: HashMap<Fingerprint, Asking>,
+    logins: Logins<E>,
 }
 
 enum Known {
@@ -84,6 +87,34 @@ impl<S: Source> Desk<S> {
         }
     }
 
+    /// Lets what belongs to the same app session rest on what this session rests on: its evidence is
+    /// asked about from now on, and its end counts, where that is no sooner. Says how many sockets
+    /// and tickets go on because of it.
+    ///
+    /// Whoever still brings the older evidence is asked about by that, like anybody new.
+    pub(in crate::session) fn renew(&self, session: &Session) -> usize {
+        let Some(login) = Login::of(session.person()).filter(|_| session.is_valid()) else {
+            return 0;
+        };
+        let mut book = self.book();
+        let Book {
+            vouched, logins, ..
+        } = &mut *book;
+        let held = logins.of(&login);
+        let Some(fresh) = held.iter().find(|vouch| vouch.holds(session)) else {
+            return 0;
+        };
+        let mut renewed = 0;
+        for vouch in held.iter().filter(|vouch| vouch.is_used()) {
+            let print = vouch.proof().print;
+            if vouch.login().as_ref() == Some(&login) && vouch.follow(fresh) {
+                unshare(vouched, print, vouch);
+                renewed += vouch.uses();
+            }
+        }
+        renewed
+    }
+
     /// Waits for a turn among the newcomers; who is in already needs none.
     async fn turn(
         &self,
@@ -111,16 +142,17 @@ impl<S: Source> Desk<S> {
             return known;
         }
         let desk = Arc::clone(self);
+        let evidence = Arc::new(evidence);
         let asking = Flight::launch(async move {
             let outcome = desk.source.ask(&evidence).await;
             drop(turn);
-            desk.settle(print, evidence, outcome)
+            desk.settle(Proof { print, evidence }, outcome)
         });
         book.asking.insert(print, asking.clone());
         Known::Asking(asking)
     }
 
-    fn known(&self, book: &Book, print: &Fingerprint) -> Option<Known> {
+    fn known(&self, book: &Book<S::Evidence>, print: &Fingerprint) -> Option<Known> {
         let cache = self.source.pace().cache;
         if let Some(vouch) = book.vouched.get(print)
             && vouch.is_fresh(cache)
@@ -134,10 +166,10 @@ impl<S: Source> Desk<S> {
     /// Draws the consequences of an asking about a newcomer.
     fn settle(
         self: &Arc<Self>,
-        print: Fingerprint,
-        evidence: S::Evidence,
+        proof: Proof<S::Evidence>,
         outcome: Result<Answer, SessionError>,
     ) -> Result<Session, SessionError> {
+        let print = proof.print;
         let mut book = self.book();
         book.asking.remove(&print);
         let answer = match outcome {
@@ -152,29 +184,28 @@ impl<S: Source> Desk<S> {
         {
             return Ok(vouch.session());
         }
-        let vouch = Arc::new(self.vouch(answer));
+        let vouch = Arc::new(self.vouch(proof, answer));
         let session = vouch.session();
+        let login = vouch.login().filter(|_| self.source.can_be_renewed());
         book.share(print, &vouch);
-        tokio::spawn(Arc::clone(self).watch_over(print, evidence, vouch));
+        if let Some(login) = &login {
+            book.logins.hold(login.clone(), &vouch);
+        }
+        tokio::spawn(Arc::clone(self).watch_over(vouch, login));
         Ok(session)
     }
 
-    fn vouch(&self, answer: Answer) -> Vouch {
+    fn vouch(&self, proof: Proof<S::Evidence>, answer: Answer) -> Vouch<S::Evidence> {
         let activity = if self.source.can_touch() {
             Activity::watched()
         } else {
             Activity::default()
         };
-        Vouch::new(answer, self.source.pace().last_look, activity)
+        Vouch::new(proof, answer, self.source.pace().last_look, activity)
     }
 
     /// Asks about somebody again and again as long as a socket is open, and lets go afterwards.
-    async fn watch_over(
-        self: Arc<Self>,
-        print: Fingerprint,
-        evidence: S::Evidence,
-        vouch: Arc<Vouch>,
-    ) {
+    async fn watch_over(self: Arc<Self>, vouch: Arc<Vouch<S::Evidence>>, login: Option<Login>) {
         let pace = self.source.pace();
         let recheck = pace.recheck.max(LEAST);
         while !vouch.is_over() {
@@ -183,18 +214,18 @@ impl<S: Source> Desk<S> {
                     () = vouch.unused() => continue,
                     () = sleep_until(self.wake(&vouch, recheck)) => {}
                 }
-                self.revise(&evidence, &vouch).await;
-            } else if self.book().retire(&print, &vouch, pace.cache) {
+                self.revise(&vouch).await;
+            } else if self.book().retire(&vouch, login.as_ref(), pace.cache) {
                 return;
             } else {
                 let fresh = vouch.fresh_until(pace.cache);
                 sleep_until(fresh.min(Instant::now() + recheck)).await;
             }
         }
-        self.book().forget(&print, &vouch);
+        self.book().forget(&vouch, login.as_ref());
     }
 
-    fn wake(&self, vouch: &Vouch, recheck: Duration) -> Instant {
+    fn wake(&self, vouch: &Vouch<S::Evidence>, recheck: Duration) -> Instant {
         let deadline = vouch.deadline(self.source.pace().grace);
         let moments = [deadline, vouch.last_look()];
         let due = vouch.due(recheck);
@@ -202,34 +233,50 @@ impl<S: Source> Desk<S> {
     }
 
     /// Asks about somebody who is in.
-    async fn revise(&self, evidence: &S::Evidence, vouch: &Vouch) {
+    async fn revise(&self, vouch: &Vouch<S::Evidence>) {
         let grace = self.source.pace().grace;
         let began = Instant::now();
-        let ask = self.source.ask(evidence);
+        let proof = vouch.proof();
+        let ask = self.source.ask(&proof.evidence);
         let outcome = match vouch.deadline(grace) {
             None => ask.await,
             Some(deadline) => timeout_at(deadline, ask)
                 .await
                 .unwrap_or_else(|_| Err(S::down(Outage::Timeout))),
         };
-        match outcome {
-            Ok(answer) => {
-                if vouch.confirm(&answer) && vouch.take_activity() {
-                    self.source.touch(evidence, &answer).await;
-                }
-            }
-            Err(SessionError::Down { .. }) => vouch.miss(began, grace),
-            Err(_) => vouch.end(),
+        let confirmed = vouch.learn(&proof, &outcome, began, grace);
+        if let Ok(answer) = &outcome
+            && confirmed
+            && vouch.take_activity()
+        {
+            self.source.touch(&proof.evidence, answer).await;
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn book(&self) -> MutexGuard<'_, Book<S::Evidence>> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many vouches are shared, and how many stand for an app session with an id.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let book = self.book();
+        (book.vouched.len(), book.logins.count())
     }
 }
 
-impl Book {
-    fn share(&mut self, print: Fingerprint, vouch: &Arc<Vouch>) {
+impl<E> Default for Book<E> {
+    fn default() -> Self {
+        Self {
+            vouched: HashMap::new(),
+            asking: HashMap::new(),
+            logins: Logins::default(),
+        }
+    }
+}
+
+impl<E> Book<E> {
+    fn share(&mut self, print: Fingerprint, vouch: &Arc<Vouch<E>>) {
         if self.vouched.len() < SHARED || self.vouched.contains_key(&print) {
             self.vouched.insert(print, Arc::clone(vouch));
         }
@@ -245,21 +292,30 @@ impl Book {
 
     /// Lets go of a vouch that nobody uses and that is too old for anybody new. Sessions are made
     /// under this book's lock alone, so none can begin meanwhile.
-    fn retire(&mut self, print: &Fingerprint, vouch: &Arc<Vouch>, cache: Duration) -> bool {
+    fn retire(&mut self, vouch: &Arc<Vouch<E>>, login: Option<&Login>, cache: Duration) -> bool {
         let over = !vouch.is_used() && !vouch.is_fresh(cache);
         if over {
-            self.forget(print, vouch);
+            self.forget(vouch, login);
         }
         over
     }
 
-    fn forget(&mut self, print: &Fingerprint, vouch: &Arc<Vouch>) {
-        if self
-            .vouched
-            .get(print)
-            .is_some_and(|held| Arc::ptr_eq(held, vouch))
-        {
-            self.vouched.remove(print);
+    fn forget(&mut self, vouch: &Arc<Vouch<E>>, login: Option<&Login>) {
+        unshare(&mut self.vouched, vouch.proof().print, vouch);
+        if let Some(login) = login {
+            self.logins.let_go(login, vouch);
         }
+    }
+}
+
+/// Gives a vouch to nobody new.
+fn unshare<E>(
+    vouched: &mut HashMap<Fingerprint, Arc<Vouch<E>>>,
+    print: Fingerprint,
+    vouch: &Arc<Vouch<E>>,
+) {
+    let held = vouched.get(&print);
+    if held.is_some_and(|held| Arc::ptr_eq(held, vouch)) {
+        vouched.remove(&print);
     }
 }

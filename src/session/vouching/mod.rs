@@ -7,6 +7,9 @@
 mod desk;
 mod fingerprint;
 mod health;
+mod logins;
+#[cfg(test)]
+mod tests;
 mod vouch;
 
 use std::fmt;
@@ -42,6 +45,12 @@ pub(super) trait Source: fmt::Debug + Send + Sync + 'static {
         &self,
         evidence: &Self::Evidence,
     ) -> impl Future<Output = Result<Answer, SessionError>> + Send;
+
+    /// Whether its evidence is issued anew for the same app session, so that the end of one piece is
+    /// no end of the session.
+    fn can_be_renewed(&self) -> bool {
+        false
+    }
 
     /// Whether it can be told that somebody is at work, as the app itself would tell it.
     fn can_touch(&self) -> bool {

@@ -1,30 +1,33 @@
 //! A yes that is in force, shared by every socket that brings the same evidence.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::super::error::SessionError;
+use super::super::login::Login;
 use super::super::moment::Moment;
 use super::super::{Activity, Session, Standing};
-use super::Answer;
+use super::{Answer, Fingerprint};
 use crate::person::Person;
 
 /// Ends that are no further apart than this are the same, in seconds.
 const SAME: f64 = 0.2;
 
 /// A yes that is in force.
-#[derive(Debug)]
-pub(super) struct Vouch {
+pub(super) struct Vouch<E> {
     last_look: Duration,
     standing: watch::Sender<Standing>,
     activity: Activity,
-    record: Mutex<Record>,
+    record: Mutex<Record<E>>,
 }
 
-#[derive(Debug)]
-struct Record {
+/// What it rests on, and how that stands.
+struct Record<E> {
+    proof: Proof<E>,
     person: Person,
     expires: Option<f64>,
     end: Option<Instant>,
@@ -33,9 +36,39 @@ struct Record {
     failing: Option<Instant>,
 }
 
-impl Vouch {
+/// What the source is asked about, with its name.
+#[derive(Debug)]
+pub(super) struct Proof<E> {
+    /// Its name.
+    pub(super) print: Fingerprint,
+    /// The evidence itself.
+    pub(super) evidence: Arc<E>,
+}
+
+impl<E> Proof<E> {
+    /// Whether it is this very piece, and not another that says the same.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.evidence, &other.evidence)
+    }
+}
+
+impl<E> Clone for Proof<E> {
+    fn clone(&self) -> Self {
+        Self {
+            print: self.print,
+            evidence: Arc::clone(&self.evidence),
+        }
+    }
+}
+
+impl<E> Vouch<E> {
     /// Puts a yes into force; `last_look` is what its sessions are given beyond their end.
-    pub(super) fn new(answer: Answer, last_look: Duration, activity: Activity) -> Self {
+    pub(super) fn new(
+        proof: Proof<E>,
+        answer: Answer,
+        last_look: Duration,
+        activity: Activity,
+    ) -> Self {
         let now = Instant::now();
         let end = end(answer.expires);
         let (standing, _) = watch::channel(valid(end, last_look));
@@ -44,6 +77,7 @@ impl Vouch {
             standing,
             activity,
             record: Mutex::new(Record {
+                proof,
                 person: answer.person,
                 expires: answer.expires,
                 end,
@@ -62,6 +96,26 @@ impl Vouch {
             activity: self.activity.clone(),
             app: None,
         }
+    }
+
+    /// What it rests on now.
+    pub(super) fn proof(&self) -> Proof<E> {
+        self.record().proof.clone()
+    }
+
+    /// The app session that it stands for, where that has an id.
+    pub(super) fn login(&self) -> Option<Login> {
+        Login::of(&self.record().person)
+    }
+
+    /// Whether a session is one under it.
+    pub(super) fn holds(&self, session: &Session) -> bool {
+        self.standing.subscribe().same_channel(&session.standing)
+    }
+
+    /// How many sockets and tickets there are under it.
+    pub(super) fn uses(&self) -> usize {
+        self.standing.receiver_count()
     }
 
     /// Whether somebody has been at work under it since this was last asked.
@@ -115,47 +169,84 @@ impl Vouch {
         *self.standing.borrow() == Standing::Ended
     }
 
-    /// Takes another yes; one for somebody else ends it. Whether it is still in force.
+    /// Takes another yes about what it rests on; one for somebody else ends it. Whether it is still
+    /// in force.
     pub(super) fn confirm(&self, answer: &Answer) -> bool {
-        let mut record = self.record();
-        if record.person.subject() != answer.person.subject() {
-            drop(record);
-            self.end();
-            return false;
-        }
-        let now = Instant::now();
-        let moved = has_moved(record.expires, answer.expires);
-        record.person = answer.person.clone();
-        if moved {
-            record.expires = answer.expires;
-            record.end = end(answer.expires);
-        }
-        let end = record.end;
-        record.confirmed = now;
-        record.asked = now;
-        record.failing = None;
-        drop(record);
-        if moved {
-            self.stand(valid(end, self.last_look));
-        }
-        !self.is_over()
+        self.accept(&mut self.record(), answer)
     }
 
-    /// Notes that the source could not be asked since `began`; it is over when the grace is.
-    pub(super) fn miss(&self, began: Instant, grace: Duration) {
+    /// Learns what the source said of a proof, asked since `began`. What it rested on once says
+    /// nothing of it any more. Whether it is confirmed, and still in force.
+    pub(super) fn learn(
+        &self,
+        of: &Proof<E>,
+        outcome: &Result<Answer, SessionError>,
+        began: Instant,
+        grace: Duration,
+    ) -> bool {
         let mut record = self.record();
-        let now = Instant::now();
-        record.asked = now;
-        let since = *record.failing.get_or_insert(began);
-        drop(record);
-        if since + grace <= now {
-            self.end();
+        if !record.proof.is(of) {
+            return false;
         }
+        match outcome {
+            Ok(answer) => return self.accept(&mut record, answer),
+            Err(SessionError::Down { .. }) => self.miss(&mut record, began, grace),
+            Err(_) => self.end(),
+        }
+        false
+    }
+
+    /// Rests on what another of the same app session rests on from now on, and lasts as long; only
+    /// longer, and only if it is not over. Whether it does.
+    pub(super) fn follow(&self, other: &Self) -> bool {
+        let fresh = other.record().copy();
+        let mut record = self.record();
+        let is_valid = match *self.standing.borrow() {
+            Standing::Ended => false,
+            Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
+        };
+        let moves = is_valid
+            && record.proof.print != fresh.proof.print
+            && !is_sooner(fresh.end, record.end);
+        if moves {
+            let end = fresh.end;
+            *record = fresh;
+            self.stand(valid(end, self.last_look));
+        }
+        moves
     }
 
     /// Ends every session under it, for good.
     pub(super) fn end(&self) {
         self.stand(Standing::Ended);
+    }
+
+    fn accept(&self, record: &mut Record<E>, answer: &Answer) -> bool {
+        if record.person.subject() != answer.person.subject() {
+            self.end();
+            return false;
+        }
+        let now = Instant::now();
+        record.person = answer.person.clone();
+        record.confirmed = now;
+        record.asked = now;
+        record.failing = None;
+        if has_moved(record.expires, answer.expires) {
+            record.expires = answer.expires;
+            record.end = end(answer.expires);
+            self.stand(valid(record.end, self.last_look));
+        }
+        !self.is_over()
+    }
+
+    /// Notes that the source could not be asked since `began`; it is over when the grace is.
+    fn miss(&self, record: &mut Record<E>, began: Instant, grace: Duration) {
+        let now = Instant::now();
+        record.asked = now;
+        let since = *record.failing.get_or_insert(began);
+        if since + grace <= now {
+            self.end();
+        }
     }
 
     fn stand(&self, standing: Standing) {
@@ -168,9 +259,30 @@ impl Vouch {
         });
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    fn record(&self) -> MutexGuard<'_, Record<E>> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl<E> fmt::Debug for Vouch<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vouch(…)")
+    }
+}
+
+impl<E> Record<E> {
+    fn copy(&self) -> Self {
+        Self {
+            proof: self.proof.clone(),
+            person: self.person.clone(),
+            ..*self
+        }
+    }
+}
+
+/// Whether an end comes before another; what has none comes last.
+fn is_sooner(one: Option<Instant>, other: Option<Instant>) -> bool {
+    one.is_some_and(|one| other.is_none_or(|other| one < other))
 }
 
 /// Whether an end is another one; how long a store's answer was on its way makes none.

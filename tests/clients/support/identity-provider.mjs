@@ -1,4 +1,4 @@
-// The real oidc-provider, with two people, a login page, and one client that is told of logouts.
+// The real oidc-provider, with two people, a login page, and one client that is told of logouts. Its access tokens are opaque.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 
 import { Provider } from 'oidc-provider';
@@ -10,25 +10,27 @@ const PEOPLE = ['ada', 'bob'];
 
 /**
  * Starts a provider that is not told of its client yet: `register` does that. `apps` are everybody's; `heard` lists the
- * logouts that it has announced, each with what became of it.
+ * logouts that it has announced, each with what became of it. `tokens.last` says how long the access tokens last that it
+ * issues from then on, in seconds.
  */
 export async function startIdentityProvider({ apps }) {
   const heard = [];
+  const tokens = { last: 3600 };
   let provider;
   const server = await listen((request, response) => {
     if (request.url.startsWith('/log-in/')) return interact(provider, request, response);
     return provider.callback()(request, response);
   });
   const register = (client) => {
-    provider = new Provider(server.url, configuration({ client, apps }));
+    provider = new Provider(server.url, configuration({ client, apps, tokens }));
     provider.on('backchannel.success', (_, { clientId }, subject, session) => heard.push({ ok: true, clientId, subject, session }));
     provider.on('backchannel.error', (_, error) => heard.push({ ok: false, error: error.message }));
     provider.on('server_error', (_, error) => heard.push({ ok: false, error: error.stack }));
   };
-  return { url: server.url, heard, register, stop: server.stop };
+  return { url: server.url, heard, tokens, register, stop: server.stop };
 }
 
-function configuration({ client, apps }) {
+function configuration({ client, apps, tokens }) {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return {
     clients: [{ response_types: ['code'], grant_types: ['authorization_code'], ...client }],
@@ -38,15 +40,20 @@ function configuration({ client, apps }) {
     features: {
       backchannelLogout: { enabled: true },
       devInteractions: { enabled: false },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource: askWhetherToLogOut },
     },
+    extraTokenClaims: () => ({ apps }),
     // Its own would refuse a client on this very machine.
     fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     findAccount: (_, id) => PEOPLE.includes(id) ? { accountId: id, claims: () => ({ sub: id, apps }) } : undefined,
     interactions: { url: (_, { uid }) => `/log-in/${uid}` },
+    issueRefreshToken: (_, asking) => asking.grantTypeAllowed('refresh_token'),
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: randomBytes(6).toString('hex'), use: 'sig' }] },
     loadExistingGrant: consented,
     pkce: { required: () => true },
+    ttl: { AccessToken: () => tokens.last },
   };
 }
 

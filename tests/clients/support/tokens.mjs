@@ -1,5 +1,5 @@
-// The app's own tokens, signed as a test's app would: HS256 with a secret made for the run.
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+// The app's own tokens, signed as a test's app would: HS256 with a secret made for the run; and those that a key signs.
+import { createHmac, createSign, randomBytes, randomUUID } from 'node:crypto';
 
 const HOUR = 3600;
 
@@ -14,6 +14,13 @@ export function signToken(secret, claims) {
   const body = { sub: 'ada', sid: randomUUID(), iat: now, exp: now + HOUR, ...claims };
   const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(body)}`;
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+}
+
+/** A token that a private key (RSA, PEM) signs, for five minutes. */
+export function signByKey(key, claims) {
+  const now = Math.floor(Date.now() / 1000);
+  const signed = `${part({ alg: 'RS256', typ: 'JWT' })}.${part({ iat: now, exp: now + 300, ...claims })}`;
+  return `${signed}.${createSign('RSA-SHA256').update(signed).sign(key, 'base64url')}`;
 }
 
 function part(value) {

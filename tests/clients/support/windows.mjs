@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { proxyListening, startProgram, stopProgram } from '../../../demo/processes.mjs';
-import { newSecret, signToken } from './tokens.mjs';
+import { newSecret, signByKey, signToken } from './tokens.mjs';
 import { ORIGIN, bin } from './world.mjs';
 
 /** The routes, each a kind of credential; the first four open a session at a virtual proxy, `vp-` and their name. */
@@ -37,10 +37,13 @@ export async function startWindows() {
     return {
       stop,
       proxy: proxy.address,
+      front: windows.listening,
+      ca,
       origin: ORIGIN,
       signing,
       coreSecret: secrets.core,
       token: (claims) => signToken(secrets.jwt, claims),
+      bearerOf: (claims) => signByKey(signing, claims),
       tally: () => read(`${windows.listening}/__sim/tally`, ca),
       sessions: () => read(`${windows.listening}/__sim/sessions`, ca),
       secrets: () => read(`${windows.listening}/__sim/secrets`, ca),
@@ -94,12 +97,13 @@ function toml({ windows, core }) {
   const user = 'user = "{sub}"\nuser_directory = "CORP"\n';
   const certificate = 'certificate = "client.pem"\nkey = "client_key.pem"\n';
   const api = `api_url = "${windows.qps}"\n`;
+  const groups = 'list_attributes = { Group = "groups" }\n';
   const front = (prefix) => `url = "${windows.listening}/vp-${prefix}"\nca = "root.pem"`;
   const credentials = {
-    jwt: [`kind = "qseow-jwt"\n${user}signing_key = { file = "jwt.pem" }`, front('jwt')],
+    jwt: [`kind = "qseow-jwt"\n${user}signing_key = { file = "jwt.pem" }\nlist_claims = { Group = "groups" }`, front('jwt')],
     header: [`kind = "qseow-header"\n${user}header = "x-qlik-user-header"`, front('header')],
-    ticket: [`kind = "qseow-ticket"\n${user}${api}${certificate}`, front('ticket')],
-    session: [`kind = "qseow-session"\n${user}${api}${certificate}`, front('session')],
+    ticket: [`kind = "qseow-ticket"\n${user}${api}${certificate}${groups}`, front('ticket')],
+    session: [`kind = "qseow-session"\n${user}${api}${certificate}${groups}`, front('session')],
     engine: [`kind = "engine-certificate"\n${user}${certificate}`, `url = "${windows.engine}"\nca = "root.pem"`],
     core: ['kind = "bearer-jwt"\nsubject = "{sub}"\nsigning_secret = { env = "CORE_SECRET" }', `url = "${core}"`],
   };

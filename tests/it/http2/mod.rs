@@ -2,6 +2,7 @@
 
 mod bounds;
 mod ends;
+mod neighbours;
 mod opening;
 mod raw;
 

@@ -7,6 +7,7 @@ use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::ext::Protocol;
 use h2::{PingPong, RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -40,6 +41,15 @@ impl World {
         settings: &Builder,
     ) -> Visitor {
         let io = self.dial_http2(authority).await;
+        self.greet_http2(io, settings).await
+    }
+
+    /// Begins to speak HTTP/2.
+    pub(crate) async fn greet_http2(
+        &self,
+        io: TlsStream<TcpStream>,
+        settings: &Builder,
+    ) -> Visitor {
         let (sender, connection) = soon(settings.handshake(io)).await.unwrap();
         let mut connection = connection;
         let pings = connection.ping_pong().unwrap();
@@ -58,8 +68,14 @@ impl World {
 
     /// A TLS connection on which HTTP/2 was agreed upon, and nothing said.
     pub(crate) async fn dial_http2(&self, authority: &Authority) -> TlsStream<TcpStream> {
+        self.secure_http2(authority.client(&["h2", "http/1.1"]))
+            .await
+    }
+
+    /// The same with a TLS of one's own, which offers it.
+    pub(crate) async fn secure_http2(&self, tls: ClientConfig) -> TlsStream<TcpStream> {
         let tcp = TcpStream::connect(self.proxy.public).await.unwrap();
-        let tls = TlsConnector::from(Arc::new(authority.client(&["h2", "http/1.1"])));
+        let tls = TlsConnector::from(Arc::new(tls));
         let name = "app.example.com".try_into().unwrap();
         let io = soon(tls.connect(name, tcp)).await.unwrap();
         assert_eq!(io.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));

@@ -261,6 +261,21 @@ impl World {
         self.running.take().unwrap()
     }
 
+    /// Stops the proxy, as SIGTERM does, and starts another in its place.
+    pub(crate) async fn restart(&mut self) {
+        soon(self.stop()).await.unwrap();
+        let proxy = Proxy::bind(self.config.good(), self.config.source());
+        let proxy = proxy.await.unwrap();
+        self.proxy = Doors::of(proxy.addresses());
+        self.reload = proxy.reload();
+        let (stop, stopped) = oneshot::channel::<()>();
+        self.stop = Some(stop);
+        self.running = Some(tokio::spawn(proxy.run(async {
+            // A sender that is dropped is a stop as well.
+            let _ = stopped.await;
+        })));
+    }
+
     /// Looks for every secret in all that was seen and logged.
     fn assert_no_leak(&self) {
         self.assert_blind(&self.log_text());

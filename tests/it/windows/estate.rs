@@ -11,6 +11,8 @@ use crate::support::{Browser, Files, Recipe, World, soon};
 pub(super) struct Estate {
     pub(super) world: World,
     pub(super) windows: Windows,
+    /// The secrets of an installation that was before it.
+    gone: Vec<String>,
     /// The proxy's config.
     pub(super) toml: String,
     /// The signing key, which no byte and no log may have.
@@ -169,6 +171,7 @@ impl Plan {
             toml: recipe.toml(""),
             world: recipe.start().await,
             windows,
+            gone: Vec::new(),
             key: pair.serialize_pem(),
             _files: files,
         }
@@ -188,6 +191,14 @@ impl Estate {
         let (browser, heard) = self.visit(subject, app).await;
         assert_eq!(heard, [admitted(), connected(&heard)]);
         browser
+    }
+
+    /// The installation stops; nothing is where it was.
+    pub(super) async fn stop_windows(&mut self) {
+        let nobody = Windows::builder().start().await.unwrap();
+        let windows = std::mem::replace(&mut self.windows, nobody);
+        self.gone = windows.secrets();
+        windows.stop().await;
     }
 
     /// Waits until a metric has counted something.
@@ -210,7 +221,8 @@ impl Estate {
 impl Drop for Estate {
     fn drop(&mut self) {
         // The world looks for them in every byte and line as it drops.
-        for secret in self.windows.secrets() {
+        let gone = std::mem::take(&mut self.gone);
+        for secret in self.windows.secrets().into_iter().chain(gone) {
             self.world.keep(secret);
         }
         self.world.keep(self.key.clone());

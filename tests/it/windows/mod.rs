@@ -1,8 +1,11 @@
 //! Qlik Sense Enterprise on Windows and bare engines behind the whole proxy.
 
+mod attributes;
 mod bare;
 mod estate;
+mod failures;
 mod kinds;
+mod leaving;
 mod notices;
 mod rehearsal;
 mod sessions;

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use http::Version;
 use prometheus_client::registry::Registry;
 use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, Print, RelayLimits};
+use qix_proxy::credential::Stay;
 use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
 use qix_proxy::live::{Grounds, Live, Seat};
 use qix_proxy::person::Person;
@@ -96,6 +97,7 @@ impl House {
             standing: self.standing.subscribe(),
             seat,
             activity: Activity::default(),
+            stay: Stay::default(),
         };
         Ok((terms, leash, record))
     }

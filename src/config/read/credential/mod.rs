@@ -2,6 +2,7 @@
 
 mod anonymous_embed;
 mod api_key;
+mod attributes;
 mod client;
 mod cloud_jwt;
 mod endpoint;

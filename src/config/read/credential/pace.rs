@@ -20,11 +20,19 @@ pub(super) fn timeout(t: &mut Table<'_>) -> Result<Duration, Noted> {
 
 /// The rate and the queue.
 pub(super) fn pace(t: &mut Table<'_>) -> Result<Pace, Noted> {
-    let per_minute = t.or(
-        "fetches_per_minute",
-        Count(defaults::FETCHES_PER_MINUTE),
+    const TOKENS: Rate = (
+        defaults::FETCHES_PER_MINUTE,
         "How many fetches may start in any minute: below Qlik's limit, which is 100.",
     );
+    pace_of(t, TOKENS)
+}
+
+/// How many fetches may start in any minute by default, and what is said of it.
+pub(super) type Rate = (usize, &'static str);
+
+/// The rate and the queue, with another rate by default.
+pub(super) fn pace_of(t: &mut Table<'_>, (rate, about): Rate) -> Result<Pace, Noted> {
+    let per_minute = t.or("fetches_per_minute", Count(rate), about);
     let queue = t.or(
         "fetch_queue",
         Positive(defaults::FETCH_QUEUE),

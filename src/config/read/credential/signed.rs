@@ -1,9 +1,8 @@
 //! Tokens that the proxy signs, and `kind = "bearer-jwt"`, which is nothing else.
 
-use std::collections::BTreeMap;
-
+use super::attributes::{Key, attributes};
 use crate::config::defaults;
-use crate::config::model::{Algorithm, BearerJwt, Credential, SignedToken, SigningKey, Wording};
+use crate::config::model::{Algorithm, Attributes, BearerJwt, Credential, SignedToken, SigningKey};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{LongSecret, Positive, SigningPem};
@@ -11,6 +10,17 @@ use crate::template::Template;
 
 /// What the proxy itself says in a token.
 const OURS: [&str; 4] = ["exp", "iat", "jti", "nbf"];
+
+const CLAIMS: Key = (
+    "claims",
+    "What the token says besides, each a text in which claims of the app's session stand between \
+     braces.",
+);
+const LISTS: Key = (
+    "list_claims",
+    "What it says besides in lists, such as groups: each a claim of the app's session, by name or \
+     JSON pointer, that is a list of texts.",
+);
 
 /// A token per person, for an engine that checks it.
 pub(super) fn bearer(t: &mut Table<'_>) -> Result<Credential, Noted> {
@@ -35,29 +45,43 @@ pub(super) fn signed(t: &mut Table<'_>) -> Result<SignedToken, Noted> {
          HS256.",
     );
     let key_id: Result<Option<String>, _> = t.optional("key_id", "The token's `kid`.");
-    let claims: Result<Option<BTreeMap<String, Wording>>, _> = t.optional(
-        "claims",
-        "What the token says besides, each a text in which claims of the app's session stand \
-         between braces.",
-    );
+    let claims = attributes(t, CLAIMS, LISTS);
     let life = t.or(
         "token_life",
         Positive(defaults::SIGNED_LIFE),
         "How long a token is good.",
     );
-    let claims = claims?.unwrap_or_default();
-    if let Some(name) = OURS.iter().find(|name| claims.contains_key(**name)) {
-        let what = format!("`{name}` is said by the proxy itself");
-        return Err(t.refuse("claims", what, format!("leave `{name}` out")));
-    }
+    let claims = claims?;
+    refuse_names(t, &claims, &OURS, "is said by the proxy itself")?;
     let (key, algorithm) = (key?, algorithm?);
     Ok(SignedToken {
         key,
         algorithm,
         key_id: key_id?,
-        claims: claims.into_iter().collect(),
+        claims,
         life: life?.0,
     })
+}
+
+/// Notes that a name among what is said is spoken for.
+pub(super) fn refuse_names(
+    t: &Table<'_>,
+    claims: &Attributes,
+    taken: &[&str],
+    why: &str,
+) -> Result<(), Noted> {
+    let texts = claims.texts.iter().map(|(name, _)| (CLAIMS.0, name));
+    let lists = claims.lists.iter().map(|(name, _)| (LISTS.0, name));
+    match texts
+        .chain(lists)
+        .find(|(_, name)| taken.contains(&name.as_str()))
+    {
+        Some((key, name)) => {
+            let what = format!("`{name}` {why}");
+            Err(t.refuse(key, what, format!("leave `{name}` out")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn key(t: &mut Table<'_>) -> Result<SigningKey, Noted> {

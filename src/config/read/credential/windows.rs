@@ -1,8 +1,12 @@
 //! The credentials of Qlik Sense Enterprise on Windows.
 
+use std::time::Duration;
+
 use url::Url;
 
-use super::signed::signed;
+use super::attributes::{Key, attributes};
+use super::pace::{Rate, pace_of};
+use super::signed::{refuse_names, signed};
 use crate::config::defaults;
 use crate::config::model::{
     ClientCertificate, Credential, EngineCertificate, ProxyService, ProxySession, QseowHeader,
@@ -10,10 +14,29 @@ use crate::config::model::{
 };
 use crate::config::notes::Noted;
 use crate::config::table::Table;
-use crate::config::value::{Certificate, HttpHeader, Positive, PrivateKey, WebUrl, is_plain};
+use crate::config::value::{
+    Certificate, HttpHeader, OrNever, Positive, PrivateKey, WebUrl, is_plain,
+};
 use crate::config::values::{CookieName, Origin};
 use crate::person::ClaimPath;
 use crate::template::{Target, Template};
+
+const ATTRIBUTES: Key = (
+    "attributes",
+    "What Qlik is told of the person besides, for its own rules: each a text in which claims of the \
+     app's session stand between braces.",
+);
+const LISTS: Key = (
+    "list_attributes",
+    "What it is told besides in lists, such as groups: each a claim of the app's session, by name or \
+     JSON pointer, that is a list of texts.",
+);
+/// How often sessions are opened.
+const SESSIONS: Rate = (
+    defaults::SESSIONS_PER_MINUTE,
+    "How many people's sessions may be asked for in any minute, so that many who come at once are no \
+     storm for Qlik's proxy service.",
+);
 
 /// A token per person opens a session.
 pub(super) fn jwt(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Credential, Noted> {
@@ -35,18 +58,16 @@ pub(super) fn jwt(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<Cred
         "Whether the websocket carries the token besides the session's cookie: releases before \
          November 2024 want it, later ones refuse it.",
     );
-    let session = session(t, engine);
+    let session = session(t, engine, ALL_OF_THEM);
     let (user_attribute, directory_attribute) = (user_attribute?, directory_attribute?);
     let token = token?;
-    for (name, _) in &token.claims {
-        if *name == user_attribute || *name == directory_attribute {
-            return Err(t.refuse(
-                "claims",
-                format!("{name:?} says who it is, and that is not said twice"),
-                "leave it out of `claims`, and write `user` and `user_directory`",
-            ));
-        }
-    }
+    let who = [user_attribute.as_str(), directory_attribute.as_str()];
+    refuse_names(
+        t,
+        &token.claims,
+        &who,
+        "says who it is, as `user` and `user_directory` do",
+    )?;
     Ok(Credential::QseowJwt(QseowJwt {
         session: session?,
         user: user?,
@@ -67,7 +88,7 @@ pub(super) fn header(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<C
     let id = id(t);
     let one = t.at_most_one(DIRECTORY);
     let directory = directory(t);
-    let session = session(t, engine);
+    let session = session(t, engine, ALL_OF_THEM);
     one?;
     let HttpHeader(header) = header?;
     Ok(Credential::QseowHeader(QseowHeader {
@@ -105,7 +126,8 @@ fn service(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<QseowServic
         "The proxy service's API; by default port 4243 of the engine's host.",
     );
     let certificate = client_certificate(t);
-    let session = session(t, engine);
+    let session = session(t, engine, IT_ALONE);
+    let attributes = attributes(t, ATTRIBUTES, LISTS);
     let (user, certificate) = (user?, certificate?);
     let url = match url? {
         Some(WebUrl(url)) => url,
@@ -118,6 +140,7 @@ fn service(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<QseowServic
     Ok(QseowService {
         session: session?,
         user,
+        attributes: attributes?,
         service: ProxyService { url, certificate },
     })
 }
@@ -146,7 +169,28 @@ fn client_certificate(t: &mut Table<'_>) -> Result<ClientCertificate, Noted> {
     Ok(ClientCertificate { certificate, key })
 }
 
-fn session(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<ProxySession, Noted> {
+/// How a kind's sessions are ended: the default, and what is said of it.
+type Farewell = (Option<Duration>, &'static str);
+
+const IT_ALONE: Farewell = (
+    defaults::SESSION_LINGER,
+    "How long the session is kept after the person's last socket and then ended at Qlik, at once when \
+     the proxy stops; \"never\" leaves it to the virtual proxy's inactivity timeout. Where replicas \
+     share credentials it is always left to that.",
+);
+const ALL_OF_THEM: Farewell = (
+    None,
+    "How long the session is kept after the person's last socket before they are logged out at Qlik, at \
+     once when the proxy stops. That ends all their sessions at this virtual proxy, so it is meant for \
+     one proxy process alone on a virtual proxy of its own; \"never\" leaves them to its inactivity \
+     timeout.",
+);
+
+fn session(
+    t: &mut Table<'_>,
+    engine: Result<&Url, Noted>,
+    (linger, about_linger): Farewell,
+) -> Result<ProxySession, Noted> {
     let cookie: Result<Option<CookieName>, _> = t.optional(
         "session_cookie",
         "The virtual proxy's session cookie; one that begins with X-Qlik-Session when left out.",
@@ -167,12 +211,16 @@ fn session(t: &mut Table<'_>, engine: Result<&Url, Noted>) -> Result<ProxySessio
         Positive(defaults::PROXY_SESSION_TIMEOUT),
         "How long each request for a session may take; a cold start takes 20 seconds.",
     );
+    let linger = t.or("session_linger", OrNever(linger), about_linger);
+    let pace = pace_of(t, SESSIONS);
     Ok(ProxySession {
         url: engine?.clone(),
         cookie: cookie?,
         origin: origin?,
         life: life?.0,
         timeout: timeout?.0,
+        linger: linger?.0,
+        pace: pace?,
     })
 }
 

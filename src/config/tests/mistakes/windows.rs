@@ -67,7 +67,41 @@ signing_key = { file = "qlik-jwt-key.pem" }
 claims = { userId = "{email}" }"#,
         )],
         mistakes: &[
-            r#"20:10 "userId" says who it is, and that is not said twice | leave it out of `claims`, and write `user` and `user_directory`"#,
+            "20:10 `userId` says who it is, as `user` and `user_directory` do | leave `userId` out",
+        ],
+    },
+    Case {
+        name: "a list that says who it is",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "qseow-jwt"
+user = "{sub}"
+user_directory = "CORP"
+signing_key = { file = "qlik-jwt-key.pem" }
+list_claims = { userDirectory = "groups" }"#,
+        )],
+        mistakes: &[
+            "20:15 `userDirectory` says who it is, as `user` and `user_directory` do | leave `userDirectory` out",
+        ],
+    },
+    Case {
+        name: "attributes that are two things, and sessions that linger for nothing",
+        edits: &[(
+            r#"kind = "none"
+# it asks for nothing"#,
+            r#"kind = "qseow-session"
+user = "{sub}"
+user_directory = "CORP"
+certificate = "client.pem"
+key = "client_key.pem"
+attributes = { Group = "all" }
+list_attributes = { Group = "groups" }
+session_linger = "0s""#,
+        )],
+        mistakes: &[
+            r#"21:19 "Group" is a text in `attributes` already | leave it out of `attributes` or of `list_attributes`"#,
+            r#"22:18 `session_linger` cannot be nothing | write "never""#,
         ],
     },
     Case {

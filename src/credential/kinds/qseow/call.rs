@@ -8,13 +8,35 @@ use reqwest::RequestBuilder;
 use url::Url;
 
 use crate::credential::error::{CredentialError, Trouble};
-use crate::credential::explain::sentence;
+use crate::credential::explain::{At, sentence};
+use crate::credential::signer::random_word;
 
 /// The largest answer that is read, in bytes; none that is meant comes near.
 const LARGEST: usize = 64 << 10;
 
+/// The header that repeats the key of the query, against forgery.
+pub(super) const XRFKEY: &str = "x-qlik-xrfkey";
+
+/// Such a key: any sixteen letters or digits.
+pub(super) fn xrfkey() -> String {
+    let mut key = random_word();
+    key.truncate(16);
+    key
+}
+
+/// What a status tells of that may pass.
+pub(super) fn passing(status: StatusCode) -> Option<Trouble> {
+    let words = match status {
+        StatusCode::TOO_MANY_REQUESTS => "is that there are too many requests (429)",
+        status if status.is_server_error() => "is an error of its own (5xx)",
+        _ => return None,
+    };
+    Some(Trouble::Malformed(words))
+}
+
 /// Who asks.
 pub(super) struct Caller {
+    at: At,
     http: reqwest::Client,
     timeout: Duration,
 }
@@ -27,12 +49,16 @@ pub(super) struct Answer {
 }
 
 impl Caller {
-    pub(super) const fn new(http: reqwest::Client, timeout: Duration) -> Self {
-        Self { http, timeout }
+    pub(super) const fn new(at: At, http: reqwest::Client, timeout: Duration) -> Self {
+        Self { at, http, timeout }
     }
 
     pub(super) fn get(&self, url: Url) -> RequestBuilder {
         self.http.get(url).timeout(self.timeout)
+    }
+
+    pub(super) fn delete(&self, url: Url) -> RequestBuilder {
+        self.http.delete(url).timeout(self.timeout)
     }
 
     pub(super) fn post(&self, url: Url) -> RequestBuilder {
@@ -42,7 +68,7 @@ impl Caller {
     /// Sends a request; what is wrong with the way is told without a word of what was sent.
     pub(super) async fn call(&self, request: RequestBuilder) -> Result<Answer, CredentialError> {
         let answer = self.exchange(request).await;
-        answer.map_err(|error| CredentialError::Down(self.trouble(error)))
+        answer.map_err(|error| CredentialError::Down(self.at, self.trouble(error)))
     }
 
     async fn exchange(&self, request: RequestBuilder) -> reqwest::Result<Answer> {

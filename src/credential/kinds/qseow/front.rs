@@ -7,13 +7,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
+use url::Url;
 
-use super::call::Caller;
+use super::call::{Caller, XRFKEY, passing, xrfkey};
 use crate::config::ProxySession;
 use crate::credential::error::{CredentialError, Trouble};
+use crate::credential::explain::At;
 use crate::credential::identity::Identity;
 use crate::credential::mint::Minted;
 use crate::injection::Injection;
@@ -24,6 +27,8 @@ const COOKIE_NAME: &str = "X-Qlik-Session";
 const CSRF: HeaderName = HeaderName::from_static("qlik-csrf-token");
 /// Where it is asked for.
 const DOOR: &str = "/qps/csrftoken";
+/// Where somebody is logged out.
+const USER: &str = "/qps/user";
 /// How many sessions are remembered.
 const ROOM: usize = 10_000;
 
@@ -32,7 +37,7 @@ pub(super) struct Front {
     config: ProxySession,
     caller: Caller,
     origin: HeaderValue,
-    remembered: Mutex<HashMap<Identity, Arc<str>>>,
+    remembered: Mutex<HashMap<Identity, Entered>>,
 }
 
 /// What opens a session.
@@ -56,6 +61,7 @@ impl Key<'_> {
 }
 
 /// A session that is open.
+#[derive(Clone)]
 pub(super) struct Entered {
     cookie: (String, Arc<str>),
     csrf: Option<String>,
@@ -72,7 +78,7 @@ impl Front {
         };
         let origin = HeaderValue::try_from(origin).map_err(|_| CredentialError::BadKey)?;
         Ok(Self {
-            caller: Caller::new(http, config.timeout),
+            caller: Caller::new(At::Front, http, config.timeout),
             origin,
             config,
             remembered: Mutex::default(),
@@ -85,7 +91,7 @@ impl Front {
         identity: &Identity,
         key: Key<'_>,
     ) -> Result<Entered, CredentialError> {
-        let known = self.remembered().get(identity).cloned();
+        let known = self.session(identity);
         let answer = self.knock(known.as_ref(), &key).await?;
         let given = self.given(&answer.headers);
         let Some(cookie) = given.or_else(|| known.map(|value| (self.cookie_name(), value))) else {
@@ -106,8 +112,9 @@ impl Front {
             }
             return Err(turned_away(answer.status));
         }
-        self.remember(identity, &cookie.1);
-        Ok(Entered { cookie, csrf })
+        let entered = Entered { cookie, csrf };
+        self.keep(identity, entered.clone());
+        Ok(entered)
     }
 
     /// Goes on with the session that is remembered, if it still lives.
@@ -128,22 +135,62 @@ impl Front {
 
     /// The session that is remembered.
     pub(super) fn session(&self, identity: &Identity) -> Option<Arc<str>> {
-        self.remembered().get(identity).cloned()
+        let remembered = self.remembered();
+        let session = remembered.get(identity)?;
+        Some(Arc::clone(&session.cookie.1))
     }
 
     /// Remembers a session.
     pub(super) fn remember(&self, identity: &Identity, session: &Arc<str>) {
+        let entered = Entered {
+            cookie: (self.cookie_name(), Arc::clone(session)),
+            csrf: None,
+        };
+        self.keep(identity, entered);
+    }
+
+    /// Forgets a session, and says which it was.
+    pub(super) fn forget(&self, identity: &Identity) -> Option<Arc<str>> {
+        let session = self.remembered().remove(identity)?;
+        Some(session.cookie.1)
+    }
+
+    /// How long a session is kept after its last use.
+    pub(super) const fn linger(&self) -> Option<Duration> {
+        self.config.linger
+    }
+
+    /// Logs somebody out, whereby all their sessions at this virtual proxy end.
+    pub(super) async fn log_out(&self, identity: &Identity) -> Result<bool, CredentialError> {
+        let session = self.remembered().remove(identity);
+        let Some(session) = session else {
+            return Ok(false);
+        };
+        let (mut url, key) = (self.address(USER), xrfkey());
+        url.query_pairs_mut().append_pair("xrfkey", &key);
+        let request = self.caller.delete(url).header(XRFKEY, key);
+        let request = request.header(ORIGIN, self.origin.clone());
+        let request = request.header(COOKIE, self.line(&session.cookie.1)?);
+        let request = match session.csrf {
+            Some(csrf) => request.header(CSRF, csrf),
+            None => request,
+        };
+        let answer = self.caller.call(request).await?;
+        if answer.status.is_success() {
+            Ok(true)
+        } else {
+            Err(turned_away(answer.status))
+        }
+    }
+
+    fn keep(&self, identity: &Identity, session: Entered) {
         let mut remembered = self.remembered();
         if remembered.len() >= ROOM && !remembered.contains_key(identity) {
             // Nobody in particular: whoever is forgotten and comes again opens a second session.
             let forgotten = remembered.keys().next().cloned();
             forgotten.map(|forgotten| remembered.remove(&forgotten));
         }
-        remembered.insert(identity.clone(), Arc::clone(session));
-    }
-
-    fn forget(&self, identity: &Identity) {
-        self.remembered().remove(identity);
+        remembered.insert(identity.clone(), session);
     }
 
     /// What the upgrade carries.
@@ -152,7 +199,7 @@ impl Front {
         let (name, value) = &entered.cookie;
         let carried = injection.with_cookie(name, value);
         let bad = Trouble::Malformed("gives a session cookie that no header can carry");
-        let injection = carried.ok_or(CredentialError::Down(bad))?;
+        let injection = carried.ok_or(CredentialError::Down(At::Front, bad))?;
         let injection = match &entered.csrf {
             Some(csrf) => injection.with_query(CSRF.as_str(), csrf),
             None => injection,
@@ -173,9 +220,7 @@ impl Front {
         known: Option<&Arc<str>>,
         key: &Key<'_>,
     ) -> Result<Knocked, CredentialError> {
-        let mut url = self.config.url.clone();
-        let path = format!("{}{DOOR}", url.path().trim_end_matches('/'));
-        url.set_path(&path);
+        let mut url = self.address(DOOR);
         if let Key::Ticket(ticket) = key {
             url.query_pairs_mut().append_pair("QlikTicket", ticket);
         }
@@ -184,16 +229,27 @@ impl Front {
             request = request.header(name, value);
         }
         if let Some(cookie) = known {
-            let line = HeaderValue::try_from(format!("{}={cookie}", self.cookie_name()));
-            let mut line = line.map_err(|_| CredentialError::BadKey)?;
-            line.set_sensitive(true);
-            request = request.header(COOKIE, line);
+            request = request.header(COOKIE, self.line(cookie)?);
         }
         let answer = self.caller.call(request).await?;
         Ok(Knocked {
             status: answer.status,
             headers: answer.headers,
         })
+    }
+
+    fn address(&self, what: &str) -> Url {
+        let mut url = self.config.url.clone();
+        let path = format!("{}{what}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        url
+    }
+
+    fn line(&self, cookie: &str) -> Result<HeaderValue, CredentialError> {
+        let line = HeaderValue::try_from(format!("{}={cookie}", self.cookie_name()));
+        let mut line = line.map_err(|_| CredentialError::BadKey)?;
+        line.set_sensitive(true);
+        Ok(line)
     }
 
     /// The session's cookie in an answer.
@@ -225,7 +281,7 @@ impl Front {
         format!("{COOKIE_NAME}{prefix}{suffix}")
     }
 
-    fn remembered(&self) -> MutexGuard<'_, HashMap<Identity, Arc<str>>> {
+    fn remembered(&self) -> MutexGuard<'_, HashMap<Identity, Entered>> {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -249,8 +305,8 @@ fn csrf(headers: &HeaderMap) -> Option<String> {
 }
 
 fn turned_away(status: StatusCode) -> CredentialError {
-    if status.is_server_error() {
-        return CredentialError::Down(Trouble::Malformed("is an error of its own (5xx)"));
+    if let Some(trouble) = passing(status) {
+        return CredentialError::Down(At::Front, trouble);
     }
     let advice = match status.as_u16() {
         200..=299 => {

@@ -9,7 +9,7 @@ mod front;
 mod service;
 
 use std::borrow::Cow;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
@@ -18,37 +18,38 @@ use serde_json::{Map, Value};
 use self::front::{Front, Key};
 use self::service::{Holder, Service};
 use super::Source;
-use crate::config::{ProxySession, QseowHeader, QseowJwt, QseowService, WindowsUser, Wording};
+use crate::config::{
+    Pace, ProxySession, QseowHeader, QseowJwt, QseowService, WindowsUser, Wording,
+};
 use crate::credential::Lent;
+use crate::credential::attributes::Attributes;
 use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
-use crate::credential::mint::{Mint, Minted, Minting};
-use crate::credential::pace::FREE;
+use crate::credential::mint::{Ending, Mint, Minted, Minting};
 use crate::credential::signer::{self, Signer, random_word};
 use crate::template::Target;
 
 /// Where the values stand in an identity: the directory, the id, and what a token says besides.
 const DIRECTORY: usize = 0;
 const ID: usize = 1;
-const CLAIMS: usize = 2;
+const BESIDES: usize = 2;
 
 /// A token opens the session.
 pub(super) fn jwt(config: QseowJwt, lent: Lent<'_>) -> Result<Source, CredentialError> {
-    let mut who = somebody(&config.user);
-    for (_, wording) in &config.token.claims {
-        who = who.worded(wording.clone(), Target::Json);
-    }
+    let who = Attributes::add_to(somebody(&config.user), &config.token.claims);
     let mut parts = parts("qseow-jwt", &config.session, lent);
     parts.extend(signer::parts(&config.token));
     parts.push(format!("{} {}", config.user_attribute, config.directory_attribute).into());
     parts.push(format!("{}", config.bearer_on_upgrade).into());
     let mint = ByToken {
         signer: Signer::new(&config.token)?,
+        besides: Attributes::new(&config.token.claims, BESIDES),
         front: Front::new(config.session.clone(), lent.http.clone())?,
         config,
     };
-    Ok(kept(mint, who, &parts, lent))
+    let pace = mint.config.session.pace;
+    Ok(kept(mint, who, (&parts, pace), lent))
 }
 
 /// A header opens the session.
@@ -60,33 +61,36 @@ pub(super) fn header(config: QseowHeader, lent: Lent<'_>) -> Result<Source, Cred
         .filled(config.id, Target::QlikUser);
     let mut parts = parts("qseow-header", &config.session, lent);
     parts.push(config.header.as_str().into());
+    let pace = config.session.pace;
     let mint = ByHeader {
         header: config.header,
         front: Front::new(config.session, lent.http.clone())?,
     };
-    Ok(kept(mint, who, &parts, lent))
+    Ok(kept(mint, who, (&parts, pace), lent))
 }
 
 /// A ticket opens the session.
 pub(super) fn ticket(config: QseowService, lent: Lent<'_>) -> Result<Source, CredentialError> {
-    let who = somebody(&config.user);
+    let who = Attributes::add_to(somebody(&config.user), &config.attributes);
     let parts = service_parts("qseow-ticket", &config, lent);
+    let pace = config.session.pace;
     let mint = ByTicket {
         service: service(&config, lent)?,
         front: Front::new(config.session, lent.http.clone())?,
     };
-    Ok(kept(mint, who, &parts, lent))
+    Ok(kept(mint, who, (&parts, pace), lent))
 }
 
 /// The session is added.
 pub(super) fn session(config: QseowService, lent: Lent<'_>) -> Result<Source, CredentialError> {
-    let who = somebody(&config.user);
+    let who = Attributes::add_to(somebody(&config.user), &config.attributes);
     let parts = service_parts("qseow-session", &config, lent);
+    let pace = config.session.pace;
     let mint = Added {
         service: service(&config, lent)?,
         front: Front::new(config.session, lent.http.clone())?,
     };
-    Ok(kept(mint, who, &parts, lent))
+    Ok(kept(mint, who, (&parts, pace), lent))
 }
 
 /// Whom Qlik shall see: directory and id, in this order.
@@ -96,25 +100,22 @@ pub(super) fn somebody(user: &WindowsUser) -> Who {
         .filled(user.id.clone(), Target::QlikUser)
 }
 
-fn kept(mint: impl Mint, who: Who, parts: &[Vec<u8>], lent: Lent<'_>) -> Source {
+fn kept(mint: impl Mint, who: Who, (parts, pace): (&[Vec<u8>], Pace), lent: Lent<'_>) -> Source {
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    let keeper = lent.keepers.keeper(Name::of(&parts), mint, FREE);
+    let keeper = lent.keepers.keeper(Name::of(&parts), mint, pace);
     Source::Kept { keeper, who }
 }
 
 fn service(config: &QseowService, lent: Lent<'_>) -> Result<Service, CredentialError> {
     let http = lent.certified.ok_or(CredentialError::BadKey)?.clone();
-    Ok(Service::new(
-        config.service.url.clone(),
-        &config.session,
-        http,
-    ))
+    Ok(Service::new(config, http))
 }
 
 fn service_parts(kind: &str, config: &QseowService, lent: Lent<'_>) -> Vec<Vec<u8>> {
     let mut parts = parts(kind, &config.session, lent);
     let certificate = &config.service.certificate;
     parts.push(config.service.url.as_str().into());
+    parts.push(format!("{:?}", config.attributes).into());
     parts.push(
         certificate
             .certificate
@@ -140,16 +141,16 @@ fn parts(kind: &str, session: &ProxySession, lent: Lent<'_>) -> Vec<Vec<u8>> {
 struct ByToken {
     config: QseowJwt,
     signer: Signer,
+    besides: Attributes,
     front: Front,
 }
 
 impl ByToken {
     fn token(&self, identity: &Identity) -> Result<String, CredentialError> {
         let said = |place: usize| Value::from(identity.value(place));
-        let mut claims = Map::new();
-        for (place, (name, _)) in self.config.token.claims.iter().enumerate() {
-            claims.insert(name.clone(), said(CLAIMS + place));
-        }
+        let besides = self.besides.of(identity);
+        let besides = besides.map(|(name, value)| (name.to_owned(), value));
+        let mut claims: Map<String, Value> = besides.collect();
         claims.insert(self.config.directory_attribute.clone(), said(DIRECTORY));
         claims.insert(self.config.user_attribute.clone(), said(ID));
         self.signer.sign(claims, SystemTime::now())
@@ -173,6 +174,14 @@ impl ByToken {
 impl Mint for ByToken {
     fn name(&self) -> Cow<'_, str> {
         self.front.name().into()
+    }
+
+    fn linger(&self) -> Option<Duration> {
+        self.front.linger()
+    }
+
+    fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
+        Box::pin(self.front.log_out(identity))
     }
 
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
@@ -208,6 +217,14 @@ impl Mint for ByHeader {
         self.front.name().into()
     }
 
+    fn linger(&self) -> Option<Duration> {
+        self.front.linger()
+    }
+
+    fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
+        Box::pin(self.front.log_out(identity))
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(self.open(identity))
     }
@@ -223,7 +240,7 @@ impl ByTicket {
         if let Some(entered) = self.front.resume(identity).await? {
             return self.front.minted(&entered);
         }
-        let ticket = self.service.draw(holder(identity)).await?;
+        let ticket = self.service.draw(identity).await?;
         let entered = self.front.enter(identity, Key::Ticket(&ticket)).await?;
         self.front.minted(&entered)
     }
@@ -232,6 +249,14 @@ impl ByTicket {
 impl Mint for ByTicket {
     fn name(&self) -> Cow<'_, str> {
         self.front.name().into()
+    }
+
+    fn linger(&self) -> Option<Duration> {
+        self.front.linger()
+    }
+
+    fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
+        Box::pin(end(&self.service, &self.front, identity))
     }
 
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
@@ -246,14 +271,13 @@ struct Added {
 
 impl Added {
     async fn open(&self, identity: &Identity) -> Result<Minted, CredentialError> {
-        let holder = holder(identity);
         let known = match self.front.session(identity) {
-            Some(session) => self.service.has(holder, &session).await?,
+            Some(session) => self.service.has(holder(identity), &session).await?,
             None => false,
         };
         if !known {
             let session = random_word();
-            self.service.add(holder, &session).await?;
+            self.service.add(identity, &session).await?;
             self.front.remember(identity, &session.into());
         }
         self.front
@@ -266,8 +290,28 @@ impl Mint for Added {
         self.front.name().into()
     }
 
+    fn linger(&self) -> Option<Duration> {
+        self.front.linger()
+    }
+
+    fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
+        Box::pin(end(&self.service, &self.front, identity))
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(self.open(identity))
+    }
+}
+
+/// Ends the session that is remembered, and no other.
+async fn end(
+    service: &Service,
+    front: &Front,
+    identity: &Identity,
+) -> Result<bool, CredentialError> {
+    match front.forget(identity) {
+        Some(session) => service.end(&session).await,
+        None => Ok(false),
     }
 }
 

@@ -3,18 +3,23 @@
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use url::Url;
 
-use super::call::{Answer, Caller};
-use crate::config::ProxySession;
+use super::call::{Answer, Caller, XRFKEY, passing, xrfkey};
+use super::holder;
+use crate::config::QseowService;
+use crate::credential::attributes::Attributes;
 use crate::credential::error::{CredentialError, Trouble};
-use crate::credential::signer::random_word;
+use crate::credential::explain::At;
+use crate::credential::identity::Identity;
 
 /// The proxy service's API for one virtual proxy.
 pub(super) struct Service {
     url: Url,
     /// The virtual proxy's prefix, with a slash at its end where there is one.
     prefix: String,
+    attributes: Attributes,
     caller: Caller,
 }
 
@@ -30,7 +35,7 @@ pub(super) struct Holder<'a> {
 struct Wish<'a> {
     user_directory: &'a str,
     user_id: &'a str,
-    attributes: [(); 0],
+    attributes: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_id: Option<&'a str>,
 }
@@ -49,21 +54,23 @@ struct Found {
 }
 
 impl Service {
-    pub(super) fn new(url: Url, session: &ProxySession, http: reqwest::Client) -> Self {
+    pub(super) fn new(config: &QseowService, http: reqwest::Client) -> Self {
+        let session = &config.session;
         let prefix = match session.url.path().trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
         Self {
-            url,
+            url: config.service.url.clone(),
             prefix,
-            caller: Caller::new(http, session.timeout),
+            attributes: Attributes::new(&config.attributes, super::BESIDES),
+            caller: Caller::new(At::Service, http, session.timeout),
         }
     }
 
     /// A ticket, good for one use within a minute.
-    pub(super) async fn draw(&self, holder: Holder<'_>) -> Result<String, CredentialError> {
-        let answer = self.post("ticket", holder, None).await?;
+    pub(super) async fn draw(&self, identity: &Identity) -> Result<String, CredentialError> {
+        let answer = self.post("ticket", identity, None).await?;
         let bad = Trouble::Malformed("holds no ticket");
         let drawn: Drawn = made(&answer, bad)?;
         Ok(drawn.ticket)
@@ -72,17 +79,17 @@ impl Service {
     /// Adds a session of this id.
     pub(super) async fn add(
         &self,
-        holder: Holder<'_>,
+        identity: &Identity,
         session: &str,
     ) -> Result<(), CredentialError> {
-        let answer = self.post("session", holder, Some(session)).await?;
+        let answer = self.post("session", identity, Some(session)).await?;
         let bad = Trouble::Malformed("does not say whose session it made");
         let found: Found = made(&answer, bad)?;
-        if found.is(holder) {
+        if found.is(holder(identity)) {
             return Ok(());
         }
         let other = Trouble::Malformed("names another user than was asked for");
-        Err(CredentialError::Down(other))
+        Err(CredentialError::Down(At::Service, other))
     }
 
     /// Whether somebody's session of this id is there.
@@ -107,32 +114,58 @@ impl Service {
     async fn post(
         &self,
         what: &str,
-        holder: Holder<'_>,
+        identity: &Identity,
         session_id: Option<&str>,
     ) -> Result<Answer, CredentialError> {
         let (url, key) = self.address(&[what]);
+        let holder = holder(identity);
         let wish = Wish {
             user_directory: holder.directory,
             user_id: holder.id,
-            attributes: [],
+            attributes: self.attributes(identity),
             session_id,
         };
         let request = self.caller.post(url).header(XRFKEY, key).json(&wish);
         self.caller.call(request).await
     }
 
+    /// Ends a session; says whether it was there.
+    pub(super) async fn end(&self, session: &str) -> Result<bool, CredentialError> {
+        let (url, key) = self.address(&["session", session]);
+        let request = self.caller.delete(url).header(XRFKEY, key);
+        let answer = self.caller.call(request).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => Ok(true),
+            status => Err(refused(status)),
+        }
+    }
+
+    /// What is told besides: an object an attribute, and one for each text of a list.
+    fn attributes(&self, identity: &Identity) -> Vec<Value> {
+        let told = self.attributes.of(identity);
+        let each = told.flat_map(|(name, value)| match value {
+            Value::Array(items) => items
+                .into_iter()
+                .map(|item| json!({ name: item }))
+                .collect(),
+            text => vec![json!({ name: text })],
+        });
+        each.collect()
+    }
+
     /// The URL of a thing, with a key against forgery that the header repeats.
     fn address(&self, segments: &[&str]) -> (Url, String) {
-        let mut key = random_word();
-        key.truncate(16);
+        let key = xrfkey();
         let mut url = self.url.clone();
-        url.set_path(&format!("/qps/{}{}", self.prefix, segments.join("/")));
+        url.set_path(&format!("/qps/{}", self.prefix));
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
         url.query_pairs_mut().append_pair("xrfkey", &key);
         (url, key)
     }
 }
-
-const XRFKEY: &str = "x-qlik-xrfkey";
 
 impl Found {
     /// Qlik keeps the names of Windows users without regard to case.
@@ -146,12 +179,12 @@ fn made<T: for<'a> Deserialize<'a>>(answer: &Answer, bad: Trouble) -> Result<T, 
     if !answer.status.is_success() {
         return Err(refused(answer.status));
     }
-    serde_json::from_slice(&answer.body).map_err(|_| CredentialError::Down(bad))
+    serde_json::from_slice(&answer.body).map_err(|_| CredentialError::Down(At::Service, bad))
 }
 
 fn refused(status: StatusCode) -> CredentialError {
-    if status.is_server_error() {
-        return CredentialError::Down(Trouble::Malformed("is an error of its own (5xx)"));
+    if let Some(trouble) = passing(status) {
+        return CredentialError::Down(At::Service, trouble);
     }
     let advice = match status.as_u16() {
         400 => {

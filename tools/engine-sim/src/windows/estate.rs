@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 
 use super::{
-    person::Person,
+    person::Newcomer,
     sessions::{Opening, Session, Sessions},
     tickets::Tickets,
     virtual_proxy::VirtualProxy,
@@ -68,8 +68,13 @@ impl Estate {
         self.proxies.iter().find(|named| named.prefix == prefix)
     }
 
-    /// A new session of `person`, with an id of its own or the one that was chosen.
-    pub(super) fn open(&self, named: &Named, person: Person, id: Option<String>) -> Arc<Session> {
+    /// A new session of somebody, with an id of its own or the one that was chosen.
+    pub(super) fn open(
+        &self,
+        named: &Named,
+        newcomer: impl Into<Newcomer>,
+        id: Option<String>,
+    ) -> Arc<Session> {
         let vault = &self.shared.vault;
         if let Some(id) = &id {
             vault.keep(id);
@@ -79,7 +84,7 @@ impl Estate {
             id: id.unwrap_or_else(|| vault.plant("session")),
             csrf: vault.plant("csrf"),
             prefix: named.prefix.clone(),
-            person,
+            newcomer: newcomer.into(),
             idle: named.proxy.idle,
         })
     }

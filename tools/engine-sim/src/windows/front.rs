@@ -15,7 +15,7 @@ use super::{
     estate::{Estate, Named},
     guest::{self, Asking, Guest},
     sessions::Session,
-    virtual_proxy::Kind,
+    virtual_proxy::{Gives, Kind},
 };
 use crate::tenant::{
     control,
@@ -116,10 +116,18 @@ async fn bootstrap(
         return Ok(stranger(named, asking));
     };
     let mut answer = plain(StatusCode::NO_CONTENT);
-    if let Ok(token) = HeaderValue::from_str(&guest.session().csrf) {
+    let gives = named.proxy.gives;
+    if let (Ok(token), true) = (
+        HeaderValue::from_str(&guest.session().csrf),
+        gives != Gives::CookieAlone,
+    ) {
         answer.headers_mut().insert(CSRF, token);
     }
-    Ok(with_cookie(answer, named, &guest))
+    Ok(if gives == Gives::TokenAlone {
+        answer
+    } else {
+        with_cookie(answer, named, &guest)
+    })
 }
 
 fn whoami(estate: &Estate, named: &Named, asking: Asking<'_>) -> Answer {

@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use super::{
     estate::{Estate, Named},
-    person::Person,
+    person::{Newcomer, Person},
     sessions::Session,
     virtual_proxy::Kind,
 };
@@ -76,8 +76,8 @@ pub(super) fn known(estate: &Estate, named: &Named, asking: Asking<'_>) -> Optio
     if let Some(session) = by_cookie(estate, named, asking) {
         return Some(Guest::Known(session));
     }
-    let person = by_credential(estate, named, asking)?;
-    Some(Guest::New(estate.open(named, person, None)))
+    let newcomer = by_credential(estate, named, asking)?;
+    Some(Guest::New(estate.open(named, newcomer, None)))
 }
 
 pub(super) fn by_cookie(
@@ -94,25 +94,26 @@ pub(super) fn by_cookie(
     estate.sessions.find(&named.prefix, id)
 }
 
-fn by_credential(estate: &Estate, named: &Named, asking: Asking<'_>) -> Option<Person> {
+fn by_credential(estate: &Estate, named: &Named, asking: Asking<'_>) -> Option<Newcomer> {
     match &named.proxy.kind {
         Kind::Jwt(rules) => {
             let token = bearer(asking.headers)?;
             estate.shared.vault.keep(token);
-            rules.person(token)
+            rules.newcomer(token)
         }
         Kind::Header { name, directory } => {
             let value = asking.headers.get(name)?.to_str().ok()?;
-            match directory {
+            let person = match directory {
                 Some(directory) => Person::new(directory, value),
                 None => Person::parse(value),
-            }
+            };
+            person.map(Newcomer::from)
         }
         Kind::Ticket => {
             let ticket = asking.pair("QlikTicket")?;
-            let person = estate.tickets.spend(&ticket, &named.prefix)?;
+            let newcomer = estate.tickets.spend(&ticket, &named.prefix)?;
             estate.count(|tally| tally.tickets_spent += 1);
-            Some(person)
+            Some(newcomer)
         }
         Kind::Session => None,
     }

@@ -3,9 +3,9 @@
 use std::{fmt, io};
 
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::person::Person;
+use super::person::{Newcomer, Person};
 use crate::jwt::{verifier, verify};
 
 /// The key and the attributes of one virtual proxy.
@@ -33,8 +33,8 @@ impl JwtRules {
         directory.clone_into(&mut self.directory);
     }
 
-    /// Whom `token` names, when it is good.
-    pub(super) fn person(&self, token: &str) -> Option<Person> {
+    /// Whom `token` names, and what it says of them, when it is good.
+    pub(super) fn newcomer(&self, token: &str) -> Option<Newcomer> {
         let claims = verify(token, &self.key, &self.algorithms)?;
         let said = |name: &str| claims.get(name).and_then(Value::as_str);
         let fixed = self.directory.strip_prefix('[');
@@ -42,7 +42,29 @@ impl JwtRules {
             Some(directory) => directory,
             None => said(&self.directory)?,
         };
-        Person::new(directory, said(&self.id)?)
+        Some(Newcomer {
+            person: Person::new(directory, said(&self.id)?)?,
+            attributes: self.attributes(&claims),
+        })
+    }
+
+    fn attributes(&self, claims: &Map<String, Value>) -> Vec<Value> {
+        let names = [
+            self.id.as_str(),
+            &self.directory,
+            "iat",
+            "exp",
+            "nbf",
+            "jti",
+        ];
+        let besides = claims
+            .iter()
+            .filter(|(name, _)| !names.contains(&name.as_str()));
+        let each = besides.flat_map(|(name, value)| match value {
+            Value::Array(items) => items.iter().map(|item| json!({ name: item })).collect(),
+            text => vec![json!({ name: text })],
+        });
+        each.collect()
     }
 }
 

@@ -24,7 +24,7 @@ pub use builder::{Builder, Ports, Transport};
 pub use estate::Tally;
 pub use person::Person;
 pub use sessions::ProxySession;
-pub use virtual_proxy::{Release, Strangers, VirtualProxy};
+pub use virtual_proxy::{Gives, Release, Strangers, VirtualProxy};
 
 use crate::{
     certificates::Certificates,

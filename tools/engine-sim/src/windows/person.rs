@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// A Qlik user, `DIRECTORY\id`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -11,6 +12,20 @@ pub struct Person {
     pub directory: String,
     /// The id within it.
     pub id: String,
+}
+
+/// Somebody who comes in, and what is told of them besides.
+pub(super) struct Newcomer {
+    pub(super) person: Person,
+    /// Each an object of one name and its text, as the proxy service has them.
+    pub(super) attributes: Vec<Value>,
+}
+
+impl From<Person> for Newcomer {
+    fn from(person: Person) -> Self {
+        let attributes = Vec::new();
+        Self { person, attributes }
+    }
 }
 
 impl Person {

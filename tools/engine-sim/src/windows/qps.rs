@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     estate::{Estate, Named},
     front::plain,
-    person::Person,
+    person::{Newcomer, Person},
     sessions::Session,
     virtual_proxy::Kind,
 };
@@ -136,17 +136,20 @@ fn draw(estate: &Estate, named: &Named, body: &Bytes) -> Result<Answer, StatusCo
     }
     estate.count(|tally| tally.tickets_drawn += 1);
     let ticket = estate.shared.vault.plant("ticket");
+    let attributes = wish.attributes;
     let body = json!({
-        "UserDirectory": person.directory, "UserId": person.id, "Attributes": wish.attributes,
+        "UserDirectory": person.directory, "UserId": person.id, "Attributes": attributes,
         "Ticket": ticket, "TargetUri": null,
     });
-    estate.tickets.draw(ticket, &named.prefix, person);
+    let newcomer = Newcomer { person, attributes };
+    estate.tickets.draw(ticket, &named.prefix, newcomer);
     Ok(reply(StatusCode::CREATED, &body))
 }
 
 fn add(estate: &Estate, named: &Named, body: &Bytes) -> Result<Answer, StatusCode> {
     let (wish, person) = Wish::read(body)?;
-    let id = wish.session_id.filter(|id| !id.is_empty());
+    let (id, attributes) = (wish.session_id, wish.attributes);
+    let id = id.filter(|id| !id.is_empty());
     let id = id.ok_or(StatusCode::BAD_REQUEST)?;
     if !matches!(named.proxy.kind, Kind::Session) {
         return Err(StatusCode::BAD_REQUEST);
@@ -154,7 +157,7 @@ fn add(estate: &Estate, named: &Named, body: &Bytes) -> Result<Answer, StatusCod
     let session = match estate.sessions.find(&named.prefix, &id) {
         Some(session) if session.person == person => session,
         Some(_) => return Err(StatusCode::BAD_REQUEST),
-        None => estate.open(named, person, Some(id)),
+        None => estate.open(named, Newcomer { person, attributes }, Some(id)),
     };
     Ok(reply(StatusCode::CREATED, &told(&session)))
 }
@@ -186,7 +189,7 @@ fn listed(sessions: &[Arc<Session>]) -> Answer {
 fn told(session: &Session) -> Value {
     json!({
         "UserDirectory": session.person.directory, "UserId": session.person.id,
-        "Attributes": [], "SessionId": session.id,
+        "Attributes": session.attributes, "SessionId": session.id,
     })
 }
 

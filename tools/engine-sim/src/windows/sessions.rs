@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::{sync::watch, time::Instant};
 
-use super::person::Person;
+use super::person::{Newcomer, Person};
 use crate::tenant::{lock::hold, notices};
 
 /// One session as a test sees it.
@@ -19,6 +19,8 @@ pub struct ProxySession {
     pub virtual_proxy: String,
     /// Whose it is.
     pub person: Person,
+    /// What Qlik was told of them besides, each an object of one name and its text.
+    pub attributes: Vec<Value>,
     /// The websockets that are open on it.
     pub sockets: usize,
 }
@@ -29,6 +31,7 @@ pub(super) struct Session {
     pub(super) csrf: String,
     pub(super) prefix: String,
     pub(super) person: Person,
+    pub(super) attributes: Vec<Value>,
     idle: Duration,
     used: Mutex<Instant>,
     end: watch::Sender<Option<Value>>,
@@ -53,7 +56,7 @@ pub(super) struct Opening {
     pub(super) id: String,
     pub(super) csrf: String,
     pub(super) prefix: String,
-    pub(super) person: Person,
+    pub(super) newcomer: Newcomer,
     pub(super) idle: Duration,
 }
 
@@ -67,7 +70,8 @@ impl Sessions {
             id: opening.id,
             csrf: opening.csrf,
             prefix: opening.prefix,
-            person: opening.person,
+            person: opening.newcomer.person,
+            attributes: opening.newcomer.attributes,
             idle: opening.idle,
             used: Mutex::new(Instant::now()),
             end: watch::Sender::new(None),
@@ -125,6 +129,7 @@ impl Sessions {
         let seen = alive.iter().map(|session| ProxySession {
             virtual_proxy: session.prefix.clone(),
             person: session.person.clone(),
+            attributes: session.attributes.clone(),
             sockets: session.end.receiver_count(),
         });
         seen.collect()

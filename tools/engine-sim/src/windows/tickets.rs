@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
-use super::person::Person;
+use super::person::Newcomer;
 use crate::tenant::lock::hold;
 
 const LIFE: Duration = Duration::from_mins(1);
@@ -14,23 +14,23 @@ pub(super) struct Tickets(Mutex<HashMap<String, Ticket>>);
 
 struct Ticket {
     prefix: String,
-    person: Person,
+    newcomer: Newcomer,
     ends: Instant,
 }
 
 impl Tickets {
-    pub(super) fn draw(&self, text: String, prefix: &str, person: Person) {
+    pub(super) fn draw(&self, text: String, prefix: &str, newcomer: Newcomer) {
         let ticket = Ticket {
             prefix: prefix.to_owned(),
-            person,
+            newcomer,
             ends: Instant::now() + LIFE,
         };
         hold(&self.0).insert(text, ticket);
     }
 
-    pub(super) fn spend(&self, text: &str, prefix: &str) -> Option<Person> {
+    pub(super) fn spend(&self, text: &str, prefix: &str) -> Option<Newcomer> {
         let ticket = hold(&self.0).remove(text)?;
         let good = ticket.prefix == prefix && Instant::now() < ticket.ends;
-        good.then_some(ticket.person)
+        good.then_some(ticket.newcomer)
     }
 }

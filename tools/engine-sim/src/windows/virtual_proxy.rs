@@ -16,6 +16,7 @@ pub struct VirtualProxy {
     pub(super) cookie: Option<String>,
     pub(super) hosts: Option<Vec<String>>,
     pub(super) strangers: Strangers,
+    pub(super) gives: Gives,
     pub(super) speaks: Speaks,
     pub(super) idle: Duration,
 }
@@ -39,6 +40,17 @@ pub enum Release {
     Before2024,
     /// A session cookie, its csrf token in the query and an allowed `Origin`; no bearer.
     November2024,
+}
+
+/// What somebody who shows a credential is given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gives {
+    /// The session's cookie and its csrf token.
+    Both,
+    /// A cookie, and no token.
+    CookieAlone,
+    /// A token, and no cookie.
+    TokenAlone,
 }
 
 /// What becomes of a websocket without a good credential where the release lets it get so far.
@@ -136,6 +148,13 @@ impl VirtualProxy {
         self
     }
 
+    /// What a credential is exchanged for; cookie and token when not said.
+    #[must_use]
+    pub const fn gives(mut self, gives: Gives) -> Self {
+        self.gives = gives;
+        self
+    }
+
     /// When `OnAuthenticationInformation` is said; after the first message when not said.
     #[must_use]
     pub const fn speaks(mut self, speaks: Speaks) -> Self {
@@ -158,6 +177,7 @@ impl VirtualProxy {
             cookie: None,
             hosts: None,
             strangers: Strangers::Asked,
+            gives: Gives::Both,
             speaks: Speaks::AfterFirstMessage,
             idle: IDLE,
         }
