@@ -142,11 +142,11 @@ where
 
     /// Relays until one leg ends and the other has been told.
     pub async fn run(self) -> Ended {
-        let Self { mut pump, leash } = self;
-        let Leash {
-            mut standing, seat, ..
-        } = leash;
-        pump.stand(*standing.borrow_and_update());
+        let Self {
+            mut pump,
+            mut leash,
+        } = self;
+        pump.stand(*leash.standing.borrow_and_update());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
@@ -156,8 +156,8 @@ where
                 // client sent meanwhile, and a flood, which spends the task's whole budget at every
                 // poll, would drown it.
                 biased;
-                now = changed(&mut standing) => pump.stand(now),
-                cause = poll_fn(|cx| seat.poll_ordered(cx)), if !pump.is_ending() => pump.end(cause),
+                now = changed(&mut leash.standing) => pump.stand(now),
+                cause = leash.seat.ordered() => pump.end(cause),
                 () = &mut alarm => {}
                 () = poll_fn(|cx| pump.poll(cx)) => {}
             }
