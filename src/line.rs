@@ -284,24 +284,31 @@ fn unreachable(error: io::Error) -> LineError {
 }
 
 /// Redis' error without its text, which may repeat what was asked.
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
 fn refused(error: RedisError) -> LineError {
-    let code = error.code().unwrap_or_default();
-    let plain = code.len() <= 32 && code.bytes().all(|c| c.is_ascii_uppercase());
-    let code = if plain { code } else { "" };
-    let words = format!("{} {code}", error.category());
-    let words = words.trim_end().to_owned();
-    match error.kind() {
-        ErrorKind::Server(_) | ErrorKind::Extension => LineError::Refused {
-            words,
-            code: code.to_owned(),
-        },
-        ErrorKind::AuthenticationFailed => LineError::Refused {
-            words,
-            code: "WRONGPASS".to_owned(),
-        },
+    let (kind, category) = (error.kind(), error.category().to_owned());
+    let code = match kind {
+        // So it is called where it is asked for alone; the library keeps no word of it.
+        ErrorKind::AuthenticationFailed => "WRONGPASS".to_owned(),
+        _ => code(error),
+    };
+    let words = format!("{category} {code}").trim_end().to_owned();
+    match kind {
+        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed => {
+            LineError::Refused { words, code }
+        }
         _ => LineError::Transport(words),
     }
+}
+
+/// Redis' own word for an error, or nothing; that of the first, where several were asked at once.
+fn code(error: RedisError) -> String {
+    let told = error.code().map(str::to_owned);
+    let code = told.or_else(|| {
+        let errors = error.into_server_errors()?;
+        Some(errors.first()?.1.code().to_owned())
+    });
+    let plain = |code: &String| code.len() <= 32 && code.bytes().all(|c| c.is_ascii_uppercase());
+    code.filter(plain).unwrap_or_default()
 }
 
 /// Why there is no answer. `Display` is for the operator.

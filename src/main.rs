@@ -1,13 +1,15 @@
 //! The command line: `qix-proxy run | check | schema | health`.
 
+use std::fmt::Display;
 use std::io::{Write, stderr, stdout};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::sleep;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use qix_proxy::config::{Config, System, Warning, customer_schema, schema};
+use qix_proxy::config::{Config, Sources, Steady, System, Warning, customer_schema, schema};
 use qix_proxy::probe::{Outcome, Report, Somebody, Wish};
 use qix_proxy::proxy::{Proxy, Source, Unread};
 use qix_proxy::telemetry;
@@ -28,6 +30,9 @@ const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
 /// Qlik, or the route's own rules, said no (`EX_NOPERM`).
 const REFUSED: u8 = 77;
+/// How often a config is read whose files are exchanged meanwhile, and the pause between.
+const READINGS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Reverse proxy for the Qlik engine websocket: your app's session in, a Qlik credential that
 /// stays on the server out.
@@ -271,10 +276,29 @@ async fn health(address: SocketAddr) -> ExitCode {
     }
 }
 
+/// The config, and all that it includes and names, as it was at one moment.
 fn read(path: &Path) -> Result<(Config, Vec<Warning>), Unread> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Unread::File(format!("{}: cannot be read: {error}", path.display())))?;
-    Config::parse(&text, path, &System).map_err(Unread::Mistakes)
+    for _ in 0..READINGS {
+        let steady = Steady::new(&System);
+        let read = read_from(path, &steady);
+        if steady.holds() {
+            return read;
+        }
+        sleep(PAUSE);
+    }
+    let path = path.display();
+    let what = format!("{path}: its files are exchanged again and again while they are read");
+    Err(Unread::File(what))
+}
+
+fn read_from(path: &Path, sources: &dyn Sources) -> Result<(Config, Vec<Warning>), Unread> {
+    let unread = |why: &dyn Display| {
+        let what = format!("{}: cannot be read: {why}", path.display());
+        Unread::File(what)
+    };
+    let text = sources.file(path).map_err(|error| unread(&error))?;
+    let text = String::from_utf8(text).map_err(|_| unread(&"it is not UTF-8"))?;
+    Config::parse(&text, path, sources).map_err(Unread::Mistakes)
 }
 
 fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {

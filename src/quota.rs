@@ -116,7 +116,7 @@ pub struct Attempt<'a> {
 
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum Finding {
     /// The credential is not good.
     Bad,
     /// The credential is good.
@@ -129,17 +129,17 @@ pub enum Verdict {
 
 impl Attempt<'_> {
     /// Says what came of it.
-    pub fn settle(self, verdict: Verdict) {
-        match verdict {
-            Verdict::Bad => self.fail(),
-            Verdict::Good => {
+    pub fn settle(self, finding: Finding) {
+        match finding {
+            Finding::Bad => self.fail(),
+            Finding::Good => {
                 self.give_back();
                 if let Some(credential) = self.credential {
                     lock(&self.quotas.proven).remember(credential, self.quotas.now());
                 }
             }
-            Verdict::Nothing => self.give_back(),
-            Verdict::Unknown => {}
+            Finding::Nothing => self.give_back(),
+            Finding::Unknown => {}
         }
     }
 
@@ -226,14 +226,14 @@ mod tests {
     }
 
     /// Tries; whether it was let through.
-    fn tries(quotas: &Quotas, address: &str, headers: &HeaderMap, verdict: Verdict) -> bool {
+    fn tries(quotas: &Quotas, address: &str, headers: &HeaderMap, finding: Finding) -> bool {
         let attempt = quotas.attempt(address.parse().unwrap(), headers);
-        attempt.map(|attempt| attempt.settle(verdict)).is_ok()
+        attempt.map(|attempt| attempt.settle(finding)).is_ok()
     }
 
     /// How many of a hundred bad ones are looked at.
     fn guesses(quotas: &Quotas, address: &str) -> usize {
-        let guess = || tries(quotas, address, &cookie("s=guess"), Verdict::Bad);
+        let guess = || tries(quotas, address, &cookie("s=guess"), Finding::Bad);
         (0..100).filter(|_| guess()).count()
     }
 
@@ -256,8 +256,8 @@ mod tests {
         let quotas = quotas(2, 1);
         let address = "203.0.113.9";
         for _ in 0..1000 {
-            assert!(tries(&quotas, address, &cookie("s=1"), Verdict::Good));
-            assert!(tries(&quotas, address, &HeaderMap::new(), Verdict::Nothing));
+            assert!(tries(&quotas, address, &cookie("s=1"), Finding::Good));
+            assert!(tries(&quotas, address, &HeaderMap::new(), Finding::Nothing));
         }
         assert_eq!(guesses(&quotas, address), 2);
     }
@@ -274,7 +274,7 @@ mod tests {
             QuotaError::Failures { wait: SECOND / 8 }
         );
         for attempt in under_way {
-            attempt.settle(Verdict::Good);
+            attempt.settle(Finding::Good);
         }
         assert_eq!(guesses(&quotas, "203.0.113.9"), 60, "all was given back");
     }
@@ -284,7 +284,7 @@ mod tests {
         let quotas = quotas(2, 1);
         let begin = |address: &str| quotas.attempt(address.parse().unwrap(), &HeaderMap::new());
         for _ in 0..9 {
-            begin("203.0.113.1").unwrap().settle(Verdict::Unknown);
+            begin("203.0.113.1").unwrap().settle(Finding::Unknown);
             drop(begin("203.0.113.2").unwrap());
         }
         for address in ["203.0.113.1", "203.0.113.2"] {
@@ -297,17 +297,17 @@ mod tests {
         let quotas = quotas(60, 1);
         let office = "203.0.113.9";
         let bearer = with(AUTHORIZATION, "Bearer b");
-        assert!(tries(&quotas, office, &cookie("s=ada"), Verdict::Good));
-        assert!(tries(&quotas, office, &bearer, Verdict::Good));
+        assert!(tries(&quotas, office, &cookie("s=ada"), Finding::Good));
+        assert!(tries(&quotas, office, &bearer, Finding::Good));
         assert_eq!(guesses(&quotas, office), 60);
         for _ in 0..100 {
-            assert!(tries(&quotas, office, &cookie("s=ada"), Verdict::Good));
-            assert!(tries(&quotas, office, &bearer, Verdict::Good));
+            assert!(tries(&quotas, office, &cookie("s=ada"), Finding::Good));
+            assert!(tries(&quotas, office, &bearer, Finding::Good));
         }
-        assert!(!tries(&quotas, office, &cookie("s=new"), Verdict::Good));
-        assert!(!tries(&quotas, office, &HeaderMap::new(), Verdict::Nothing));
+        assert!(!tries(&quotas, office, &cookie("s=new"), Finding::Good));
+        assert!(!tries(&quotas, office, &HeaderMap::new(), Finding::Nothing));
         advance(SECOND).await;
-        assert!(tries(&quotas, office, &cookie("s=new"), Verdict::Good));
+        assert!(tries(&quotas, office, &cookie("s=new"), Finding::Good));
         assert_eq!(guesses(&quotas, office), 1, "which took no budget");
     }
 
@@ -315,10 +315,10 @@ mod tests {
     async fn a_credential_that_was_good_once_fails_once() {
         let quotas = quotas(1, 1);
         let address = "203.0.113.9";
-        assert!(tries(&quotas, address, &cookie("s=ada"), Verdict::Good));
+        assert!(tries(&quotas, address, &cookie("s=ada"), Finding::Good));
         assert_eq!(guesses(&quotas, address), 1);
-        assert!(tries(&quotas, address, &cookie("s=ada"), Verdict::Bad));
-        assert!(!tries(&quotas, address, &cookie("s=ada"), Verdict::Bad));
+        assert!(tries(&quotas, address, &cookie("s=ada"), Finding::Bad));
+        assert!(!tries(&quotas, address, &cookie("s=ada"), Finding::Bad));
     }
 
     #[tokio::test(start_paused = true)]
@@ -346,14 +346,14 @@ mod tests {
         let quotas = quotas(60, 120);
         let ada = person("idp", "ada");
         let worst = "203.0.113.9";
-        assert!(tries(&quotas, worst, &cookie("s=ada"), Verdict::Good));
+        assert!(tries(&quotas, worst, &cookie("s=ada"), Finding::Good));
         assert_eq!(guesses(&quotas, worst), 60);
         assert_eq!((0..200).filter(|_| quotas.open(&ada).is_ok()).count(), 120);
         let before = resident();
         for stranger in 0..2_000_000_u128 {
             let address = Ipv6Addr::from((0x2001_0db8 << 96) | (stranger << 64) | 1).into();
             let attempt = quotas.attempt(address, &HeaderMap::new());
-            attempt.unwrap().settle(Verdict::Bad);
+            attempt.unwrap().settle(Finding::Bad);
         }
         let grown = resident().saturating_sub(before);
         // Other tests run beside; an entry for each stranger would be twice as much at the least.
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(guesses(&quotas, worst), 0, "the worst is not forgotten");
         assert!(quotas.open(&ada).is_err(), "nor is a subject");
         assert!(
-            tries(&quotas, worst, &cookie("s=ada"), Verdict::Good),
+            tries(&quotas, worst, &cookie("s=ada"), Finding::Good),
             "nor is a credential"
         );
     }

@@ -27,11 +27,11 @@ const SAME: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Revoked {
     live: Arc<Live>,
-    memory: Mutex<Memory>,
+    memory: Mutex<Logouts>,
 }
 
 #[derive(Debug, Default)]
-struct Memory {
+struct Logouts {
     sessions: HashMap<(Issuer, SessionId), Instant>,
     subjects: HashMap<(Issuer, Subject), (u64, Instant)>,
     /// In the order in which they were remembered, to be forgotten in it.
@@ -71,12 +71,12 @@ impl Revoked {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Memory> {
+    fn lock(&self) -> MutexGuard<'_, Logouts> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Memory {
+impl Logouts {
     /// Says whether it is news.
     fn remember(&mut self, revocation: &Revocation, expiry: Instant) -> bool {
         self.forget_old(Instant::now());

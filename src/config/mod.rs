@@ -14,6 +14,7 @@ mod schema;
 mod shape;
 mod snippet;
 mod sources;
+mod steady;
 mod syntax;
 mod table;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use model::{
 pub use print::Print;
 pub use schema::{customer_schema, schema};
 pub use sources::{Sources, System};
+pub use steady::Steady;
 pub use values::{
     CookieName, CookieNameMistake, Origin, OriginMistake, RoutePath, RoutePathMistake,
 };

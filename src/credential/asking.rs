@@ -181,30 +181,35 @@ impl From<Complaint> for Said {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+impl Answer {
+    /// What a token endpoint says.
+    pub(super) fn told(status: u16, headers: &[(&'static str, &str)], body: &str) -> Self {
         let headers = headers.iter().map(|&(name, value)| {
             let name = http::HeaderName::from_static(name);
             (name, value.parse().unwrap())
         });
-        Answer {
+        Self {
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers.collect(),
             body: Some(body.as_bytes().to_vec()),
             at: At::Token,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn a_429_names_its_wait() {
-        let wait = |headers: &[(&'static str, &str)]| match answer(429, headers, "").accept(&[]) {
-            Err(CredentialError::Throttled { wait, .. }) => wait.as_secs(),
-            _ => unreachable!(),
-        };
+        let wait =
+            |headers: &[(&'static str, &str)]| match Answer::told(429, headers, "").accept(&[]) {
+                Err(CredentialError::Throttled { wait, .. }) => wait.as_secs(),
+                _ => unreachable!(),
+            };
         assert_eq!(wait(&[("retry-after", "13")]), 13);
         assert_eq!(wait(&[("retry-after", "0")]), 1);
         assert_eq!(wait(&[("retry-after", "99999999999")]), 300);
@@ -229,7 +234,7 @@ mod tests {
                 "invalid_client",
             ),
         ] {
-            let read = answer(400, &json, &body.to_string()).accept(&[]);
+            let read = Answer::told(400, &json, &body.to_string()).accept(&[]);
             let Err(CredentialError::Refused(refusal)) = read else {
                 panic!("{body} is a refusal for good")
             };

@@ -39,7 +39,7 @@ pub enum CredentialError {
     },
     /// The app's session is no token that could be exchanged.
     #[error(
-        "the app's session came without a token to exchange: it takes a session of kind jwt or \
+        "the app's session came without a token to exchange or to pass on: it takes a session of kind jwt or \
          introspection"
     )]
     NoToken,

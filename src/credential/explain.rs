@@ -157,7 +157,7 @@ fn advice_on_code(code: &str) -> Option<&'static str> {
 fn advice_on_status(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "the request was not accepted; check client_id, scope, and that exactly one active user has the value looked up",
-        401 => "client_id or client_secret is wrong, or the client was deleted; asking again does not help",
+        401 => "client_id or client_secret is wrong, the client was deleted, or (token-exchange) the app's token is not believed; asking again does not help",
         403 => "the user is disabled or holds the maximum number of tokens, or the client may not act for users",
         404 | 405 => "there is no token endpoint here; check token_url",
         429 => "too many requests (Qlik allows 100 tokens a minute); nobody's token is fetched until the wait is over",

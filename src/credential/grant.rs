@@ -118,30 +118,14 @@ fn seconds_from(clock: SystemTime, end: f64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
     use serde_json::json;
 
-    use super::super::explain::At;
-
     use super::*;
-
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
-        let headers = headers.iter().map(|&(name, value)| {
-            let name = http::HeaderName::from_static(name);
-            (name, value.parse().unwrap())
-        });
-        Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: headers.collect(),
-            body: Some(body.as_bytes().to_vec()),
-            at: At::Token,
-        }
-    }
 
     fn grant(body: &Value) -> Result<Grant, CredentialError> {
         let headers = [("content-type", "application/json; charset=utf-8")];
         let clock = UNIX_EPOCH + Duration::from_secs(1_795_464_116);
-        let answer = answer(200, &headers, &body.to_string()).accept(&[])?;
+        let answer = Answer::told(200, &headers, &body.to_string()).accept(&[])?;
         Grant::read(&answer, clock)
     }
 

@@ -161,7 +161,47 @@ impl Name {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+    use std::future::ready;
+
+    use super::super::error::CredentialError;
+    use super::super::identity::Identity;
+    use super::super::mint::Minting;
     use super::*;
+
+    struct Nobody;
+
+    impl Mint for Nobody {
+        fn name(&self) -> Cow<'_, str> {
+            "nobody".into()
+        }
+
+        fn mint<'a>(&'a self, _: &'a Identity) -> Minting<'a> {
+            Box::pin(ready(Err(CredentialError::NoToken)))
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_keepers_that_nobody_uses() {
+        let (keepers, mut used) = (Keepers::default(), Vec::new());
+        let pace = Pace {
+            per_minute: 80,
+            queue: Duration::ZERO,
+        };
+        for turn in 0_u32..200 {
+            let keeper = keepers.keeper(Name::of(&[&turn.to_be_bytes()]), Nobody, pace);
+            match turn % 50 {
+                0 => used.push(keeper),
+                _ => drop(keeper),
+            }
+            keepers.tidy();
+        }
+        assert_eq!(keepers.all.kept().len(), used.len());
+        assert_eq!(keepers.all.cores().len(), used.len());
+        drop(used);
+        keepers.tidy();
+        assert!(keepers.all.kept().is_empty() && keepers.all.cores().is_empty());
+    }
 
     #[test]
     fn customers_never_meet_under_a_name() {

@@ -1,7 +1,7 @@
 //! The third question: as whom does the engine see them?
 //!
-//! A person enters; a `Credential` leaves, fetched once however many ask. This room talks to the
-//! token endpoint alone. Nothing secret shows in its `Debug`, errors or logs.
+//! A person enters; a `Credential` leaves, fetched once however many ask. This room talks to
+//! whoever makes credentials, and to the replicas' Redis. Nothing secret shows in its `Debug`, errors or logs.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -34,7 +34,7 @@ use crate::peer::Peer;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
 use crate::qix::{Document, Target};
-use crate::quota::{Quotas, Verdict};
+use crate::quota::{Finding, Quotas};
 use crate::record::{Ledger, Meters, Opening};
 use crate::relay::{Compression, Leash, Second, Terms};
 use crate::replicas::Replicas;
@@ -277,7 +277,7 @@ impl Gate {
         };
         let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
         let identified = lane.sessions.identify(knock).await;
-        attempt.settle(verdict(&identified));
+        attempt.settle(finding(&identified));
         Ok(identified?)
     }
 }
@@ -306,12 +306,12 @@ fn lease(
 }
 
 /// What a session check says of the credential that was shown.
-fn verdict(identified: &Result<Session, SessionError>) -> Verdict {
+fn finding(identified: &Result<Session, SessionError>) -> Finding {
     match identified {
-        Ok(_) => Verdict::Good,
-        Err(SessionError::Missing) => Verdict::Nothing,
-        Err(error) if error.fault() == Fault::SessionCheckDown => Verdict::Unknown,
-        Err(_) => Verdict::Bad,
+        Ok(_) => Finding::Good,
+        Err(SessionError::Missing) => Finding::Nothing,
+        Err(error) if error.fault() == Fault::SessionCheckDown => Finding::Unknown,
+        Err(_) => Finding::Bad,
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderValue};
 
 use super::law::objection;
-use super::{Gate, Refusal, verdict};
+use super::{Gate, Refusal, finding};
 use crate::config::Route;
 use crate::fault::Fault;
 use crate::id::AppId;
@@ -36,7 +36,7 @@ impl Gate {
         let quotas = &self.books.quotas;
         let attempt = quotas.attempt(asker.address, asker.headers)?;
         let identified = lane.sessions.recognise(asker.knock()).await;
-        attempt.settle(verdict(&identified));
+        attempt.settle(finding(&identified));
         let session = identified?;
         self.books.revoked.refuse_ended(session.person())?;
         if session.is_valid() {

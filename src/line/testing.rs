@@ -67,11 +67,26 @@ impl RealRedis {
             panic!("redis-server cannot be started: install it (Debian: redis-server)");
         };
         self.process = Some(process);
-        let end = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(self.address).is_err() {
-            assert!(Instant::now() < end, "redis-server does not listen");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let address = self.address;
+        // A test may hold tokio's clock.
+        let listening = tokio::task::spawn_blocking(move || wait_for(address));
+        listening.await.unwrap();
+    }
+
+    /// Lets it answer nobody, and its connections stay.
+    pub(crate) fn hang(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Ends that.
+    pub(crate) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Where it is.
@@ -129,6 +144,14 @@ impl RealRedis {
     async fn connection(&self) -> MultiplexedConnection {
         let client = Client::open(format!("redis://{}", self.address)).unwrap();
         client.get_multiplexed_async_connection().await.unwrap()
+    }
+}
+
+fn wait_for(address: SocketAddr) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while std::net::TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < end, "redis-server does not listen");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -131,11 +131,22 @@ impl Outgoing {
     ) -> Result<Lane, StartError> {
         let (checks, qlik) = (mem::take(&mut route.sessions), mem::take(&mut route.qlik));
         let tokens = Tokens::for_any(qlik.homes());
+        let minded = qlik.deciding_claims(&route.access).into();
         let print = Print::both(route.sessions_print, self.print);
+        let print = Print::both(print, Print::of_text(&format!("{minded:?}")));
         let same = before.filter(|lane| lane.print == print && lane.tokens == tokens);
         let sessions = match same {
             Some(lane) => Arc::clone(&lane.sessions),
-            None => Arc::new(self.sessions(&route.name, checks, tokens, stock)?),
+            None => {
+                let lent = Lent {
+                    http: &self.http,
+                    tls: &self.tls,
+                    pseudonyms: &stock.pseudonyms,
+                    tickets: stock.tickets.as_ref(),
+                    minded: &minded,
+                };
+                Arc::new(sessions(&route.name, checks, tokens, lent)?)
+            }
         };
         let outcomes = before.map_or_else(Arc::default, |lane| Arc::clone(&lane.outcomes));
         let furnishing = Furnishing {
@@ -169,26 +180,19 @@ impl Outgoing {
             route,
         })
     }
+}
 
-    fn sessions(
-        &self,
-        route: &RouteName,
-        checks: Vec<SessionCheck>,
-        tokens: Tokens,
-        stock: &Stock,
-    ) -> Result<Sessions, StartError> {
-        let lent = Lent {
-            http: &self.http,
-            tls: &self.tls,
-            pseudonyms: &stock.pseudonyms,
-            tickets: stock.tickets.as_ref(),
-        };
-        let sessions = Sessions::new(route, checks, lent)?;
-        Ok(match tokens {
-            Tokens::Forgotten => sessions,
-            Tokens::Kept => sessions.keeping_tokens(),
-        })
-    }
+fn sessions(
+    route: &RouteName,
+    checks: Vec<SessionCheck>,
+    tokens: Tokens,
+    lent: Lent<'_>,
+) -> Result<Sessions, StartError> {
+    let sessions = Sessions::new(route, checks, lent)?;
+    Ok(match tokens {
+        Tokens::Forgotten => sessions,
+        Tokens::Kept => sessions.keeping_tokens(),
+    })
 }
 
 /// What the homes of one route are made with.

@@ -107,7 +107,10 @@ impl Upkeep {
         for warning in &warnings {
             warn!(config = %warning, "the config says something to look at");
         }
-        match self.take(config) {
+        let taken = self.take(config);
+        // Also where it was not: what had been prepared for it is nobody's.
+        self.stock.keepers.tidy();
+        match taken {
             Ok(ended) => {
                 self.meters.stamp();
                 info!(sockets.ended = ended, "the config is read anew and counts");
@@ -134,7 +137,6 @@ impl Upkeep {
         // First the law: whoever still comes by the old house is held to it.
         let ended = law.enact(&lanes, &self.stock.books.live);
         self.estate.rebuild(self.stock.house(lanes, peers));
-        self.stock.keepers.tidy();
         Ok(ended)
     }
 }

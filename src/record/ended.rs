@@ -36,7 +36,7 @@ pub enum Cause {
     Drained,
     /// Nothing was said for too long.
     Idle,
-    /// The config leads it to another place now.
+    /// The config, or what the app says of its person now, leads it to another place, or to none.
     Moved,
     /// An operator closed it.
     Operator,

@@ -140,6 +140,7 @@ where
     /// Takes a word about the app session.
     pub(super) fn stand(&mut self, standing: Standing) {
         match standing {
+            Standing::Changed => self.end(Cause::Moved),
             Standing::Ended => self.end(Cause::SessionEnded),
             Standing::Valid { until } => self.clock.expiry = until,
         }

@@ -92,11 +92,11 @@ pub struct Server {
     tls: Option<Acceptor>,
     estate: Arc<Estate>,
     seats: Arc<Semaphore>,
-    limits: Limits,
+    limits: Bounds,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+struct Bounds {
     head_bytes: usize,
     head_timeout: Duration,
     /// `None` where no client is offered HTTP/2.
@@ -137,7 +137,7 @@ impl Server {
         estate: Arc<Estate>,
         listen: &Listen,
     ) -> Self {
-        let limits = Limits {
+        let limits = Bounds {
             head_bytes: listen.head_bytes,
             head_timeout: listen.head_timeout,
             http2: listen.http2,
@@ -263,7 +263,7 @@ impl Server {
         };
         match found.door {
             Door::Engine(target) => {
-                let knock = upgrade::Knock {
+                let knock = upgrade::Arrival {
                     route: found.route,
                     target,
                     source: source(),

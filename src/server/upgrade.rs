@@ -32,7 +32,7 @@ use crate::ws::Handshake;
 const HANDOVER: Duration = Duration::from_secs(10);
 
 /// A websocket request that has found its route.
-pub(super) struct Knock {
+pub(super) struct Arrival {
     pub(super) route: Arc<Route>,
     pub(super) target: Target,
     pub(super) source: Source,
@@ -45,7 +45,7 @@ pub(super) struct Knock {
 pub(super) async fn open<H: Handover>(
     house: &Arc<House>,
     head: Parts,
-    knock: Knock,
+    knock: Arrival,
     handover: H,
 ) -> Response<Body> {
     let started = Instant::now();
@@ -107,7 +107,7 @@ struct Visitor<H> {
 /// Answers 101 and lets the relay run by itself.
 fn relay<H: Handover>(
     house: &Arc<House>,
-    knock: Knock,
+    knock: Arrival,
     visitor: Visitor<H>,
     opened: Opened,
     started: Instant,
@@ -152,7 +152,7 @@ fn relay<H: Handover>(
 /// accepted and closed at once, with code and reason.
 fn turn_away<H: Handover>(
     house: &Arc<House>,
-    knock: Knock,
+    knock: Arrival,
     visitor: Visitor<H>,
     refusal: &Refusal,
 ) -> Response<Body> {
@@ -173,7 +173,7 @@ fn turn_away<H: Handover>(
     response
 }
 
-fn refuse(house: &House, knock: &Knock, refusal: &Refusal) -> Response<Body> {
+fn refuse(house: &House, knock: &Arrival, refusal: &Refusal) -> Response<Body> {
     let answer = refusal.fault.answer();
     house.meters.refused(refusal.fault);
     let (client, route) = (knock.source.address, &knock.route.name);

@@ -54,7 +54,7 @@ use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
 use crate::id::{AppId, RouteName};
 use crate::peer::Peer;
-use crate::person::Person;
+use crate::person::{ClaimPath, Person};
 use crate::revocation::Revocation;
 
 /// The session checks of one route, in the order of the config.
@@ -192,6 +192,9 @@ pub struct Lent<'a> {
     pub pseudonyms: &'a Pseudonyms,
     /// Where replicas keep their tickets; without it each process has its own.
     pub tickets: Option<&'a TicketStore>,
+    /// The claims by which it is decided what somebody may open, and whose they are: when one of them
+    /// says something else, a session does not go on as it was.
+    pub minded: &'a Arc<[ClaimPath]>,
 }
 
 /// A request as the session checks see it.
@@ -286,7 +289,7 @@ impl Session {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         match *self.standing.borrow() {
-            Standing::Ended => false,
+            Standing::Changed | Standing::Ended => false,
             Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
         }
     }
@@ -295,7 +298,7 @@ impl Session {
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
         match *self.standing.borrow() {
-            Standing::Ended => None,
+            Standing::Changed | Standing::Ended => None,
             Standing::Valid { until } => until.map(|until| Moment::now().unix_at(until)),
         }
     }
@@ -304,6 +307,8 @@ impl Session {
 /// How a session stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Standing {
+    /// It goes on, but not as it was: something else is said of what its person may open.
+    Changed,
     /// It is over: logged out, revoked, or no longer vouched for.
     Ended,
     /// It is valid, until then if that is known.
@@ -329,10 +334,10 @@ impl Check {
     fn new(route: &RouteName, check: SessionCheck, lent: Lent<'_>) -> Result<Self, SessionError> {
         match check {
             SessionCheck::ForwardAuth(config) => {
-                ForwardAuthCheck::new(route, config, lent.http).map(Self::ForwardAuth)
+                ForwardAuthCheck::new(route, config, lent).map(Self::ForwardAuth)
             }
             SessionCheck::Introspection(config) => Ok(Self::Introspection(
-                IntrospectionCheck::new(route, config, lent.http),
+                IntrospectionCheck::new(route, config, lent),
             )),
             SessionCheck::Jwt(config) => JwtCheck::new(route, config, lent.http)
                 .map(Box::new)

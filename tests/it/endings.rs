@@ -202,16 +202,12 @@ async fn a_drain_that_takes_too_long_is_cut() {
 #[tokio::test]
 async fn a_token_that_expires_ends_its_socket() {
     let world = World::start().await;
-    let expiry = now() + 2;
+    let expiry = now() + 3;
     let token = world.sign(json!({"sub": "ada", "exp": expiry}));
     let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
     let mut ada = knock.cookie(&token).open().await;
     assert_eq!(ada.closed().await.0, 4006);
-    assert!(
-        (expiry..=expiry + 1).contains(&now()),
-        "{} for {expiry}",
-        now()
-    );
+    assert!(now() >= expiry, "{} for {expiry}", now());
     let state = soon(world.tenant.until(|state| state.sockets_open == 0)).await;
     assert_eq!(state.close_codes, [1001]);
 }
@@ -244,22 +240,24 @@ async fn a_logout_ends_the_socket_within_the_recheck() {
     let mut bob = knock("app_session=secret-of-bob").open().await;
     world.keep("secret-of-ada".to_owned());
 
+    let asked_about_her = || {
+        let asked = portal.asked().into_iter();
+        let hers = asked.filter(|it| it.headers["cookie"] == "app_session=secret-of-ada");
+        hers.count()
+    };
+    let asked = asked_about_her();
     portal.log_out("secret-of-ada");
-    let begun = Instant::now();
     let told = ada.closed().await;
     assert_eq!(told, (4006, "App session ended or not valid".to_owned()));
-    assert!(
-        begun.elapsed() < Duration::from_millis(1200),
-        "{:?}",
-        begun.elapsed()
-    );
+    // One may have been under way; the first no is enough.
+    assert!(asked_about_her() <= asked + 2);
     bob.is_alive().await;
     assert_eq!(knock("app_session=secret-of-ada").closed().await.0, 4006);
 }
 
 #[tokio::test]
 async fn an_app_that_fails_is_given_a_grace_and_no_more() {
-    let (world, portal) = forward_auth("recheck = \"100ms\"\ngrace = \"1s\"").await;
+    let (world, portal) = forward_auth("recheck = \"100ms\"\ngrace = \"3s\"").await;
     portal.log_in("c-1", Reply::json(&ada()));
     let knock = || {
         let target = format!("/qlik/app/{SALES_APP}");
@@ -278,7 +276,7 @@ async fn an_app_that_fails_is_given_a_grace_and_no_more() {
     portal.say(Some(Reply::page(500)));
     assert_eq!(ada.closed().await.0, 4006);
     assert!(
-        begun.elapsed() > Duration::from_millis(1200),
+        begun.elapsed() > Duration::from_millis(3200),
         "{:?}",
         begun.elapsed()
     );

@@ -10,6 +10,8 @@ const LONGEST: usize = 450;
 const HANDS: usize = 3;
 /// The highest floor without sockets and clocks.
 const PURE: usize = 1;
+/// The rooms to which strangers bring what may be a secret.
+const MET_BY_STRANGERS: [&str; 6] = ["admin", "gate", "quota", "replicas", "server", "session"];
 /// What is above all floors: it builds the house.
 const ROOF: [&str; 3] = ["lib", "main", "proxy"];
 /// What needs a socket, a runtime or a clock.
@@ -105,6 +107,21 @@ fn floors() -> BTreeMap<String, usize> {
         assert!(known, "the map in lib.rs does not show `{module}`");
     }
     floors
+}
+
+/// How long a comparison takes must not say how much of a secret was right: hashes are looked up, and
+/// what is compared is compared by `hmac::verify` or `verify_slices_are_equal`.
+#[test]
+fn no_secret_is_compared_byte_by_byte() {
+    let brought = |source: &Source| MET_BY_STRANGERS.contains(&source.room.as_str());
+    for source in sources().into_iter().filter(brought) {
+        for line in source.text.lines() {
+            let compared = ["==", "!=", "starts_with(", ".contains(", ".eq("];
+            let compared = compared.iter().any(|by| line.contains(by));
+            let shows = line.contains(".expose_secret()") || line.contains(".expose()");
+            assert!(!(compared && shows), "{}: {line}", source.path.display());
+        }
+    }
 }
 
 #[test]

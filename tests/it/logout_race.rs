@@ -12,10 +12,6 @@ use crate::support::{
     End, Hello, Issuer, Knock, Portal, Recipe, Reply, World, soon, unique, until,
 };
 
-/// How long the stand-in keeps the gate at a step: far longer than a logout takes.
-const STEP: Duration = Duration::from_millis(600);
-const STEP_MS: u64 = 600;
-
 /// One session of one person, on its way in.
 struct Scene {
     issuer: Issuer,
@@ -43,10 +39,8 @@ impl Scene {
     /// The logout, taken while the gate is at the step.
     async fn log_out(&self, route: &str) {
         let token = self.issuer.logout(&json!({"sid": "s-1"}));
-        let begun = Instant::now();
         let answer = self.world.announce(route, &token).await;
         assert_eq!(answer.status, 200);
-        assert!(begun.elapsed() < STEP / 2, "{:?}", begun.elapsed());
     }
 
     /// Nothing of the session is open, nor opens again.
@@ -107,7 +101,7 @@ async fn before_the_session_is_known() {
 async fn while_the_credential_is_fetched() {
     let scene = Scene::of(|issuer| issuer.recipe().impersonating()).await;
     let tenant = &scene.world.tenant;
-    tenant.script(Script::Token(TokenFault::Delay { ms: STEP_MS }));
+    tenant.script(Script::Token(TokenFault::Hold));
     let (told, ()) = tokio::join!(scene.knock().closed(), async {
         tenant.until(|state| state.token_fetches == 1).await;
         scene.log_out("/qlik").await;
@@ -115,6 +109,7 @@ async fn while_the_credential_is_fetched() {
             scene.world.upgrades().is_empty(),
             "the gate was past the step"
         );
+        tenant.release();
     });
     assert_eq!(told.0, 4006);
     scene.assert_over().await;
@@ -131,7 +126,7 @@ async fn while_a_fresh_credential_is_fetched() {
     tenant.script(Script::Upgrade(refuse));
     let (told, ()) = tokio::join!(scene.knock().closed(), async {
         tenant.until(|state| state.token_fetches == 1).await;
-        tenant.script(Script::Token(TokenFault::Delay { ms: STEP_MS }));
+        tenant.script(Script::Token(TokenFault::Hold));
         tenant.until(|state| state.token_fetches == 2).await;
         scene.log_out("/qlik").await;
         assert_eq!(
@@ -139,6 +134,7 @@ async fn while_a_fresh_credential_is_fetched() {
             1,
             "the gate was past the step"
         );
+        tenant.release();
     });
     assert_eq!(told.0, 4006);
     scene.assert_over().await;
@@ -148,7 +144,7 @@ async fn while_a_fresh_credential_is_fetched() {
 async fn while_the_engine_is_dialled() {
     let scene = Scene::of(Issuer::recipe).await;
     let tenant = &scene.world.tenant;
-    tenant.script(Script::Upgrade(UpgradeFault::Delay { ms: STEP_MS }));
+    tenant.script(Script::Upgrade(UpgradeFault::Hold));
     let (told, ()) = tokio::join!(scene.knock().closed(), async {
         until(|| scene.world.upgrades().len() == 1).await;
         scene.log_out("/qlik").await;
@@ -157,6 +153,7 @@ async fn while_the_engine_is_dialled() {
             0,
             "the gate was past the step"
         );
+        tenant.release();
     });
     assert_eq!(told.0, 4006);
     scene.assert_over().await;
@@ -166,12 +163,13 @@ async fn while_the_engine_is_dialled() {
 async fn what_came_with_the_knock_reaches_no_engine() {
     let scene = Scene::of(Issuer::recipe).await;
     let tenant = &scene.world.tenant;
-    tenant.script(Script::Upgrade(UpgradeFault::Delay { ms: STEP_MS }));
+    tenant.script(Script::Upgrade(UpgradeFault::Hold));
     let call = br#"{"jsonrpc":"2.0","id":1,"handle":-1,"method":"EngineVersion","params":[]}"#;
     let knock = scene.knock().tail(&masked(TEXT, call));
     let (told, ()) = tokio::join!(knock.closed(), async {
         until(|| scene.world.upgrades().len() == 1).await;
         scene.log_out("/qlik").await;
+        tenant.release();
     });
     assert_eq!(told.0, 4006);
     scene.assert_over().await;
@@ -305,8 +303,8 @@ async fn an_app_that_ends_the_session_during_the_dial_is_heard() {
     let portal = Portal::start().await;
     let world = vouched(&portal, "").impersonating().start().await;
     for fault in [
-        Script::Token(TokenFault::Delay { ms: STEP_MS }),
-        Script::Upgrade(UpgradeFault::Delay { ms: STEP_MS }),
+        Script::Token(TokenFault::Hold),
+        Script::Upgrade(UpgradeFault::Hold),
     ] {
         let (fetches, upgrades) = (world.tenant.state().token_fetches, world.upgrades().len());
         world.tenant.script(fault);
@@ -324,6 +322,9 @@ async fn an_app_that_ends_the_session_during_the_dial_is_heard() {
             })
             .await;
             portal.log_out(&name);
+            let asked = portal.asked_at("/me");
+            until(|| portal.asked_at("/me") > asked).await;
+            world.tenant.release();
         });
         assert_eq!(told.0, 4006);
         soon(world.tenant.until(|state| state.sockets_open == 0)).await;

@@ -1,6 +1,6 @@
 //! The operators' list of open sockets, and the means to close them.
 
-use engine_sim::engine::SALES_APP;
+use engine_sim::engine::{FINANCE_APP, SALES_APP};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Browser, Recipe, World, now};
@@ -14,10 +14,14 @@ async fn world() -> World {
 
 /// A socket under a session that has an id.
 async fn visit(world: &World, subject: &str) -> Browser {
+    visit_app(world, subject, SALES_APP).await
+}
+
+async fn visit_app(world: &World, subject: &str, app: &str) -> Browser {
     let sid = format!("session-of-{subject}");
     let token = world.sign(json!({ "sub": subject, "sid": sid, "exp": now() + 60 }));
     world
-        .connect(&format!("/qlik/app/{SALES_APP}"))
+        .connect(&format!("/qlik/app/{app}"))
         .cookie(&token)
         .open()
         .await
@@ -76,9 +80,11 @@ async fn sockets_are_closed_by_subject_session_app_or_id_and_no_others() {
     )
     .await;
     assert_eq!(closed.json()["closed"], 0, "all that is said must be so");
+    let mut finance = visit_app(&world, "ada", FINANCE_APP).await;
     let closed = ask(&world, "DELETE", &format!("/sockets?app={SALES_APP}")).await;
     assert_eq!(closed.json()["closed"], 1);
     assert_eq!(ada.closed().await.0, 4006);
+    finance.is_alive().await;
 }
 
 #[tokio::test]

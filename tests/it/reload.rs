@@ -1,11 +1,17 @@
 //! A config that is read anew while people are in.
 
+use std::io::Write as _;
+use std::path::Path;
+
 use engine_sim::engine::{FINANCE_APP, SALES_APP};
 use engine_sim::tenant::{Script, Tenant, TokenFault};
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
 use crate::support::issuer::Issuer;
-use crate::support::{Authority, Browser, Files, Recipe, World, soon, unique, until};
+use crate::support::{
+    Authority, Browser, Files, Recipe, World, make_pipe, reader_of, soon, unique, until,
+};
 
 const SAME: &str = "apps = \"any\"";
 
@@ -322,4 +328,39 @@ async fn what_a_file_holds_now_counts_and_moves_nobody() {
     assert!(world.reload(&by_file).await);
     visit(&world).await.is_alive().await;
     assert_eq!(world.tenant.state().token_fetches, 2, "nothing has changed");
+}
+
+/// The identity key is a pipe, so that the config is known to be half read.
+#[tokio::test]
+async fn whoever_asks_during_a_reload_gets_one_more_by_what_stands_there_then() {
+    let world = Recipe::default().start().await;
+    let files = Files::new();
+    let key = files.path("key");
+    make_pipe(&key);
+    let begin = world.config.read();
+    let waiting = begin.replacen(
+        "{ env = \"QIX_IDENTITY_KEY\" }",
+        &format!("{{ file = \"{key}\" }}"),
+        1,
+    );
+    world.config.write(&waiting);
+    world.ask_to_reload();
+    let opened = spawn_blocking(move || reader_of(Path::new(&key)));
+    let mut pipe = opened.await.unwrap();
+    let moved = begin.replacen("path = \"/qlik\"", "path = \"/new\"", 1);
+    world.config.write(&moved);
+    for _ in 0..5 {
+        world.ask_to_reload();
+    }
+    let mut ada = visit(&world).await;
+    ada.is_alive().await;
+    let key = world.secrets.identity_key.as_bytes();
+    pipe.write_all(key).unwrap();
+    drop(pipe);
+    let reloads = "qix_proxy_config_reloads_total";
+    soon(async { while world.metric(reloads).await < 2 {} }).await;
+    assert_eq!(ada.closed().await.0, 4203, "by the last of them");
+    // A third would have come by now: the next one is told apart from it.
+    assert!(world.reload(&begin).await);
+    assert_eq!(world.metric(reloads).await, 3);
 }

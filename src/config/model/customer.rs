@@ -1,6 +1,6 @@
 //! Whose Qlik a route leads to: one for all, or one a customer.
 
-use super::{Access, Credential, Engine};
+use super::{Access, Apps, Credential, Engine};
 use crate::config::print::Print;
 use crate::id::CustomerName;
 use crate::person::ClaimPath;
@@ -58,6 +58,26 @@ impl Qlik {
         };
         let theirs = customers.iter().map(|customer| &customer.home);
         one.into_iter().chain(theirs)
+    }
+
+    /// The claims that say what somebody may open and whose they are, where the route has these rules.
+    #[must_use]
+    pub fn deciding_claims(&self, access: &Access) -> Vec<ClaimPath> {
+        let customers = match self {
+            Self::Customers(customers) => Some(customers),
+            Self::One(_) => None,
+        };
+        let listed = customers.into_iter().flat_map(|customers| &customers.list);
+        let rules = listed.filter_map(|customer| customer.access.as_ref());
+        let apps = rules.chain([access]).filter_map(|rules| match &rules.apps {
+            Apps::Claimed(claim) => Some(claim),
+            Apps::Any | Apps::Listed(_) => None,
+        });
+        let whose = customers.map(|customers| &customers.claim);
+        let mut claims: Vec<ClaimPath> = whose.into_iter().chain(apps).cloned().collect();
+        claims.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        claims.dedup();
+        claims
     }
 }
 

@@ -59,6 +59,20 @@ proptest! {
     }
 }
 
+/// Found by slips; the parser of URLs forgives white space at both ends.
+#[test]
+fn a_space_within_a_url_is_told() {
+    let whole = annotated();
+    for url in whole.match_indices("://").map(|(at, _)| at) {
+        let start = whole[..url].rfind('"').unwrap_or(url) + 1;
+        let end = url + whole[url..].find(['"', '\n']).unwrap();
+        for at in [start, end] {
+            let text = format!("{} {}", &whole[..at], &whole[at..]);
+            holds(&text).unwrap();
+        }
+    }
+}
+
 #[test]
 fn any_depth_is_read_or_refused() -> Result<(), TestCaseError> {
     let deep = 10_000;

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::choice::Choice;
 use super::secret::{SecretText, secret_schema};
+use super::web::is_as_written;
 use crate::config::model::{RedisServer, RedisTls};
 use crate::config::node::{Node, Value};
 use crate::config::notes::Noted;
@@ -60,7 +61,8 @@ impl Value for RedisUrl {
 }
 
 fn server(node: &Node<'_>, text: &str) -> Result<RedisServer, Noted> {
-    let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
+    let parsed = Url::parse(text).ok().filter(|url| is_as_written(url, text));
+    let Some(url) = parsed else {
         node.hide();
         return Err(node.refuse("this is no URL", format!("write {}", RedisUrl::WANTED)));
     };
@@ -79,11 +81,12 @@ fn server(node: &Node<'_>, text: &str) -> Result<RedisServer, Noted> {
         )
     };
     let host = url.host_str().unwrap_or_default();
-    let database = url.path().trim_start_matches('/');
+    let database = url.path().strip_prefix('/').unwrap_or_default();
     let plain = url.query().is_none() && url.fragment().is_none() && !host.is_empty();
     let database = match database {
         "" => Some(0),
-        number => number.parse::<u32>().ok(),
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse::<u32>().ok(),
+        _ => None,
     };
     Ok(RedisServer {
         host: host.trim_matches(['[', ']']).to_owned(),

@@ -93,7 +93,7 @@ fn url<T: Value>(node: &Node<'_>) -> Result<Url, Noted> {
 }
 
 /// The parser puts right what browsers put right, such as `https:/host`; here it is a slip.
-fn is_as_written(url: &Url, text: &str) -> bool {
+pub(super) fn is_as_written(url: &Url, text: &str) -> bool {
     let rest = text.strip_prefix(url.scheme());
     let rest = rest.and_then(|rest| rest.strip_prefix("://"));
     let odd = |c: char| c.is_whitespace() || c.is_control() || c == '\\';

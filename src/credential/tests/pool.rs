@@ -89,6 +89,10 @@ impl Mint for Endpoint {
         "endpoint".into()
     }
 
+    fn linger(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(self.answer(identity.value(0)))
     }
@@ -414,4 +418,22 @@ async fn what_the_endpoint_asks_one_to_wait_all_wait() {
     // What another has fetched is nobody's to wait for.
     let given = world.replicas[0].credential("ada").await;
     assert_eq!(shown(&given), "Bearer canary-token-ada-1");
+}
+
+#[tokio::test]
+async fn what_another_replica_may_use_is_not_ended_with_the_last_use_here() {
+    let world = World::of(1).await;
+    let shared = world.replicas[0].credential("ada").await;
+    assert_eq!(format!("{:?}", shared.stay()), "Stay(false)");
+    let pace = Pace {
+        per_minute: 1,
+        queue: Duration::ZERO,
+    };
+    let alone = Keeper::new(world.endpoint.clone(), pace, None);
+    let outcomes = Arc::default();
+    let own = alone
+        .obtain(Identity::of(["ada"]), &outcomes)
+        .await
+        .unwrap();
+    assert_eq!(format!("{:?}", own.stay()), "Stay(true)");
 }

@@ -22,7 +22,7 @@ use self::endpoint::Endpoint;
 use self::evidence::Evidence;
 use super::error::SessionError;
 use super::vouching::{Desk, Source as _};
-use super::{Client, Knock, Session};
+use super::{Client, Knock, Lent, Session};
 use crate::config::{CookieName, ForwardAuth};
 use crate::id::RouteName;
 
@@ -54,7 +54,7 @@ impl ForwardAuthCheck {
     pub(super) fn new(
         route: &RouteName,
         config: ForwardAuth,
-        http: &reqwest::Client,
+        lent: Lent<'_>,
     ) -> Result<Self, SessionError> {
         if let Some(header) = config.headers.iter().find(|name| NEVER_SENT.contains(name)) {
             let words = format!("the header `{header}` is never passed on");
@@ -64,7 +64,10 @@ impl ForwardAuthCheck {
             route: route.clone(),
             cookies: config.cookies.clone(),
             headers: config.headers.clone(),
-            desk: Arc::new(Desk::new(Endpoint::new(route, config, http))),
+            desk: Arc::new(Desk::new(
+                Endpoint::new(route, config, lent.http),
+                lent.minded,
+            )),
         })
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use self::server::{AuthorisationServer, Token};
 use super::error::SessionError;
 use super::vouching::{Desk, Fingerprint, Source as _};
-use super::{Knock, Session, bearer};
+use super::{Knock, Lent, Session, bearer};
 use crate::config::{CookieName, Introspection};
 use crate::id::RouteName;
 
@@ -27,11 +27,14 @@ pub(super) struct IntrospectionCheck {
 
 impl IntrospectionCheck {
     /// Prepares the check.
-    pub(super) fn new(route: &RouteName, config: Introspection, http: &reqwest::Client) -> Self {
+    pub(super) fn new(route: &RouteName, config: Introspection, lent: Lent<'_>) -> Self {
         Self {
             route: route.clone(),
             cookie: config.cookie.clone(),
-            desk: Arc::new(Desk::new(AuthorisationServer::new(route, config, http))),
+            desk: Arc::new(Desk::new(
+                AuthorisationServer::new(route, config, lent.http),
+                lent.minded,
+            )),
         }
     }
 

@@ -45,7 +45,10 @@ impl RedisCheck {
         Ok(Self {
             route: route.clone(),
             cookie: config.cookie.clone(),
-            desk: Arc::new(Desk::new(Store::new(route, config, line, lent.pseudonyms))),
+            desk: Arc::new(Desk::new(
+                Store::new(route, config, line, lent.pseudonyms),
+                lent.minded,
+            )),
         })
     }
 

@@ -70,6 +70,7 @@ pub(super) fn replica_of(
         tls: &Arc::new(tls),
         pseudonyms: &Pseudonyms::new(&b"0123456789abcdef".to_vec().into()),
         tickets,
+        minded: &Arc::default(),
     };
     Sessions::new(&RouteName::new(route), checks, lent)
 }

@@ -29,7 +29,7 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
 use self::number::Number;
-use self::shelf::{Found, Holder, Memory, Shelf, Stub};
+use self::shelf::{Found, Holder, Own, Shelf, Stub};
 use self::store::Shared;
 pub use self::store::TicketStore;
 use super::Knock;
@@ -80,7 +80,7 @@ impl TicketCheck {
     /// Prepares the check; its tickets lie in `store`, where replicas share one.
     pub(super) fn new(route: &RouteName, rules: TicketRules, store: Option<&TicketStore>) -> Self {
         let shelf: Box<dyn Shelf> = match store {
-            None => Box::new(Memory::default()),
+            None => Box::new(Own::default()),
             Some(store) => Box::new(Shared::new(store.clone())),
         };
         Self {

@@ -89,14 +89,14 @@ impl Who {
 
 /// The shelf of one process.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct Own {
     book: Arc<Mutex<Book>>,
     places: Places,
 }
 
 type Book = HashMap<Print, (Stub<Holder>, Place)>;
 
-impl Shelf for Memory {
+impl Shelf for Own {
     fn put<'a>(
         &'a self,
         number: Number<'a>,
@@ -114,7 +114,7 @@ impl Shelf for Memory {
     }
 }
 
-impl Memory {
+impl Own {
     fn keep(&self, print: Print, stub: Stub<Found>) -> Result<(), SessionError> {
         let session = stub.holder.session;
         let place = self.places.take(session.person())?;

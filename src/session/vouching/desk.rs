@@ -15,9 +15,10 @@ use super::super::error::{Outage, SessionError};
 use super::super::login::Login;
 use super::super::{Activity, Session};
 use super::logins::Logins;
-use super::vouch::{Proof, Vouch};
+use super::vouch::{Proof, Terms, Vouch};
 use super::{Answer, Fingerprint, Source};
 use crate::flight::Flight;
+use crate::person::ClaimPath;
 
 /// How many newcomers are asked about at once; more of them wait.
 const ASKINGS: usize = 256;
@@ -34,6 +35,7 @@ type Asking = Flight<Result<Session, SessionError>>;
 #[derive(Debug)]
 pub(in crate::session) struct Desk<S: Source> {
     source: S,
+    minded: Arc<[ClaimPath]>,
     askings: Arc<Semaphore>,
     book: Mutex<Book<S::Evidence>>,
 }
@@ -52,9 +54,10 @@ enum Known {
 
 impl<S: Source> Desk<S> {
     /// Opens the desk.
-    pub(in crate::session) fn new(source: S) -> Self {
+    pub(in crate::session) fn new(source: S, minded: &Arc<[ClaimPath]>) -> Self {
         Self {
             source,
+            minded: Arc::clone(minded),
             askings: Arc::new(Semaphore::new(ASKINGS)),
             book: Mutex::default(),
         }
@@ -201,7 +204,11 @@ impl<S: Source> Desk<S> {
         } else {
             Activity::default()
         };
-        Vouch::new(proof, answer, self.source.pace().last_look, activity)
+        let terms = Terms {
+            last_look: self.source.pace().last_look,
+            minded: Arc::clone(&self.minded),
+        };
+        Vouch::new(proof, answer, terms, activity)
     }
 
     /// Asks about somebody again and again as long as a socket is open, and lets go afterwards.
@@ -244,6 +251,10 @@ impl<S: Source> Desk<S> {
                 .await
                 .unwrap_or_else(|_| Err(S::down(Outage::Timeout))),
         };
+        if let Err(error) = &outcome {
+            // Another may rest on the same: what was issued anew and shown, and nothing else.
+            self.book().end_if_denied(&proof.print, error);
+        }
         let confirmed = vouch.learn(&proof, &outcome, began, grace);
         if let Ok(answer) = &outcome
             && confirmed

@@ -87,7 +87,7 @@ impl Bench {
             health: Health::new(&RouteName::new("test"), Oracle::WHAT),
             askings: sender,
         };
-        let desk = Arc::new(Desk::new(oracle));
+        let desk = Arc::new(Desk::new(oracle, &Arc::default()));
         Self { desk, askings }
     }
 
@@ -154,7 +154,7 @@ fn hers(seconds: f64) -> Answer {
 
 fn left(session: &Session) -> Option<u64> {
     match *session.standing().borrow() {
-        Standing::Ended => Some(0),
+        Standing::Changed | Standing::Ended => Some(0),
         Standing::Valid { until } => until.map(|until| {
             let left = until.saturating_duration_since(Instant::now());
             left.as_millis().div_ceil(1000).try_into().unwrap()
@@ -252,6 +252,23 @@ async fn an_older_token_opens_nothing_by_a_newer_one() {
     assert!(own.is_valid());
     let short = bench.enter("t1", Ok(hers(20.0))).await.unwrap();
     assert_eq!((left(&short), left(&own)), (Some(20), Some(60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_no_counts_at_once_for_whatever_rests_on_the_same_token() {
+    let mut bench = Bench::new();
+    let own = bench.enter("t1", Ok(hers(20.0))).await.unwrap();
+    let second = bench.enter("t2", Ok(hers(60.0))).await.unwrap();
+    assert_eq!(bench.desk.renew(&second), 1);
+    bench.ask("t2", Err(NO)).await;
+    assert!(!own.is_valid() && !second.is_valid());
+    // Both had been asked about in the same moment.
+    while let Ok(asking) = bench.askings.try_recv() {
+        asking.answer(Err(NO));
+        settle().await;
+    }
+    let refused = bench.enter("t2", Err(NO)).await;
+    assert_eq!(refused.unwrap_err(), NO);
 }
 
 #[tokio::test(start_paused = true)]

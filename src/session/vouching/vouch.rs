@@ -12,17 +12,25 @@ use super::super::login::Login;
 use super::super::moment::Moment;
 use super::super::{Activity, Session, Standing};
 use super::{Answer, Fingerprint};
-use crate::person::Person;
+use crate::person::{ClaimPath, Person};
 
 /// Ends that are no further apart than this are the same, in seconds.
 const SAME: f64 = 0.2;
 
 /// A yes that is in force.
 pub(super) struct Vouch<E> {
-    last_look: Duration,
+    terms: Terms,
     standing: watch::Sender<Standing>,
     activity: Activity,
     record: Mutex<Record<E>>,
+}
+
+/// What its sessions are held to.
+pub(super) struct Terms {
+    /// What they are given beyond their end.
+    pub(super) last_look: Duration,
+    /// The claims that must not change.
+    pub(super) minded: Arc<[ClaimPath]>,
 }
 
 /// What it rests on, and how that stands.
@@ -62,18 +70,13 @@ impl<E> Clone for Proof<E> {
 }
 
 impl<E> Vouch<E> {
-    /// Puts a yes into force; `last_look` is what its sessions are given beyond their end.
-    pub(super) fn new(
-        proof: Proof<E>,
-        answer: Answer,
-        last_look: Duration,
-        activity: Activity,
-    ) -> Self {
+    /// Puts a yes into force.
+    pub(super) fn new(proof: Proof<E>, answer: Answer, terms: Terms, activity: Activity) -> Self {
         let now = Instant::now();
         let end = end(answer.expires);
-        let (standing, _) = watch::channel(valid(end, last_look));
+        let (standing, _) = watch::channel(valid(end, terms.last_look));
         Self {
-            last_look,
+            terms,
             standing,
             activity,
             record: Mutex::new(Record {
@@ -126,7 +129,7 @@ impl<E> Vouch<E> {
     /// Whether it is good for one more socket without asking.
     pub(super) fn is_fresh(&self, cache: Duration) -> bool {
         let valid = match *self.standing.borrow() {
-            Standing::Ended => false,
+            Standing::Changed | Standing::Ended => false,
             Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
         };
         valid && self.fresh_until(cache) > Instant::now()
@@ -160,13 +163,13 @@ impl<E> Vouch<E> {
     /// When the session's end has come and nobody has asked since whether it moved on.
     pub(super) fn last_look(&self) -> Option<Instant> {
         let record = self.record();
-        let end = record.end.filter(|_| !self.last_look.is_zero());
+        let end = record.end.filter(|_| !self.terms.last_look.is_zero());
         end.filter(|end| *end > record.asked)
     }
 
     /// Whether it is over, whatever the source says from now on.
     pub(super) fn is_over(&self) -> bool {
-        *self.standing.borrow() == Standing::Ended
+        !matches!(*self.standing.borrow(), Standing::Valid { .. })
     }
 
     /// Takes another yes about what it rests on; one for somebody else ends it. Whether it is still
@@ -202,7 +205,7 @@ impl<E> Vouch<E> {
         let fresh = other.record().copy();
         let mut record = self.record();
         let is_valid = match *self.standing.borrow() {
-            Standing::Ended => false,
+            Standing::Changed | Standing::Ended => false,
             Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
         };
         let moves = is_valid
@@ -211,7 +214,7 @@ impl<E> Vouch<E> {
         if moves {
             let end = fresh.end;
             *record = fresh;
-            self.stand(valid(end, self.last_look));
+            self.stand(valid(end, self.terms.last_look));
         }
         moves
     }
@@ -226,6 +229,10 @@ impl<E> Vouch<E> {
             self.end();
             return false;
         }
+        if self.has_changed(&record.person, &answer.person) {
+            self.stand(Standing::Changed);
+            return false;
+        }
         let now = Instant::now();
         record.person = answer.person.clone();
         record.confirmed = now;
@@ -234,7 +241,7 @@ impl<E> Vouch<E> {
         if has_moved(record.expires, answer.expires) {
             record.expires = answer.expires;
             record.end = end(answer.expires);
-            self.stand(valid(record.end, self.last_look));
+            self.stand(valid(record.end, self.terms.last_look));
         }
         !self.is_over()
     }
@@ -249,9 +256,15 @@ impl<E> Vouch<E> {
         }
     }
 
+    /// Whether a claim that is minded says something else.
+    fn has_changed(&self, before: &Person, now: &Person) -> bool {
+        let mut minded = self.terms.minded.iter();
+        minded.any(|claim| before.claim(claim) != now.claim(claim))
+    }
+
     fn stand(&self, standing: Standing) {
         self.standing.send_if_modified(|now| {
-            let moves = *now != Standing::Ended && *now != standing;
+            let moves = matches!(now, Standing::Valid { .. }) && *now != standing;
             if moves {
                 *now = standing;
             }

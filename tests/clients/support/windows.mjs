@@ -10,7 +10,7 @@ import { newSecret, signByKey, signToken } from './tokens.mjs';
 import { ORIGIN, bin } from './world.mjs';
 
 /** The routes, each a kind of credential; the first four open a session at a virtual proxy, `vp-` and their name. */
-export const kinds = ['jwt', 'header', 'ticket', 'session', 'engine', 'core'];
+export const kinds = ['jwt', 'header', 'ticket', 'session', 'engine', 'core', 'passed', 'open'];
 
 /** Starts it all on free ports. Stop it with `stop()`. */
 export async function startWindows() {
@@ -31,8 +31,10 @@ export async function startWindows() {
     await writeFile(join(folder, 'jwt.pem'), signing, { mode: 0o600 });
     await writeFile(join(folder, 'jwt-public.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
     const windows = (await start(windowsSim(folder))).address;
-    const core = (await start(coreSim(folder, secrets))).address;
-    const proxy = await start(await proxyOf(folder, secrets, { windows, core }));
+    const core = (await start(coreSim(folder, 'core', { ENGINE_SIM_CORE_SECRET: secrets.core }))).address;
+    const passed = (await start(coreSim(folder, 'passed', { ENGINE_SIM_CORE_SECRET: secrets.jwt }))).address;
+    const open = (await start(coreSim(folder, 'open', {}))).address;
+    const proxy = await start(await proxyOf(folder, secrets, { windows, core, passed, open }));
     const ca = await readFile(join(folder, 'root.pem'));
     return {
       stop,
@@ -69,13 +71,13 @@ function windowsSim(folder) {
   };
 }
 
-function coreSim(folder, secrets) {
+function coreSim(folder, name, env) {
   return {
     name: 'engine-sim core',
     command: join(bin, 'engine-sim'),
     args: ['core'],
-    env: { ENGINE_SIM_CORE_SECRET: secrets.core },
-    log: join(folder, 'core.log'),
+    env,
+    log: join(folder, `${name}.log`),
     listening: (line) => line.listening,
   };
 }
@@ -93,7 +95,7 @@ async function proxyOf(folder, secrets, engines) {
   };
 }
 
-function toml({ windows, core }) {
+function toml({ windows, core, passed, open }) {
   const user = 'user = "{sub}"\nuser_directory = "CORP"\n';
   const certificate = 'certificate = "client.pem"\nkey = "client_key.pem"\n';
   const api = `api_url = "${windows.qps}"\n`;
@@ -106,6 +108,8 @@ function toml({ windows, core }) {
     session: [`kind = "qseow-session"\n${user}${api}${certificate}${groups}`, front('session')],
     engine: [`kind = "engine-certificate"\n${user}${certificate}`, `url = "${windows.engine}"\nca = "root.pem"`],
     core: ['kind = "bearer-jwt"\nsubject = "{sub}"\nsigning_secret = { env = "CORE_SECRET" }', `url = "${core}"`],
+    passed: ['kind = "passed-bearer"', `url = "${passed}"`],
+    open: ['kind = "none"', `url = "${open}"`],
   };
   const routes = kinds.map((kind) => route(kind, ...credentials[kind]));
   return `identity_key = { env = "IDENTITY_KEY" }

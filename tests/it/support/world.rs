@@ -109,12 +109,17 @@ impl World {
     pub(crate) async fn reload(&self, toml: &str) -> bool {
         let (taken, refused) = self.reloads().await;
         self.config.write(toml);
-        self.reload.notify_one();
+        self.ask_to_reload();
         soon(async {
             while self.reloads().await == (taken, refused) {}
             self.reloads().await.0 > taken
         })
         .await
+    }
+
+    /// Asks the proxy to read its config, and does not wait for it.
+    pub(crate) fn ask_to_reload(&self) {
+        self.reload.notify_one();
     }
 
     /// How many configs were taken, and how many were not.
@@ -350,7 +355,8 @@ impl Text {
         self.text.lock().unwrap().clone()
     }
 
-    fn write(&self, text: &str) {
+    /// What the next reload reads.
+    pub(crate) fn write(&self, text: &str) {
         text.clone_into(&mut self.text.lock().unwrap());
     }
 

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bare;
+mod canary;
 mod estate;
 mod failures;
 mod kinds;

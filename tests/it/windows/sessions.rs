@@ -84,3 +84,19 @@ async fn no_ping_ever_reaches_the_proxy_service() {
     .await;
     ada.is_alive().await;
 }
+
+#[tokio::test]
+async fn many_who_come_at_once_are_no_storm() {
+    for kind in Kind::ALL {
+        let estate = Plan::of(kind)
+            .with("fetches_per_minute = 2\nfetch_queue = \"1ms\"")
+            .start()
+            .await;
+        estate.open("ada", SALES_APP).await;
+        estate.open("bob", SALES_APP).await;
+        let (code, _) = estate.world.visit("eve", SALES_APP).closed().await;
+        assert_eq!(code, 4211, "{kind:?}");
+        estate.open("ada", SALES_APP).await;
+        assert_eq!(estate.windows.tally().sessions_opened, 2, "{kind:?}");
+    }
+}

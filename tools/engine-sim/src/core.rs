@@ -2,7 +2,7 @@
 //!
 //! Enters: upgrades, with a JWT when `ValidateJsonWebTokens` is on. Leaves: frames, or 401.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, io, net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -16,7 +16,7 @@ use crate::{
     engine::{Engine, SessionKey},
     jwt::{verifier, verify},
     tenant::{
-        Script, Seen, State,
+        StandIn,
         manner::Manner,
         place::Place,
         refusal::{Answer, typed},
@@ -32,7 +32,7 @@ use crate::{
 pub struct Core {
     address: SocketAddr,
     scheme: &'static str,
-    shared: Arc<Shared>,
+    stand_in: StandIn,
 }
 
 /// A bare engine that does not listen yet.
@@ -64,51 +64,17 @@ impl Core {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Every request seen, in order, with the messages of the websockets.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Seen> {
-        self.shared.ledger.requests()
-    }
-
-    /// The methods called on the engine, in order, over all websockets.
-    #[must_use]
-    pub fn calls(&self) -> Vec<String> {
-        self.shared.ledger.calls()
-    }
-
-    /// Every bearer seen, and every canary.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<String> {
-        self.shared.vault.secrets()
-    }
-
-    /// The counters as they are now.
-    #[must_use]
-    pub fn state(&self) -> State {
-        self.shared.ledger.state()
-    }
-
-    /// Waits until the counters satisfy `reached`, and returns them.
-    pub async fn until(&self, reached: impl FnMut(&State) -> bool) -> State {
-        self.shared.ledger.until(reached).await
-    }
-
-    /// Queues a fault, or applies it at once when it is for the live sockets.
-    pub fn script(&self, script: Script) {
-        self.shared.obey(script);
-    }
-
     /// Stops listening, closes every socket with 1001 and waits until all is over.
     pub async fn stop(self) {
-        self.shared.stop.cancel();
-        self.shared.tasks.close();
-        self.shared.tasks.wait().await;
+        self.stand_in.halt().await;
     }
 }
 
-impl Drop for Core {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
+impl Deref for Core {
+    type Target = StandIn;
+
+    fn deref(&self) -> &StandIn {
+        &self.stand_in
     }
 }
 
@@ -174,7 +140,7 @@ impl Builder {
         Ok(Core {
             address,
             scheme,
-            shared,
+            stand_in: StandIn::new(shared),
         })
     }
 }

@@ -8,7 +8,7 @@ use http::Version;
 use prometheus_client::registry::Registry;
 use qix_proxy::config::{Access, Apps, Flavour, Limits, Methods, Print, RelayLimits};
 use qix_proxy::credential::Stay;
-use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, Subject};
+use qix_proxy::id::{AppId, ConnectionId, EngineIdentity, Issuer, RouteName, SessionId, Subject};
 use qix_proxy::live::{Grounds, Live, Seat};
 use qix_proxy::person::Person;
 use qix_proxy::policy::{Permit, permit};
@@ -18,18 +18,26 @@ use qix_proxy::relay::{Compression, Leash, Terms};
 use qix_proxy::session::{Activity, Standing};
 use serde_json::Map;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::LONG;
 
-/// How many others are there where everything is on.
+/// How many other sockets are there where everything is on, and whose they are.
 const OTHERS: u64 = 5_000;
-const LIMITS: Limits = Limits {
+const PEOPLE: u64 = 500;
+const NO_LIMITS: Limits = Limits {
     sockets: usize::MAX,
     sockets_per_subject: usize::MAX,
     identities_per_subject: usize::MAX,
     opens_per_minute: usize::MAX,
     failures_per_minute: usize::MAX,
+};
+const LIMITS: Limits = Limits {
+    sockets: 10_000,
+    sockets_per_subject: 50,
+    identities_per_subject: 20,
+    opens_per_minute: 120,
+    failures_per_minute: 60,
 };
 
 /// What the relays of a process share.
@@ -37,40 +45,49 @@ pub(crate) struct House {
     live: Arc<Live>,
     meters: Arc<Meters>,
     standing: watch::Sender<Standing>,
+    activity: Activity,
     engine_ping: Option<Duration>,
     _others: Vec<Seat>,
 }
 
 impl House {
-    /// One socket, of a session that nobody watches.
+    /// One socket, of a session that nobody watches, and no limits.
     pub(crate) fn quiet() -> Self {
+        Self::within(NO_LIMITS)
+    }
+
+    fn within(limits: Limits) -> Self {
         Self {
-            live: Live::new(LIMITS),
+            live: Live::new(limits),
             meters: Arc::new(Meters::new(&mut Registry::default())),
             standing: watch::Sender::new(Standing::Valid { until: None }),
+            activity: Activity::default(),
             engine_ping: None,
             _others: Vec::new(),
         }
     }
 
-    /// Thousands of sockets of as many people, records written, both ends pinged, a session that
-    /// expires.
+    /// Thousands of sockets of hundreds of people, all of them counted, records written, both ends
+    /// pinged, a session that expires, is watched, and is prolonged by work.
     pub(crate) fn crowded() -> Result<Self> {
         let log = tracing_subscriber::fmt().json().with_writer(std::io::sink);
         log.try_init().map_err(|error| anyhow!(error))?;
-        let quiet = Self::quiet();
+        let house = Self::within(LIMITS);
         let until = Some(Instant::now() + LONG);
-        quiet.standing.send_replace(Standing::Valid { until });
+        house.standing.send_replace(Standing::Valid { until });
+        let activity = Activity::watched();
+        tokio::spawn(watch_over(house.standing.clone(), activity.clone()));
         let permit = admission(&Access {
             apps: Apps::Any,
             methods: Methods::Any,
             session_apps: false,
         })?;
-        let seats = (1..=OTHERS).map(|number| quiet.seat(number, permit.clone()));
+        let seats = (1..=OTHERS).map(|number| house.seat(number, permit.clone()));
         Ok(Self {
             _others: seats.collect::<Result<_>>()?,
+            activity,
             engine_ping: Some(LONG),
-            ..quiet
+            ..house
         })
     }
 
@@ -96,7 +113,7 @@ impl House {
         let leash = Leash {
             standing: self.standing.subscribe(),
             seat,
-            activity: Activity::default(),
+            activity: self.activity.clone(),
             stay: Stay::default(),
         };
         Ok((terms, leash, record))
@@ -109,8 +126,8 @@ impl House {
             http: Version::HTTP_11,
             route: RouteName::new("route"),
             app: "app".into(),
-            subject: format!("person-{number}").into(),
-            session: None,
+            subject: subject(number).into(),
+            session: Some(format!("session-{number}").into()),
             customer: None,
             identity: EngineIdentity::new(format!("identity-{number}")),
         };
@@ -138,8 +155,24 @@ fn admission(access: &Access) -> Result<Permit> {
 }
 
 fn person(number: u64) -> Person {
-    let subject = Subject::new(format!("person-{number}"));
-    Person::new(Issuer::new("issuer"), subject, None, Map::new())
+    let session = SessionId::new(format!("session-{number}"));
+    let subject = Subject::new(subject(number));
+    Person::new(Issuer::new("issuer"), subject, Some(session), Map::new())
+}
+
+fn subject(number: u64) -> String {
+    format!("person-{}", number % PEOPLE)
+}
+
+/// Looks after a session as the session checks do: whoever has been at work lives on.
+async fn watch_over(standing: watch::Sender<Standing>, activity: Activity) {
+    loop {
+        sleep(LONG / 2).await;
+        if activity.take() {
+            let until = Some(Instant::now() + LONG);
+            standing.send_replace(Standing::Valid { until });
+        }
+    }
 }
 
 /// A route that relays unread.

@@ -1,6 +1,6 @@
 //! The third question.
 
-use super::{Case, check};
+use super::{CREDENTIAL, Case, check};
 
 #[test]
 fn every_mistake_is_told() {
@@ -24,8 +24,7 @@ kind = "none"
     Case {
         name: "an inline key",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "api-key"
 key = "canary"
 shared = true"#,
@@ -37,8 +36,7 @@ shared = true"#,
     Case {
         name: "a key with spaces",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "api-key"
 key = { env = "SPACED" }
 shared = true"#,
@@ -68,8 +66,7 @@ credential = { kind = "bearer", token = "canary" }"#,
     Case {
         name: "a key with a wrong name",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "api-key"
 api_key = "canary"
 shared = true"#,
@@ -81,11 +78,7 @@ shared = true"#,
     },
     Case {
         name: "a client of nothing",
-        edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
-            r#"kind = "oauth-impersonation""#,
-        )],
+        edits: &[(CREDENTIAL, r#"kind = "oauth-impersonation""#)],
         mistakes: &[
             r#"15:1 `client_id` is missing in [route.credential] | write `client_id = "…"`"#,
             "15:1 [route.credential] needs `client_secret` or `signing_key` | write `client_secret` or `signing_key`",
@@ -95,8 +88,7 @@ shared = true"#,
     Case {
         name: "a client's endpoint over plain http",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
@@ -111,8 +103,7 @@ shared = true"#,
         name: "a client's endpoint at a plain engine",
         edits: &[
             (
-                r#"kind = "none"
-# it asks for nothing"#,
+                CREDENTIAL,
                 r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
@@ -132,8 +123,7 @@ allow_http = true"#,
         name: "one mistake for one engine without URL",
         edits: &[
             (
-                r#"kind = "none"
-# it asks for nothing"#,
+                CREDENTIAL,
                 r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
@@ -148,8 +138,7 @@ shared = true"#,
     Case {
         name: "a client's settings",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "oauth-client"
 client_id = "c"
 client_secret = { env = "S" }
@@ -169,8 +158,7 @@ shared = true"#,
     Case {
         name: "a user",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -184,8 +172,7 @@ user = { field = "email" }"#,
     Case {
         name: "a user by template",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -198,8 +185,7 @@ user = { field = "subject", value = "{a}{b}" }"#,
     Case {
         name: "a user by claim and template",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -210,8 +196,7 @@ user = { field = "subject", value = "app|{a}", claim = "sub" }"#,
     Case {
         name: "shared by everybody, and not said",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "api-key"
 key = { env = "KEY" }"#,
         )],
@@ -220,8 +205,7 @@ key = { env = "KEY" }"#,
     Case {
         name: "shared, and said not to be",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "api-key"
 key = { env = "KEY" }
 shared = false"#,
@@ -233,8 +217,7 @@ shared = false"#,
     Case {
         name: "one client for people and for users",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -248,8 +231,7 @@ provision = { client_id = "c", client_secret = { env = "S" }, name = "{name}" }"
     Case {
         name: "users of an id that they do not have yet, over plain http",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "oauth-impersonation"
 client_id = "c"
 client_secret = { env = "S" }
@@ -276,8 +258,7 @@ subject = "/id"
 expires = "/exp""#,
             ),
             (
-                r#"kind = "none"
-# it asks for nothing"#,
+                CREDENTIAL,
                 r#"kind = "token-exchange"
 client_id = "c""#,
             ),

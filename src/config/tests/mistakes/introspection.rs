@@ -1,6 +1,6 @@
 //! `kind = "introspection"`.
 
-use super::{Case, check};
+use super::{Case, SESSION, check};
 
 #[test]
 fn every_mistake_is_told() {
@@ -11,12 +11,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a server that is not told",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "introspection"
 "#,
         )],
@@ -29,12 +24,7 @@ audience = "a"
     Case {
         name: "an introspection that nothing reaches",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "introspection"
 url = "http://idp.example/introspect"
 client_id = "p"

@@ -19,6 +19,15 @@ mod windows;
 use super::stand_in::{BASE, parse};
 use crate::config::Remark;
 
+/// Of the good config: the session, and the credential.
+const SESSION: &str = r#"kind = "jwt"
+cookie = "s"
+jwks = "https://idp.example/jwks"
+issuer = "https://idp.example"
+audience = "a"
+"#;
+const CREDENTIAL: &str = "kind = \"none\"\n# it asks for nothing";
+
 /// A good config made bad.
 struct Case {
     name: &'static str,

@@ -1,6 +1,6 @@
 //! `kind = "redis"`.
 
-use super::{Case, check};
+use super::{Case, SESSION, check};
 
 #[test]
 fn every_mistake_is_told() {
@@ -11,12 +11,7 @@ const CASES: &[Case] = &[
     Case {
         name: "sessions that could end between two looks",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "redis://localhost"
 format = "express"
@@ -40,12 +35,7 @@ subject = "id"
     Case {
         name: "a variable that is no URL, and two passwords",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = { env = "REDIS_URL" }
 password = { env = "PASSWORD" }
@@ -68,12 +58,7 @@ subject = "user"
     Case {
         name: "a store that is not told",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "redis://localhost"
 format = "express"
@@ -87,12 +72,7 @@ format = "express"
     Case {
         name: "a store over plain TCP, beside its CA",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "redis://r.example:6380/2"
 format = "express"
@@ -107,12 +87,7 @@ subject = "user"
     Case {
         name: "a CA without TLS, and a user without password",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "redis://[::1]:6380/2"
 ca = "ca.pem"
@@ -130,12 +105,7 @@ subject = "user"
     Case {
         name: "a store's password in the config",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "rediss://u:canary@r.example"
 format = "express"
@@ -151,12 +121,7 @@ subject = "user"
     Case {
         name: "stores that are none",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "memcached://r.example"
 format = "sprig"
@@ -173,12 +138,7 @@ subject = "user"
     Case {
         name: "a store with a query",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "rediss://r.example/x?y"
 format = "plain"
@@ -198,12 +158,7 @@ subject = ""
     Case {
         name: "a plain store with content",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "redis://localhost"
 format = "plain"
@@ -219,12 +174,7 @@ subject = "user"
     Case {
         name: "a Spring store with secrets and nobody",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "redis://localhost"
 format = "spring"
@@ -239,12 +189,7 @@ secrets = { env = "S" }
     Case {
         name: "an indexed store of Express",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "redis"
 url = "redis://localhost"
 format = "express"

@@ -42,6 +42,26 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a Redis as browsers would put it right",
+        edits: &[(
+            "[listen]\n",
+            "[replicas]\nurl = \"redis://localhost/0 \"\n[listen]\n",
+        )],
+        mistakes: &[
+            r#"3:7 this is no URL | write a URL in quotes, such as "rediss://redis.example.com:6379/0", or { env = "…" }"#,
+        ],
+    },
+    Case {
+        name: "a database that is no number",
+        edits: &[(
+            "[listen]\n",
+            "[replicas]\nurl = \"redis://localhost//+1\"\n[listen]\n",
+        )],
+        mistakes: &[
+            r#"3:7 a Redis URL is host, port and database | write a URL in quotes, such as "rediss://redis.example.com:6379/0", or { env = "…" }"#,
+        ],
+    },
+    Case {
         name: "replicas over plain TCP",
         edits: &[(
             "[listen]\n",

@@ -1,6 +1,6 @@
 //! Where a route stands and who may knock.
 
-use super::{Case, check};
+use super::{Case, SESSION, check};
 
 #[test]
 fn every_mistake_is_told() {
@@ -84,12 +84,7 @@ refusal = "close""#,
         name: "bearers that nobody knows",
         edits: &[
             (
-                r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+                SESSION,
                 r#"kind = "forward-auth"
 url = "https://a.example/me"
 cookies = ["s"]

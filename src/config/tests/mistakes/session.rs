@@ -1,6 +1,6 @@
 //! The first question.
 
-use super::{Case, check};
+use super::{Case, SESSION, check};
 
 #[test]
 fn every_mistake_is_told() {
@@ -309,12 +309,7 @@ session_claim = ""
     Case {
         name: "an endpoint that is told nothing",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "forward-auth"
 url = "https://a.example/me"
 subject = "id"
@@ -327,12 +322,7 @@ subject = "id"
     Case {
         name: "an endpoint over plain http, that says nothing",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "forward-auth"
 url = "http://a.example/me"
 cookies = ["s"]
@@ -346,12 +336,7 @@ cookies = ["s"]
     Case {
         name: "headers",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "forward-auth"
 url = "https://a.example/me"
 headers = ["cookie", "Host", "Sec-WebSocket-Key", "a b"]
@@ -368,12 +353,7 @@ subject = "id"
     Case {
         name: "places",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "forward-auth"
 url = "https://a.example/me"
 cookies = ["s"]
@@ -392,12 +372,7 @@ expires = 5
     Case {
         name: "claims of an answer",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "forward-auth"
 url = "https://a.example/me"
 cookies = ["s"]
@@ -413,12 +388,7 @@ claims = { sub = "id", a = 1 }
     Case {
         name: "an endpoint asked again never",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "forward-auth"
 url = "https://a.example/me"
 cookies = ["s"]
@@ -448,12 +418,7 @@ carriers = ["query", "header"]
     Case {
         name: "tickets and nobody to get one",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "ticket"
 "#,
         )],

@@ -1,6 +1,6 @@
 //! `kind = "trusted-header"`.
 
-use super::{Case, check};
+use super::{Case, SESSION, check};
 
 #[test]
 fn every_mistake_is_told() {
@@ -11,12 +11,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a peer that has no way in",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "trusted-header"
 peers = ["10.0.0.0/8", "unix"]
 subject = "x-user"
@@ -29,12 +24,7 @@ subject = "x-user"
     Case {
         name: "a certificate that nobody is asked for",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "trusted-header"
 peers = ["certificate"]
 subject = "x-user"
@@ -59,12 +49,7 @@ socket_mode = "rw""#,
     Case {
         name: "headers of nobody",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "trusted-header"
 "#,
         )],
@@ -76,12 +61,7 @@ audience = "a"
     Case {
         name: "headers of no peer",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "trusted-header"
 peers = []
 subject = "x-user"
@@ -94,12 +74,7 @@ subject = "x-user"
     Case {
         name: "headers of everybody",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "trusted-header"
 peers = ["0.0.0.0/0", "::/0", "10.0.0.1/8", "ingress", "::ffff:10.0.0.0/104", "10.0.0.0/33"]
 subject = "x-user"
@@ -117,12 +92,7 @@ subject = "x-user"
     Case {
         name: "headers of everybody in two halves",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "trusted-header"
 peers = ["0.0.0.0/1", "128.0.0.0/1"]
 subject = "x-user"
@@ -133,12 +103,7 @@ subject = "x-user"
     Case {
         name: "headers that are none",
         edits: &[(
-            r#"kind = "jwt"
-cookie = "s"
-jwks = "https://idp.example/jwks"
-issuer = "https://idp.example"
-audience = "a"
-"#,
+            SESSION,
             r#"kind = "trusted-header"
 peers = ["10.1.2.3"]
 subject = "x user"

@@ -1,6 +1,6 @@
 //! The credentials of Windows and of a bare engine.
 
-use super::{Case, check};
+use super::{CREDENTIAL, Case, check};
 
 #[test]
 fn every_mistake_is_told() {
@@ -10,11 +10,7 @@ fn every_mistake_is_told() {
 const CASES: &[Case] = &[
     Case {
         name: "a token of nobody",
-        edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
-            r#"kind = "qseow-jwt""#,
-        )],
+        edits: &[(CREDENTIAL, r#"kind = "qseow-jwt""#)],
         mistakes: &[
             r#"15:1 `user` is missing in [route.credential] | write `user = "{sub}"`"#,
             "15:1 [route.credential] needs `user_directory` or `user_directory_claim` | write `user_directory` or `user_directory_claim`",
@@ -24,8 +20,7 @@ const CASES: &[Case] = &[
     Case {
         name: "users who get out of their place",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "engine-certificate"
 user = "everybody"
 user_directory = " Internal"
@@ -40,8 +35,7 @@ key = "client_key.pem""#,
     Case {
         name: "a directory that is another's id",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "qseow-ticket"
 user = "{sub}"
 user_directory = "CORP; UserId=root"
@@ -58,8 +52,7 @@ key = "client.pem""#,
     Case {
         name: "claims that are said twice",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "qseow-jwt"
 user = "{sub}"
 user_directory = "CORP"
@@ -73,8 +66,7 @@ claims = { userId = "{email}" }"#,
     Case {
         name: "a list that says who it is",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "qseow-jwt"
 user = "{sub}"
 user_directory = "CORP"
@@ -88,8 +80,7 @@ list_claims = { userDirectory = "groups" }"#,
     Case {
         name: "attributes that are two things, and sessions that linger for nothing",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "qseow-session"
 user = "{sub}"
 user_directory = "CORP"
@@ -100,15 +91,14 @@ list_attributes = { Group = "groups" }
 session_linger = "0s""#,
         )],
         mistakes: &[
-            r#"21:19 "Group" is a text in `attributes` already | leave it out of `attributes` or of `list_attributes`"#,
-            r#"22:18 `session_linger` cannot be nothing | write "never""#,
+            r#"22:19 "Group" is a text in `attributes` already | leave it out of `attributes` or of `list_attributes`"#,
+            r#"23:18 `session_linger` cannot be nothing | write "never""#,
         ],
     },
     Case {
         name: "a token that lives for ever",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "bearer-jwt"
 subject = "{sub}"
 signing_key = { env = "KEY" }
@@ -122,8 +112,7 @@ claims = { exp = "never" }"#,
     Case {
         name: "the certificate over plain http",
         edits: &[(
-            r#"kind = "none"
-# it asks for nothing"#,
+            CREDENTIAL,
             r#"kind = "qseow-session"
 user = "{sub}"
 user_directory = "CORP"

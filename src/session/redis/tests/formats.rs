@@ -7,7 +7,6 @@ use super::*;
 use crate::config::Spring;
 
 pub(super) const ID: &str = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d";
-const SOON: Duration = Duration::from_secs(2);
 
 fn spring(redis: &RealRedis, subject: &str, index: Index) -> Sessions {
     route(spring_config(redis, subject, index))
@@ -135,7 +134,7 @@ async fn an_indexed_session_lives_as_long_as_its_index() {
     let session = browse(&sessions, &session_cookie(ID)).await.unwrap();
     assert!(until(&session).unwrap() - Instant::now() <= Duration::from_secs(61));
     let () = redis.run(&["DEL", &index]).await;
-    until_ended(&session, SOON).await;
+    until_ended(&session).await;
 }
 
 #[tokio::test]
@@ -147,7 +146,7 @@ async fn a_spring_logout_ends_it() {
     let () = redis
         .run(&["DEL", &format!("spring:session:sessions:{ID}")])
         .await;
-    until_ended(&session, SOON).await;
+    until_ended(&session).await;
 }
 
 fn plain(redis: &RealRedis) -> Sessions {
@@ -188,7 +187,7 @@ async fn of_a_plain_store_only_the_keys_are_known() {
         .unwrap();
     let key = format!(":1:django.contrib.sessions.cache{}", DJANGO[0]);
     let () = redis.run(&["DEL", &key]).await;
-    until_ended(&session, SOON).await;
+    until_ended(&session).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Its public key, PEM.
     #[arg(long, requires = "provider", value_name = "FILE")]
     provider_key: Option<PathBuf>,
+    /// The public key, PEM, of the tokens of an app that are exchanged.
+    #[arg(long, value_name = "FILE")]
+    app_key: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -45,6 +48,9 @@ impl Arguments {
         if let (Some(issuer), Some(file)) = (&self.provider, &self.provider_key) {
             let pem = super::read(file)?;
             builder = builder.identity_provider(issuer, &self.provider_key_id, &pem)?;
+        }
+        if let Some(file) = &self.app_key {
+            builder = builder.exchanging_by_key(&super::read(file)?)?;
         }
         if let Ok(secret) = env::var("ENGINE_SIM_APP_SECRET") {
             builder = builder.exchanging_for(&secret);

@@ -6,7 +6,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Tenant, server, shared::Settings, shared::Shared, vault::User, vault::Vault};
+use super::{StandIn, Tenant, server, shared::Settings, shared::Shared, vault::User, vault::Vault};
 use crate::engine::Engine;
 
 const TOKEN_LIFE: Duration = Duration::from_hours(6);
@@ -118,6 +118,15 @@ impl Builder {
         self
     }
 
+    /// Exchanges the tokens that the other half of this public key or certificate, PEM, signed.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn exchanging_by_key(mut self, pem: &str) -> io::Result<Self> {
+        self.settings.cloud.app = Some(crate::jwt::verifier(pem)?);
+        Ok(self)
+    }
+
     /// Lets whoever brings this access code in anonymously.
     #[must_use]
     pub fn anonymous(mut self, client_id: &str, access_code: &str) -> Self {
@@ -194,6 +203,7 @@ impl Builder {
         Ok(Tenant {
             address,
             scheme,
+            stand_in: StandIn::new(Arc::clone(&shared)),
             shared,
         })
     }

@@ -25,6 +25,10 @@ pub(crate) async fn falter(
             sleep(Duration::from_millis(ms)).await;
             return Ok(None);
         }
+        TokenFault::Hold => {
+            shared.release.notified().await;
+            return Ok(None);
+        }
         TokenFault::ExpiresIn { .. }
         | TokenFault::ExpiresAtOnly { .. }
         | TokenFault::NoExpiry

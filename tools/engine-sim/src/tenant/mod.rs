@@ -20,17 +20,19 @@ pub(crate) mod refusal;
 mod script;
 pub(crate) mod server;
 pub(crate) mod shared;
+mod stand_in;
 mod token;
 pub(crate) mod upgrade;
 pub(crate) mod vault;
 pub(crate) mod wire;
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, ops::Deref, sync::Arc};
 
 pub use builder::{Builder, ClientId, ClientKind};
 pub use ledger::{Seen, State};
 pub use manner::Speaks;
 pub use script::{LiveFault, Script, TokenFault, UpgradeFault};
+pub use stand_in::StandIn;
 
 use shared::Shared;
 
@@ -39,6 +41,7 @@ pub struct Tenant {
     address: SocketAddr,
     scheme: &'static str,
     shared: Arc<Shared>,
+    stand_in: StandIn,
 }
 
 impl Tenant {
@@ -60,52 +63,6 @@ impl Tenant {
         self.address
     }
 
-    /// Every request seen outside `/__sim`, in order, with the messages of the websockets.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Seen> {
-        self.shared.ledger.requests()
-    }
-
-    /// The methods called on the engine, in order, over all websockets.
-    #[must_use]
-    pub fn calls(&self) -> Vec<String> {
-        self.shared.ledger.calls()
-    }
-
-    /// The methods that the engine did not know.
-    #[must_use]
-    pub fn unknown(&self) -> Vec<String> {
-        self.shared.ledger.unknown()
-    }
-
-    /// Every secret configured or minted, and every canary put where no browser may see it.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<String> {
-        self.shared.vault.secrets()
-    }
-
-    /// The counters as they are now.
-    #[must_use]
-    pub fn state(&self) -> State {
-        self.shared.ledger.state()
-    }
-
-    /// Waits until the counters satisfy `reached`, and returns them.
-    pub async fn until(&self, reached: impl FnMut(&State) -> bool) -> State {
-        self.shared.ledger.until(reached).await
-    }
-
-    /// The websockets open now.
-    #[must_use]
-    pub fn sockets_open(&self) -> usize {
-        self.state().sockets_open
-    }
-
-    /// Queues a fault, or applies it at once when it is for the live sockets.
-    pub fn script(&self, script: Script) {
-        self.shared.obey(script);
-    }
-
     /// Forgets what was seen, counted and scripted. Sockets, tokens and secrets stay.
     pub fn reset(&self) {
         self.shared.reset();
@@ -118,15 +75,15 @@ impl Tenant {
 
     /// Stops listening, closes every socket with 1001 and waits until all is over.
     pub async fn stop(self) {
-        self.shared.stop.cancel();
-        self.shared.tasks.close();
-        self.shared.tasks.wait().await;
+        self.stand_in.halt().await;
     }
 }
 
-impl Drop for Tenant {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
+impl Deref for Tenant {
+    type Target = StandIn;
+
+    fn deref(&self) -> &StandIn {
+        &self.stand_in
     }
 }
 

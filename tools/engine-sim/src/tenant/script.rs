@@ -53,6 +53,8 @@ pub enum TokenFault {
         /// How much later.
         ms: u64,
     },
+    /// The right answer, once [`Tenant::release`](super::Tenant::release) says so.
+    Hold,
     /// No answer as long as the client waits.
     Silence,
     /// The connection closed without an answer.
@@ -105,6 +107,8 @@ pub enum UpgradeFault {
         /// How much later.
         ms: u64,
     },
+    /// The right answer, once [`Tenant::release`](super::Tenant::release) says so.
+    Hold,
     /// 200 with a body, and no upgrade.
     NoUpgrade,
     /// 101 with an accept key that is not the right one.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) vault: Vault,
     pub(crate) ledger: Ledger,
     pub(crate) stage: Stage,
+    pub(crate) release: Notify,
     pub(crate) engine: Arc<Engine>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -32,6 +34,7 @@ impl Shared {
             vault,
             engine,
             stage: Stage::default(),
+            release: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }

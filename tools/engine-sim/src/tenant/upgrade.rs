@@ -93,6 +93,10 @@ async fn stumble(
             sleep(Duration::from_millis(*ms)).await;
             None
         }
+        Some(UpgradeFault::Hold) => {
+            shared.release.notified().await;
+            None
+        }
         Some(UpgradeFault::Refuse { status, body }) => {
             let body = body.clone().unwrap_or_else(|| shared.vault.plant("body"));
             let status = StatusCode::from_u16(*status);

@@ -18,6 +18,7 @@ use crate::{
     certificates::Certificates,
     engine::Engine,
     tenant::{
+        StandIn,
         server::{self, Door},
         shared::{Settings, Shared},
         vault::Vault,
@@ -149,6 +150,7 @@ impl Builder {
             .await?,
             transport,
             certificates,
+            stand_in: StandIn::new(Arc::clone(&estate.shared)),
             estate,
         })
     }

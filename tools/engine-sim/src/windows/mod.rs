@@ -18,7 +18,7 @@ mod sessions;
 mod tickets;
 mod virtual_proxy;
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, ops::Deref, sync::Arc};
 
 pub use builder::{Builder, Ports, Transport};
 pub use estate::Tally;
@@ -28,7 +28,7 @@ pub use virtual_proxy::{Gives, Release, Strangers, VirtualProxy};
 
 use crate::{
     certificates::Certificates,
-    tenant::{Script, Seen, State, notices},
+    tenant::{StandIn, notices},
 };
 use estate::Estate;
 
@@ -40,6 +40,7 @@ pub struct Windows {
     transport: Transport,
     certificates: Certificates,
     estate: Arc<Estate>,
+    stand_in: StandIn,
 }
 
 impl Windows {
@@ -98,41 +99,6 @@ impl Windows {
         self.estate.tally()
     }
 
-    /// Every request seen, on all three ports, in order, with the messages of the websockets.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Seen> {
-        self.estate.shared.ledger.requests()
-    }
-
-    /// The methods called on the engine, in order, over all websockets.
-    #[must_use]
-    pub fn calls(&self) -> Vec<String> {
-        self.estate.shared.ledger.calls()
-    }
-
-    /// Every secret seen or made: tokens, cookies, tickets, keys, and canaries in notices and pages.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<String> {
-        self.estate.shared.vault.secrets()
-    }
-
-    /// The counters as they are now.
-    #[must_use]
-    pub fn state(&self) -> State {
-        self.estate.shared.ledger.state()
-    }
-
-    /// Waits until the counters satisfy `reached`, and returns them.
-    pub async fn until(&self, reached: impl FnMut(&State) -> bool) -> State {
-        self.estate.shared.ledger.until(reached).await
-    }
-
-    /// Queues a fault, or applies it at once when it is for the live sockets. `Script::Token` is
-    /// for the next request for a csrf token, a ticket or a session.
-    pub fn script(&self, script: Script) {
-        self.estate.shared.obey(script);
-    }
-
     /// Loses every proxy session without a word, as a restart does: their cookies are bad.
     pub fn forget_sessions(&self) {
         self.estate.sessions.forget();
@@ -150,16 +116,15 @@ impl Windows {
 
     /// Stops listening, closes every socket with 1001 and waits until all is over.
     pub async fn stop(self) {
-        let shared = &self.estate.shared;
-        shared.stop.cancel();
-        shared.tasks.close();
-        shared.tasks.wait().await;
+        self.stand_in.halt().await;
     }
 }
 
-impl Drop for Windows {
-    fn drop(&mut self) {
-        self.estate.shared.stop.cancel();
+impl Deref for Windows {
+    type Target = StandIn;
+
+    fn deref(&self) -> &StandIn {
+        &self.stand_in
     }
 }
 
