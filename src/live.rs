@@ -2,6 +2,7 @@
 //! engine is dialled and given back when its guard drops; no lock leaves this room.
 
 use std::collections::HashMap;
+use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -178,7 +179,11 @@ impl Live {
         self.sockets
             .insert(socket.opening().id, Arc::clone(&socket));
         let live = Arc::clone(self);
-        let seat = Seat { live, socket };
+        let seat = Seat {
+            live,
+            socket,
+            is_told: false,
+        };
         // Looked at after the registration, so that a drain either sees the seat or is seen here.
         if self.is_draining() {
             Err(Fault::ShuttingDown)
@@ -289,6 +294,7 @@ impl Live {
 pub struct Seat {
     live: Arc<Live>,
     socket: Arc<Socket>,
+    is_told: bool,
 }
 
 impl Seat {
@@ -298,9 +304,14 @@ impl Seat {
         &self.socket
     }
 
-    /// Waits for the order to end; ready from then on.
-    pub fn poll_ordered(&self, cx: &mut Context<'_>) -> Poll<Cause> {
-        self.socket.order.poll(cx)
+    /// Waits for the order to end; it comes once at most.
+    pub async fn ordered(&mut self) -> Cause {
+        if self.is_told {
+            return pending().await;
+        }
+        let cause = poll_fn(|cx| self.socket.order.poll(cx)).await;
+        self.is_told = true;
+        cause
     }
 }
 
@@ -315,8 +326,6 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-
     use serde_json::Map;
 
     use super::*;
@@ -395,11 +404,11 @@ mod tests {
     #[tokio::test]
     async fn a_drain_reaches_every_seat_and_lets_none_in() {
         let live = Live::new(CAPS);
-        let seat = live
+        let mut seat = live
             .seat(&ledger(1, "x"), &person("i", "a"), Grounds::sample())
             .unwrap();
         live.drain();
-        assert_eq!(poll_fn(|cx| seat.poll_ordered(cx)).await, Cause::Drained);
+        assert_eq!(seat.ordered().await, Cause::Drained);
         let refused = live.seat(&ledger(2, "y"), &person("i", "b"), Grounds::sample());
         assert_eq!(refused.unwrap_err(), Fault::ShuttingDown);
         assert_eq!(live.open(), 1, "a refused seat is given back");

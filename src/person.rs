@@ -1,7 +1,7 @@
 //! Who somebody is, once a session check has said yes.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -18,7 +18,8 @@ pub struct Person {
     token: Option<Arc<SecretString>>,
 }
 
-/// Shared, because a socket and the registry both keep it.
+/// Shared, because all sockets of a session keep it, and the registry.
+#[derive(PartialEq)]
 struct Described {
     issuer: Issuer,
     subject: Subject,
@@ -55,6 +56,23 @@ impl Person {
         Self { token, ..self }
     }
 
+    /// What it takes to recognize them as long as somebody keeps them.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace(Arc::downgrade(&self.described))
+    }
+
+    /// Keeps, in the place of an own copy, what others keep of them, if it says the very same.
+    pub fn join(&mut self, trace: &Trace) -> bool {
+        let known = trace.0.upgrade();
+        let same = known.filter(|known| *known == self.described);
+        let Some(known) = same else {
+            return false;
+        };
+        self.described = known;
+        true
+    }
+
     /// The token that their app session is, where it is one and somebody asked to keep it.
     #[must_use]
     pub fn token(&self) -> Option<&SecretString> {
@@ -89,6 +107,15 @@ impl Person {
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Person(…)")
+    }
+}
+
+/// What is left of a person that nobody need keep.
+pub struct Trace(Weak<Described>);
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trace(…)")
     }
 }
 
@@ -180,6 +207,27 @@ mod tests {
         assert_eq!(find("/a~1b"), Some(json!(1)));
         assert_eq!(find("realm.roles"), None);
         assert_eq!(find("/realm/none"), None);
+    }
+
+    #[test]
+    fn only_what_says_the_very_same_is_kept_in_the_place_of_an_own_copy() {
+        let person = |issuer: &str, sid: &str, role: &str| {
+            let claims = Map::from_iter([("role".to_owned(), role.into())]);
+            let session = Some(SessionId::new(sid));
+            Person::new(Issuer::new(issuer), Subject::new("ada"), session, claims)
+        };
+        let known = person("i", "s", "reader");
+        let joins = |mut person: Person| {
+            let joins = person.join(&known.trace());
+            assert_eq!(joins, Arc::ptr_eq(&person.described, &known.described));
+            joins
+        };
+        assert!(joins(person("i", "s", "reader")));
+        assert!(!joins(person("j", "s", "reader")));
+        assert!(!joins(person("i", "t", "reader")));
+        assert!(!joins(person("i", "s", "admin")));
+        let forgotten = person("i", "s", "reader").trace();
+        assert!(!person("i", "s", "reader").join(&forgotten));
     }
 
     #[test]

@@ -186,7 +186,6 @@ impl Logouts {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
     use std::sync::Barrier;
     use std::thread;
 
@@ -307,14 +306,10 @@ mod tests {
                 )
                 .unwrap()
         };
-        let (one, two) = (seat(1, "s1"), seat(2, "s2"));
+        let (mut one, mut two) = (seat(1, "s1"), seat(2, "s2"));
         assert_eq!(revoked.revoke(&by_session("s1"), DAY), 1);
-        assert_eq!(
-            poll_fn(|cx| one.poll_ordered(cx)).await,
-            Cause::SessionEnded
-        );
-        let spared =
-            tokio::time::timeout(Duration::from_secs(1), poll_fn(|cx| two.poll_ordered(cx))).await;
+        assert_eq!(one.ordered().await, Cause::SessionEnded);
+        let spared = tokio::time::timeout(Duration::from_secs(1), two.ordered()).await;
         assert!(spared.is_err(), "the other session goes on");
     }
 
@@ -334,13 +329,13 @@ mod tests {
                 (seat.unwrap(), holds(&revoked, &person(&sid, 1)))
             };
             let logout = by_session(&sid);
-            let (seat, is_refused) = thread::scope(|threads| {
+            let (mut seat, is_refused) = thread::scope(|threads| {
                 let arriving = threads.spawn(arrive);
                 barrier.wait();
                 revoked.revoke(&logout, DAY);
                 arriving.join().unwrap()
             });
-            let is_ended = poll_fn(|cx| seat.poll_ordered(cx)).now_or_never().is_some();
+            let is_ended = seat.ordered().now_or_never().is_some();
             assert!(is_refused || is_ended, "attempt {n} stays open");
             refused += u32::from(is_refused);
             ended += u32::from(is_ended);

@@ -125,7 +125,7 @@ const KEYS: [&str; 6] = ["app", "customer", "id", "issuer", "session", "subject"
 fn is(socket: &Socket, name: &str, value: &str) -> bool {
     let opening = socket.opening();
     match name {
-        "app" => opening.app == value,
+        "app" => *opening.app == *value,
         "customer" => customer(opening) == Some(value),
         "id" => opening.id.to_string() == value,
         "issuer" => socket.person().issuer().as_str() == value,
@@ -145,7 +145,7 @@ fn describe(socket: &Socket) -> Value {
         "issuer": socket.person().issuer().as_str(),
         "subject": socket.person().subject().as_str(),
         "session": opening.session,
-        "app": opening.app,
+        "app": &*opening.app,
         "age_seconds": socket.age().as_secs(),
         "up": traffic(socket.tally().read(Way::Up)),
         "down": traffic(socket.tally().read(Way::Down)),

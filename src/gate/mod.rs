@@ -33,7 +33,7 @@ use crate::live::{Grounds, Live, Seat};
 use crate::peer::Peer;
 use crate::person::Person;
 use crate::policy::{Permit, Reading, permit};
-use crate::qix::Target;
+use crate::qix::{Document, Target};
 use crate::quota::{Finding, Quotas};
 use crate::record::{Ledger, Meters, Opening};
 use crate::relay::{Compression, Leash, Second, Terms};
@@ -382,9 +382,12 @@ fn opening(keys: &IdentityKey, whose: Whose<'_>, permit: &Permit, caller: Caller
         http: caller.http,
         route: route.name.clone(),
         customer: home.customer.clone(),
-        app: for_log(permit.target().document.as_str()),
-        subject: for_log(person.subject().as_str()),
-        session: person.session().map(|session| keys.name_session(session)),
+        app: shared_for_log(match &permit.target().document {
+            Document::App(app) => app.share(),
+            document => document.as_str().into(),
+        }),
+        subject: shared_for_log(person.subject().share()),
+        session: person.session().map(|it| keys.name_session(it).into()),
         identity: keys.identify(whose, permit),
     }
 }
@@ -400,6 +403,12 @@ fn grounds(whose: Whose<'_>, session: &Session, permit: &Permit, caller: Caller<
         checks: whose.route.sessions_print,
         place: whose.home.whereabouts(),
     }
+}
+
+/// Text from outside, escaped and cut; itself where it stays as it is.
+fn shared_for_log(text: Arc<str>) -> Arc<str> {
+    let safe = for_log(&text);
+    if *safe == *text { text } else { safe.into() }
 }
 
 /// Text from outside, escaped and cut.

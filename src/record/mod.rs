@@ -34,11 +34,11 @@ pub struct Opening {
     /// The customer, where the route has customers.
     pub customer: Option<CustomerName>,
     /// The document the URL named, cut and escaped.
-    pub app: String,
+    pub app: Arc<str>,
     /// The person within their issuer, cut and escaped.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// A short hash of the app session's id, to tell sessions apart.
-    pub session: Option<String>,
+    pub session: Option<Box<str>>,
     /// The engine-session identity.
     pub identity: EngineIdentity,
 }
@@ -182,8 +182,8 @@ impl Opening {
             http: Version::HTTP_11,
             route: RouteName::new("r"),
             customer: None,
-            app: "app".to_owned(),
-            subject: "ada".to_owned(),
+            app: "app".into(),
+            subject: "ada".into(),
             session: None,
             identity: EngineIdentity::new(identity),
         }

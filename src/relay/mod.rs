@@ -145,17 +145,16 @@ where
 
     /// Relays until one leg ends and the other has been told.
     pub async fn run(self) -> Ended {
-        let Self { mut pump, leash } = self;
-        let Leash {
-            mut standing, seat, ..
-        } = leash;
-        pump.stand(*standing.borrow_and_update());
+        let Self {
+            mut pump,
+            mut leash,
+        } = self;
+        pump.stand(*leash.standing.borrow_and_update());
         let mut alarm = pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
-            let seat = Some(&seat).filter(|_| !pump.is_ending());
-            let word = pin!(word(&mut standing, seat, alarm.as_mut()));
+            let word = pin!(word(&mut leash, alarm.as_mut()));
             tokio::select! {
                 // The pump comes last: what was ordered during the dial goes before anything that the
                 // client sent meanwhile, and a flood, which spends the task's whole budget at every
@@ -188,24 +187,12 @@ enum Word {
     Standing(Standing),
 }
 
-async fn word(
-    standing: &mut watch::Receiver<Standing>,
-    seat: Option<&Seat>,
-    alarm: Pin<&mut Sleep>,
-) -> Word {
+async fn word(leash: &mut Leash, alarm: Pin<&mut Sleep>) -> Word {
     tokio::select! {
         biased;
-        now = changed(standing) => Word::Standing(now),
-        cause = ordered(seat) => Word::Order(cause),
+        now = changed(&mut leash.standing) => Word::Standing(now),
+        cause = leash.seat.ordered() => Word::Order(cause),
         () = alarm => Word::Due,
-    }
-}
-
-/// The order to end; never once an end has begun.
-async fn ordered(seat: Option<&Seat>) -> Cause {
-    match seat {
-        Some(seat) => poll_fn(|cx| seat.poll_ordered(cx)).await,
-        None => pending().await,
     }
 }
 

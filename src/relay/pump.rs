@@ -185,11 +185,6 @@ where
         }
     }
 
-    /// Whether the end has begun.
-    pub(super) const fn is_ending(&self) -> bool {
-        self.cause.is_some()
-    }
-
     /// Whether nothing is left to be said to anybody.
     pub(super) fn finished(&self) -> bool {
         self.cause.is_some() && self.client.settled() && self.engine.settled()

@@ -125,9 +125,9 @@ impl House {
             client: [127, 0, 0, 1].into(),
             http: Version::HTTP_11,
             route: RouteName::new("route"),
-            app: "app".to_owned(),
-            subject: subject(number),
-            session: Some(format!("session-{number}")),
+            app: "app".into(),
+            subject: subject(number).into(),
+            session: Some(format!("session-{number}").into()),
             customer: None,
             identity: EngineIdentity::new(format!("identity-{number}")),
         };
