@@ -3,6 +3,8 @@
 //! Facts are those of enigma.js's schemas, from 2.1 to 12.2027: what the Global object has, and
 //! which parameters name an app, by position and name. What a consumer may do is the house's.
 
+use std::sync::LazyLock;
+
 use self::Apps::{Named, NamedPerhaps, Open, Session, Untold};
 use self::Consumer::{Denied, Permitted};
 use self::Owner::{Global, Object};
@@ -67,10 +69,25 @@ pub struct Parameter {
 /// Who denies should go by what is found; who permits should compare [`Method::name`] as well.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Method> {
-    METHODS
+    let alike = BY_LENGTH.get(name.len())?;
+    alike
         .iter()
+        .copied()
         .find(|method| method.name.eq_ignore_ascii_case(name))
 }
+
+/// The methods whose names have this many bytes: a name is looked up for every call that is read.
+static BY_LENGTH: LazyLock<Vec<Vec<&'static Method>>> = LazyLock::new(|| {
+    let mut by_length = Vec::new();
+    for method in METHODS {
+        let length = method.name.len();
+        if by_length.len() <= length {
+            by_length.resize_with(length + 1, Vec::new);
+        }
+        by_length[length].push(method);
+    }
+    by_length
+});
 
 const fn at(position: usize, name: &'static str) -> Parameter {
     Parameter { name, position }

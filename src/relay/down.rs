@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::ear::Ear;
 use super::pump::Pump;
+use super::scratch::TURN;
 use crate::fault::CloseCode;
 use crate::qix::Greeting;
 use crate::record::{Cause, Side, Way};
@@ -28,12 +29,27 @@ where
             if self.client.poll_drain(cx).is_pending() || self.engine.silent() {
                 return moved;
             }
-            match self.engine.poll_read(cx, scratch) {
+            let wanted = self.wanted_down(scratch.len());
+            match self.engine.poll_read(cx, &mut scratch[..wanted]) {
                 Poll::Pending => return moved,
                 Poll::Ready(0) => self.engine_vanished(),
                 Poll::Ready(length) => self.digest_down(cx, &scratch[..length]),
             }
             moved = true;
+            if self.down.left() > 0 {
+                // More of a frame will come: not before the others have had their turn.
+                cx.waker().wake_by_ref();
+                return moved;
+            }
+        }
+    }
+
+    /// How much to read of the engine at once.
+    fn wanted_down(&self, room: usize) -> usize {
+        if self.down.left() > TURN as u64 {
+            room.min(TURN)
+        } else {
+            room
         }
     }
 

@@ -10,29 +10,32 @@ mod ear;
 mod leg;
 mod notices;
 mod pump;
+mod quiet;
 mod scratch;
 mod speech;
 mod trial;
 mod up;
 
 use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, Empty};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use self::leg::Leg;
 use self::pump::Pump;
+use self::quiet::Quiet;
 pub use self::trial::Second;
 use self::trial::Trial;
 use crate::config::{Flavour, RelayLimits};
 use crate::credential::Stay;
 use crate::live::Seat;
 use crate::policy::Permit;
-use crate::record::{Ended, Record};
+use crate::record::{Cause, Ended, Record};
 use crate::session::{Activity, Standing};
 
 /// One end of the relay: an upgraded connection and what had been read of it already.
@@ -105,9 +108,12 @@ pub struct Leash {
 
 /// Two open websockets, ready to be relayed.
 #[derive(Debug)]
-pub struct Relay<C, E> {
-    /// Boxed, because futures keep room for every move of what they are made of.
-    pump: Box<Pump<C, E>>,
+pub struct Relay<C, E>(Box<State<C, E>>);
+
+/// Boxed, because futures keep room for every move of what they are made of.
+#[derive(Debug)]
+struct State<C, E> {
+    pump: Pump<C, E>,
     leash: Leash,
 }
 
@@ -120,45 +126,39 @@ where
     pub fn new(client: End<C>, engine: End<E>, terms: Terms, leash: Leash, record: Record) -> Self {
         let client = Leg::new(client.io, client.early);
         let engine = Leg::new(engine.io, engine.early);
-        Self {
-            pump: Box::new(Pump::new(
-                client,
-                engine,
-                terms,
-                leash.activity.clone(),
-                record,
-            )),
-            leash,
-        }
+        let activity = leash.activity.clone();
+        let pump = Pump::new(client, engine, terms, activity, record);
+        Self(Box::new(State { pump, leash }))
     }
 
     /// Lets the engine be opened once more, should its first words be that it takes nobody's
     /// credential.
     #[must_use]
     pub fn with_second(mut self, second: Second<E>) -> Self {
-        self.pump.trial = Trial::new(second);
+        self.0.pump.trial = Trial::new(second);
         self
     }
 
     /// Relays until one leg ends and the other has been told.
     pub async fn run(self) -> Ended {
-        let Self {
-            mut pump,
-            mut leash,
-        } = self;
+        let mut state = self.0;
+        let State { pump, leash } = &mut *state;
         pump.stand(*leash.standing.borrow_and_update());
-        let mut alarm = std::pin::pin!(sleep_until(Instant::now()));
+        let mut alarm = pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
+            let word = pin!(word(leash, alarm.as_mut()));
             tokio::select! {
                 // The pump comes last: what was ordered during the dial goes before anything that the
                 // client sent meanwhile, and a flood, which spends the task's whole budget at every
                 // poll, would drown it.
                 biased;
-                now = changed(&mut leash.standing) => pump.stand(now),
-                cause = leash.seat.ordered() => pump.end(cause),
-                () = &mut alarm => {}
+                word = Quiet::new(word) => match word {
+                    Word::Due => {}
+                    Word::Order(cause) => pump.end(cause),
+                    Word::Standing(now) => pump.stand(now),
+                },
                 () = poll_fn(|cx| pump.poll(cx)) => {}
             }
             if pump.finished() {
@@ -167,7 +167,26 @@ where
         }
         // Both Close frames are through; what is left is the farewell of TLS and TCP.
         let _ = timeout(Duration::from_secs(1), poll_fn(|cx| pump.poll_shutdown(cx))).await;
-        pump.conclude()
+        state.pump.conclude()
+    }
+}
+
+/// What a relay is told from outside.
+enum Word {
+    /// Something is due.
+    Due,
+    /// It is to end.
+    Order(Cause),
+    /// This became of its session.
+    Standing(Standing),
+}
+
+async fn word(leash: &mut Leash, alarm: Pin<&mut Sleep>) -> Word {
+    tokio::select! {
+        biased;
+        now = changed(&mut leash.standing) => Word::Standing(now),
+        cause = leash.seat.ordered() => Word::Order(cause),
+        () = alarm => Word::Due,
     }
 }
 

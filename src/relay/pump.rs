@@ -41,6 +41,8 @@ pub(super) struct Pump<C, E> {
     pub(super) clock: Clock,
     pub(super) cause: Option<Cause>,
     pub(super) told: Option<CloseCode>,
+    /// Whether nothing was read from the client because too much waits for it.
+    pub(super) crowded: bool,
     pub(super) ping_tag: [u8; 8],
     /// Where it is marked that somebody is at work.
     pub(super) activity: Activity,
@@ -80,6 +82,7 @@ where
             terms,
             cause: None,
             told: None,
+            crowded: false,
             ping_tag: random(),
             activity,
             record,
@@ -115,9 +118,16 @@ where
             // them has nothing to add to what the other did.
             let _ = self.poll_up(cx, scratch);
             while (self.poll_down(cx, scratch) | self.mourn())
+                && self.is_up_to_be_asked()
                 && (self.poll_up(cx, scratch) | self.mourn())
             {}
         });
+    }
+
+    /// Whether what came down can have given the way up something to do: not while it waits for
+    /// nothing but the client.
+    fn is_up_to_be_asked(&self) -> bool {
+        self.cause.is_some() || self.crowded || self.wants_to_speak_to_engine()
     }
 
     /// Ends the relay whose leg broke under a write: nothing is read of it any more, so no read

@@ -41,12 +41,16 @@ where
     }
 
     pub(super) fn speak_to_engine(&mut self, cx: &mut Context<'_>) -> bool {
-        let quiet = self.engine.urgent.is_empty() && self.engine.farewell.is_none();
-        if quiet || !self.may_speak_to_engine() {
+        if !self.wants_to_speak_to_engine() || !self.may_speak_to_engine() {
             return false;
         }
         speak(&mut self.engine, cx);
         true
+    }
+
+    /// Whether something of ours waits to be said to the engine.
+    pub(super) fn wants_to_speak_to_engine(&self) -> bool {
+        !self.engine.urgent.is_empty() || self.engine.farewell.is_some()
     }
 
     pub(super) fn speak_to_client(&mut self, cx: &mut Context<'_>) -> bool {

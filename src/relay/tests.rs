@@ -5,6 +5,7 @@ mod ends;
 mod keep_alive;
 mod passing;
 mod trouble;
+mod turns;
 mod windows;
 
 use std::sync::Arc;

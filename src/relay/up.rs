@@ -36,7 +36,8 @@ where
             if self.engine.poll_drain(cx).is_pending() || self.is_nothing_to_read() {
                 return moved;
             }
-            if self.is_client_crowded(cx) {
+            self.crowded = self.is_client_crowded(cx);
+            if self.crowded {
                 return moved;
             }
             match self.client.poll_read(cx, scratch) {
@@ -83,10 +84,8 @@ where
     fn until_up(&self) -> Until {
         match self.terms.permit.reading() {
             Reading::EveryMessage => Until::MessageEnd,
-            Reading::Nothing if self.engine.urgent.is_empty() && self.engine.farewell.is_none() => {
-                Until::Control
-            }
-            Reading::Nothing => Until::FrameEnd,
+            Reading::Nothing if self.wants_to_speak_to_engine() => Until::FrameEnd,
+            Reading::Nothing => Until::Control,
         }
     }
 

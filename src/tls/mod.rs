@@ -83,6 +83,8 @@ pub fn server_config(
     if files.client_ca.is_none() {
         // However many come back after an outage, they resume: nothing is remembered for them here.
         config.ticketer = Ticketer::new()?;
+        // Each resumption brings the next ticket.
+        config.send_tls13_tickets = 1;
     } else {
         // Whoever resumed would be believed after its certificate has run out.
         config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -19,6 +19,8 @@ use super::rest::Rest;
 pub trait Session {
     /// What rustls keeps of this side alone.
     type Data;
+    /// Whether this side has nothing but tickets to send once a handshake of TLS 1.3 is over.
+    const ONLY_TICKETS_LEFT: bool;
 
     /// Takes in ciphertext, and says what is to be done next.
     fn process<'c, 'i>(
@@ -32,6 +34,7 @@ pub trait Session {
 
 impl Session for UnbufferedServerConnection {
     type Data = ServerConnectionData;
+    const ONLY_TICKETS_LEFT: bool = true;
 
     fn process<'c, 'i>(
         &'c mut self,
@@ -47,6 +50,7 @@ impl Session for UnbufferedServerConnection {
 
 impl Session for UnbufferedClientConnection {
     type Data = ClientConnectionData;
+    const ONLY_TICKETS_LEFT: bool = false;
 
     fn process<'c, 'i>(
         &'c mut self,

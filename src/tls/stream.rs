@@ -9,9 +9,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustls::CommonState;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
+use rustls::{CommonState, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::records::{Records, Session, Standing};
@@ -43,6 +43,8 @@ struct Tls<S> {
     records: Records<S>,
     /// The beginning of a record that has not come whole.
     unread: Rest,
+    /// Whether what waits to be sent is nothing that anybody waits for: it goes with the first words.
+    patient: bool,
 }
 
 impl<IO, S> Stream<IO, S>
@@ -54,6 +56,7 @@ where
         let tls = Tls {
             records: Records::new(session),
             unread: Rest::default(),
+            patient: false,
         };
         let tls = Box::new(tls);
         Self { io, tls }
@@ -105,7 +108,10 @@ where
             }
             cipher[..held].copy_from_slice(self.tls.unread.as_slice());
             let bytes = &mut cipher[..held + came];
+            let shaking = self.common().is_handshaking();
             let digested = self.tls.records.digest(bytes, room);
+            let patient = self.tls.patient || (shaking && self.is_only_tickets());
+            self.tls.patient = patient && digested.is_ok();
             // Answers to what came, an alert among them, leave at once if they can.
             let sent = self.poll_send(cx);
             match digested {
@@ -122,10 +128,18 @@ where
         })
     }
 
-    /// Writes what waits.
+    /// Whether the handshake has just left nothing to send but tickets.
+    fn is_only_tickets(&self) -> bool {
+        let common = self.common();
+        S::ONLY_TICKETS_LEFT
+            && !common.is_handshaking()
+            && common.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+    }
+
+    /// Writes what waits, if it cannot wait longer.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let unsent = &mut self.tls.records.unsent;
-        while !unsent.is_empty() {
+        while !unsent.is_empty() && !self.tls.patient {
             match ready!(Pin::new(&mut self.io).poll_write(cx, unsent.as_slice()))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 length => unsent.take(length),
@@ -146,7 +160,13 @@ where
             }
         }
         self.tls.records.unsent.append(&cipher[sent..]);
-        Ok(())
+        if !std::mem::take(&mut self.tls.patient) {
+            return Ok(());
+        }
+        match self.poll_send(cx) {
+            Poll::Ready(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -214,6 +234,7 @@ where
             let unread = stream.tls.unread.as_mut_slice();
             stream.tls.records.close(unread, cipher);
         });
+        stream.tls.patient = false;
         ready!(stream.poll_send(cx))?;
         match ready!(Pin::new(&mut stream.io).poll_shutdown(cx)) {
             // Whoever is gone needs no farewell.

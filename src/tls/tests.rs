@@ -335,10 +335,23 @@ async fn a_read_that_is_given_up_loses_nothing() {
 }
 
 #[tokio::test]
+async fn tickets_go_with_the_first_words() {
+    let (mut client, mut server) = pair(&TLS13, 1 << 20).await;
+    server.flush().await.unwrap();
+    assert!(server.owned() > 0, "nobody waits for a ticket");
+    server.write_all(b"hello").await.unwrap();
+    assert_eq!(server.owned(), 0);
+    assert_eq!(client.hear(5).await, b"hello");
+    assert!(client.tls.tls13_tickets_received() > 0);
+}
+
+#[tokio::test]
 async fn an_idle_connection_owns_no_buffer_and_a_stalled_one_a_bounded_one() {
     let (mut client, mut server) = pair(&TLS13, 1000).await;
     client.say(&vec![1; 50_000]).await;
     server.read_exact(&mut vec![0; 50_000]).await.unwrap();
+    server.write_all(b"hello").await.unwrap();
+    client.hear(5).await;
     assert_eq!(server.owned(), 0);
     let (much, mut written) = (vec![2; 1 << 20], 0);
     loop {

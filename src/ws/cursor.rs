@@ -89,6 +89,12 @@ impl Cursor {
         self.message.is_none()
     }
 
+    /// How much of the current data frame's payload is still to come.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.left
+    }
+
     /// How many data messages have ended.
     #[must_use]
     pub const fn messages(&self) -> u64 {

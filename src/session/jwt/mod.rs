@@ -7,6 +7,7 @@ mod claims;
 mod jwks;
 mod key;
 mod logout;
+mod proven;
 #[cfg(test)]
 mod tests;
 mod token;
