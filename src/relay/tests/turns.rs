@@ -1,7 +1,9 @@
 //! A large frame goes on in turns, so that the other sockets of the thread get theirs.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
+
+use tokio::io::ReadBuf;
 
 use super::*;
 use crate::relay::scratch::TURN;
