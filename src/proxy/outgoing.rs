@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::gate::{Home, Homes, IdentityKey, Lane, Tokens};
 use crate::id::{CustomerName, RouteName};
 use crate::line::{Line, LineError};
+use crate::person::ClaimPath;
 use crate::probe::{Commons, Kept, Probe};
 use crate::replicas::Replicas;
 use crate::session::{Lent, Sessions, TicketStore};
@@ -137,16 +138,12 @@ impl Outgoing {
         let same = before.filter(|lane| lane.print == print && lane.tokens == tokens);
         let sessions = match same {
             Some(lane) => Arc::clone(&lane.sessions),
-            None => {
-                let lent = Lent {
-                    http: &self.http,
-                    tls: &self.tls,
-                    pseudonyms: &stock.pseudonyms,
-                    tickets: stock.tickets.as_ref(),
-                    minded: &minded,
-                };
-                Arc::new(sessions(&route.name, checks, tokens, lent)?)
-            }
+            None => Arc::new(sessions(
+                &route.name,
+                checks,
+                tokens,
+                self.lent(stock, &minded),
+            )?),
         };
         let outcomes = before.map_or_else(Arc::default, |lane| Arc::clone(&lane.outcomes));
         let furnishing = Furnishing {
@@ -163,6 +160,17 @@ impl Outgoing {
             outcomes,
             route: Arc::new(route),
         })
+    }
+
+    /// What the checks of a route are lent.
+    fn lent<'a>(&'a self, stock: &'a Stock, minded: &'a Arc<[ClaimPath]>) -> Lent<'a> {
+        Lent {
+            http: &self.http,
+            tls: &self.tls,
+            pseudonyms: &stock.pseudonyms,
+            tickets: stock.tickets.as_ref(),
+            minded,
+        }
     }
 
     /// A route's hands without its sessions.

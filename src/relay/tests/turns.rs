@@ -1,9 +1,10 @@
 //! A large frame goes on in turns, so that the other sockets of the thread get theirs.
 
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead as _, ReadBuf};
 
 use super::*;
 use crate::relay::scratch::TURN;
@@ -30,7 +31,7 @@ async fn a_large_frame_goes_on_a_piece_at_a_turn() {
     };
     let record = record(&leash.seat);
     let relay = Relay::new(end(client_io), end(engine_io), terms, leash, record);
-    let mut relay = std::pin::pin!(relay.run());
+    let mut relay = pin!(relay.run());
     engine.write_all(&answer).await.unwrap();
 
     let turns = Arc::<Turns>::default();
