@@ -210,7 +210,7 @@ impl<E> Vouch<E> {
         };
         let moves = is_valid
             && record.proof.print != fresh.proof.print
-            && !is_sooner(fresh.end, record.end);
+            && !is_sooner(fresh.expires, record.expires);
         if moves {
             let end = fresh.end;
             *record = fresh;
@@ -293,9 +293,10 @@ impl<E> Record<E> {
     }
 }
 
-/// Whether an end comes before another; what has none comes last.
-fn is_sooner(one: Option<Instant>, other: Option<Instant>) -> bool {
-    one.is_some_and(|one| other.is_none_or(|other| one < other))
+/// Whether an end comes before another; what has none comes last. By what was told: when it was heard
+/// makes no end sooner.
+fn is_sooner(one: Option<f64>, other: Option<f64>) -> bool {
+    one.is_some_and(|one| other.is_none_or(|other| one < other - SAME))
 }
 
 /// Whether an end is another one; how long a store's answer was on its way makes none.
