@@ -76,10 +76,8 @@ pub struct Grounds {
     pub app: Option<AppId>,
     /// What it was permitted.
     pub permit: Permit,
-    /// What the route's session checks were made of.
-    pub checks: Print,
-    /// What led to this Qlik, and to nobody else at it.
-    pub place: Print,
+    /// What the route's session checks were made of, and what led to this Qlik and to nobody else at it.
+    pub basis: Print,
 }
 
 impl Socket {
@@ -351,8 +349,7 @@ mod tests {
                 origin: None,
                 app: None,
                 permit: permit(&access, &person, &target).unwrap(),
-                checks: Print::default(),
-                place: Print::default(),
+                basis: Print::default(),
             }
         }
     }

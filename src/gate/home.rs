@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Refusal;
-use crate::config::{self, Access, Print};
+use crate::config::{self, Access, Print, Route};
 use crate::credential::Credentials;
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -34,10 +34,11 @@ pub struct Home {
 }
 
 impl Home {
-    /// What leads to this Qlik, and to nobody else at it.
+    /// What a route's session checks were made of, and what leads to this Qlik and to nobody else at it.
     #[must_use]
-    pub fn whereabouts(&self) -> Print {
-        Print::both(Print::of_text(self.place.url.as_str()), self.print)
+    pub fn basis(&self, route: &Route) -> Print {
+        let place = Print::both(Print::of_text(self.place.url.as_str()), self.print);
+        Print::both(route.sessions_print, place)
     }
 }
 

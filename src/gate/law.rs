@@ -64,7 +64,6 @@ pub(super) fn objection(lanes: &Lanes, socket: &Socket, person: &Person) -> Opti
     };
     let stays = home.customer == opening.customer
         && permit.covers(&grounds.permit)
-        && lane.route.sessions_print == grounds.checks
-        && home.whereabouts() == grounds.place;
+        && home.basis(&lane.route) == grounds.basis;
     (!stays).then_some(Cause::Moved)
 }

@@ -400,8 +400,7 @@ fn grounds(whose: Whose<'_>, session: &Session, permit: &Permit, caller: Caller<
         origin: origin.flatten(),
         app: session.app().cloned(),
         permit: permit.clone(),
-        checks: whose.route.sessions_print,
-        place: whose.home.whereabouts(),
+        basis: whose.home.basis(whose.route),
     }
 }
 

@@ -108,9 +108,12 @@ pub struct Leash {
 
 /// Two open websockets, ready to be relayed.
 #[derive(Debug)]
-pub struct Relay<C, E> {
-    /// Boxed, because futures keep room for every move of what they are made of.
-    pump: Box<Pump<C, E>>,
+pub struct Relay<C, E>(Box<State<C, E>>);
+
+/// Boxed, because futures keep room for every move of what they are made of.
+#[derive(Debug)]
+struct State<C, E> {
+    pump: Pump<C, E>,
     leash: Leash,
 }
 
@@ -123,38 +126,29 @@ where
     pub fn new(client: End<C>, engine: End<E>, terms: Terms, leash: Leash, record: Record) -> Self {
         let client = Leg::new(client.io, client.early);
         let engine = Leg::new(engine.io, engine.early);
-        Self {
-            pump: Box::new(Pump::new(
-                client,
-                engine,
-                terms,
-                leash.activity.clone(),
-                record,
-            )),
-            leash,
-        }
+        let activity = leash.activity.clone();
+        let pump = Pump::new(client, engine, terms, activity, record);
+        Self(Box::new(State { pump, leash }))
     }
 
     /// Lets the engine be opened once more, should its first words be that it takes nobody's
     /// credential.
     #[must_use]
     pub fn with_second(mut self, second: Second<E>) -> Self {
-        self.pump.trial = Trial::new(second);
+        self.0.pump.trial = Trial::new(second);
         self
     }
 
     /// Relays until one leg ends and the other has been told.
     pub async fn run(self) -> Ended {
-        let Self {
-            mut pump,
-            mut leash,
-        } = self;
+        let mut state = self.0;
+        let State { pump, leash } = &mut *state;
         pump.stand(*leash.standing.borrow_and_update());
         let mut alarm = pin!(sleep_until(Instant::now()));
         loop {
             let deadline = pump.tick(Instant::now());
             alarm.as_mut().reset(deadline);
-            let word = pin!(word(&mut leash, alarm.as_mut()));
+            let word = pin!(word(leash, alarm.as_mut()));
             tokio::select! {
                 // The pump comes last: what was ordered during the dial goes before anything that the
                 // client sent meanwhile, and a flood, which spends the task's whole budget at every
@@ -173,7 +167,7 @@ where
         }
         // Both Close frames are through; what is left is the farewell of TLS and TCP.
         let _ = timeout(Duration::from_secs(1), poll_fn(|cx| pump.poll_shutdown(cx))).await;
-        pump.conclude()
+        state.pump.conclude()
     }
 }
 

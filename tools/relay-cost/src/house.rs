@@ -135,8 +135,7 @@ impl House {
             origin: None,
             app: None,
             permit,
-            checks: Print::default(),
-            place: Print::default(),
+            basis: Print::default(),
         };
         let seat = self
             .live
