@@ -4,6 +4,7 @@
 //! understood: doubled keys, keys in another case or with an odd character, fractions where an
 //! integer belongs, arrays of calls, anything that is not one JSON object in UTF-8.
 
+mod plain;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -115,7 +116,7 @@ impl<'a> Unreadable<'a> {
 }
 
 /// The parameters, as far as an app's name can be among them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 enum Params<'a> {
     #[default]
     Absent,
@@ -125,7 +126,7 @@ enum Params<'a> {
 }
 
 /// A JSON value of which only scalars matter.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Scalar<'a> {
     Integer(Number),
     Other,

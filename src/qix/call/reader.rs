@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use super::{Call, Id, Params, Scalar, Unreadable};
+use super::{Call, Id, Params, Scalar, Unreadable, plain};
 
 /// The keys that the client libraries send. Others pass, if they look like none of these.
 const KNOWN: [(&str, Field); 9] = [
@@ -25,24 +25,32 @@ const KNOWN: [(&str, Field); 9] = [
 ];
 /// How many keys beside those, or named parameters, a message may have. No call comes near it; it
 /// bounds the search for doubles.
-const KEYS: usize = 32;
+pub(super) const KEYS: usize = 32;
 /// How many positional parameters are kept: no app is named behind the second.
-const POSITIONS: usize = 2;
+pub(super) const POSITIONS: usize = 2;
 /// The longest id taken, in bytes.
 const ID_BYTES: usize = 256;
 
 pub(super) fn read(payload: &[u8]) -> Result<Call<'_>, Unreadable<'_>> {
+    let Ok(text) = std::str::from_utf8(payload) else {
+        return Draft::default().finish();
+    };
+    plain::read(text)
+        .unwrap_or_else(|| go_through(text))
+        .finish()
+}
+
+/// What a text says, whatever it is.
+pub(super) fn go_through(text: &str) -> Draft<'_> {
     let mut draft = Draft::default();
-    let whole = std::str::from_utf8(payload).is_ok_and(|text| {
-        let mut json = serde_json::Deserializer::from_str(text);
-        json.deserialize_map(Envelope(&mut draft)).is_ok() && json.end().is_ok()
-    });
+    let mut json = serde_json::Deserializer::from_str(text);
+    let whole = json.deserialize_map(Envelope(&mut draft)).is_ok() && json.end().is_ok();
     draft.flawed |= !whole;
-    draft.finish()
+    draft
 }
 
 #[derive(Clone, Copy)]
-enum Field {
+pub(super) enum Field {
     Handle,
     Id,
     Method,
@@ -51,12 +59,12 @@ enum Field {
 }
 
 /// What was found so far.
-#[derive(Default)]
-struct Draft<'a> {
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Draft<'a> {
     id: Option<Id<'a>>,
     handle: Option<i32>,
     method: Option<Cow<'a, str>>,
-    params: Params<'a>,
+    pub(super) params: Params<'a>,
     /// Which of `KNOWN` were met, a bit each.
     met: u16,
     /// The other keys met.
@@ -78,7 +86,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes a key, and says what its value is.
-    fn meet(&mut self, key: Cow<'a, str>) -> Field {
+    pub(super) fn meet(&mut self, key: Cow<'a, str>) -> Field {
         let Some(known) = KNOWN.iter().position(|(name, _)| *name == key) else {
             self.meet_unknown(key);
             return Field::Other;
@@ -112,7 +120,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn note(&mut self, field: Field, value: Scalar<'a>) {
+    pub(super) fn note(&mut self, field: Field, value: Scalar<'a>) {
         match (field, value) {
             (Field::Id, Scalar::Integer(number)) => self.id = Some(Id::Number(number)),
             (Field::Id, Scalar::Text(text)) if text.len() <= ID_BYTES => {
@@ -130,7 +138,7 @@ impl<'a> Draft<'a> {
 
 /// Whether a text can be a name in QIX: ASCII letters, digits and underscores. In anything else
 /// an engine that trims, folds case or stops at a NUL could find a name that was not judged.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -193,4 +194,111 @@ fn little_of_what_a_client_wrote_is_said_back() {
     assert_eq!(cut["error"]["parameter"], json!("M".repeat(64)));
     let no_id = denial(format!(r#"{{"id":"{long}","method":"M"}}"#).as_bytes());
     assert_eq!(no_id["id"], Value::Null);
+}
+
+/// What the client libraries send, and what is nearly that.
+#[rustfmt::skip] // a row a message
+const PLAIN: &[&str] = &[
+    r#"{"jsonrpc":"2.0","id":6,"handle":-1,"method":"OpenDoc","params":["app","","","",false],"delta":true,"outKey":-1}"#,
+    r#"{"handle":2,"method":"SelectListObjectValues","params":["/qListObjectDef",[1,2,30],true,false],"id":7}"#,
+    r#" { "method" : "M" , "params" : { "qDocName" : "ä€😀" , "q" : [ { } , [ ] , null ] } } "#,
+    r#"{"method":"M","id":"a","params":[{"a":{"b":[0,-7,{"c":[true]}]}},-5,{"x":1,"x":2}]}"#,
+    r#"{"method":"M","method":"N","x":1,"X":2,"id":1,"id":2}"#,
+    "{}",
+];
+
+#[test]
+fn what_the_libraries_send_goes_the_short_way() {
+    for message in PLAIN {
+        let found = plain::read(message);
+        assert_eq!(
+            found.as_ref(),
+            Some(&reader::go_through(message)),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_never_goes_the_short_way_alone() {
+    for message in UNREADABLE {
+        is_no_other(message);
+    }
+}
+
+/// The short way finds what the long way finds, or nothing.
+fn is_no_other(message: &str) {
+    if let Some(found) = plain::read(message) {
+        assert_eq!(found, reader::go_through(message), "{message}");
+    }
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        "-?[0-9]{1,20}",
+        "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?([eE][-+]?[0-9]{1,3})?",
+        Just("true".to_owned()),
+        Just("null".to_owned()),
+        "\"[a-zA-Z_ \\\\u0d8é😀\n]{0,8}\"",
+    ];
+    scalar.prop_recursive(30, 60, 3, |inner| {
+        let member =
+            ("[a-cA-C]{1,2}", inner.clone()).prop_map(|(key, value)| format!("\"{key}\":{value}"));
+        prop_oneof![
+            prop::collection::vec(inner, 0..3).prop_map(|all| format!("[{}]", all.join(","))),
+            prop::collection::vec(member, 0..3).prop_map(|all| format!("{{{}}}", all.join(" , "))),
+        ]
+    })
+}
+
+fn message() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        Just("id"),
+        Just("handle"),
+        Just("method"),
+        Just("params"),
+        Just("delta"),
+        Just("Method"),
+        Just("x")
+    ];
+    let member = (key, value()).prop_map(|(key, value)| format!("\"{key}\": {value}"));
+    prop::collection::vec(member, 0..6).prop_map(|all| format!("{{{}}}", all.join(",")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn both_ways_find_the_same(message in message()) {
+        is_no_other(&message);
+    }
+
+    #[test]
+    fn and_where_a_byte_is_another(message in message(), at in any::<prop::sample::Index>(), byte in 0_u8..128) {
+        let mut bytes = message.into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(message) = String::from_utf8(bytes) {
+            is_no_other(&message);
+        }
+    }
+
+    #[test]
+    fn and_of_plain_ones_cut_or_changed(
+        plain in prop::sample::select(PLAIN),
+        at in any::<prop::sample::Index>(),
+        byte in 0_u8..128,
+        cut in any::<bool>(),
+    ) {
+        let mut bytes = plain.as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        if cut {
+            bytes.truncate(at);
+        } else {
+            bytes[at] = byte;
+        }
+        if let Ok(message) = String::from_utf8(bytes) {
+            is_no_other(&message);
+        }
+    }
 }
