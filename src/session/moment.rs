@@ -9,6 +9,9 @@ use crate::rfc3339;
 /// Further ahead than any socket lives, and near enough that no clock overflows.
 pub(super) const HORIZON: Duration = Duration::from_hours(30 * 365 * 24);
 
+/// What the way to the other clock and back may take away: a whole second stays the one it was.
+const SLACK: f64 = 0.01;
+
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
@@ -76,6 +79,19 @@ mod tests {
         }
         for text in ["", "soon", "nan", "inf", "2026-11-23"] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_second_comes_back_as_itself() {
+        for seconds in 0..500_u32 {
+            let told = 1_795_469_096 + u64::from(seconds);
+            let heard = Moment {
+                unix: 1_795_469_000.123_456 + f64::from(seconds) / 7.0,
+                instant: Instant::now(),
+            };
+            let until = heard.until(1_795_469_096.0 + f64::from(seconds));
+            assert_eq!(heard.unix_at(until), told);
         }
     }
 
