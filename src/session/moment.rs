@@ -91,7 +91,12 @@ mod tests {
                 instant: Instant::now(),
             };
             let until = heard.until(1_795_469_096.0 + f64::from(seconds));
-            assert_eq!(heard.unix_at(until), told);
+            // The clocks are read one after the other.
+            let asked = Moment {
+                unix: heard.unix + 2.999_99,
+                instant: heard.instant + Duration::from_secs(3),
+            };
+            assert_eq!(asked.unix_at(until), told);
         }
     }
 
