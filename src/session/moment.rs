@@ -50,7 +50,7 @@ impl Moment {
             clippy::cast_sign_loss,
             reason = "the wall clock is beyond 1970, and the horizon is near"
         )]
-        let whole = (self.unix + ahead.as_secs_f64()) as u64;
+        let whole = (self.unix + ahead.as_secs_f64() + SLACK) as u64;
         whole
     }
 }
