@@ -11,7 +11,7 @@ use super::{Params, Scalar};
 
 /// Values in one another. Selections and layouts have a handful.
 const DEPTH: usize = 24;
-/// Digits that surely fit: into an `i64`, and into a float without a loss that anybody minds.
+/// Digits that surely fit.
 const DIGITS: usize = 15;
 
 /// What the long way would find, or nothing where it has to be gone.
@@ -85,7 +85,10 @@ impl<'a> Plain<'a> {
     fn one(&mut self, depth: usize) -> Option<Scalar<'a>> {
         match self.peek()? {
             b'"' => self.string().map(|text| Scalar::Text(Cow::Borrowed(text))),
-            b'-' | b'0'..=b'9' => self.number(),
+            b'-' | b'0'..=b'9' => {
+                let integer = self.integer()?;
+                Some(Scalar::Integer(Number::from(integer)))
+            }
             _ => self.skim(depth).map(|()| Scalar::Other),
         }
     }
@@ -94,7 +97,7 @@ impl<'a> Plain<'a> {
     fn skim(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
             b'"' => self.string().map(drop),
-            b'-' | b'0'..=b'9' => self.number().map(drop),
+            b'-' | b'0'..=b'9' => self.integer().map(drop),
             b'{' => self.members(depth.checked_sub(1)?),
             b'[' => self.elements(depth.checked_sub(1)?),
             b't' => self.word("true"),
@@ -143,42 +146,46 @@ impl<'a> Plain<'a> {
     }
 
     fn key(&mut self) -> Option<&'a str> {
-        self.space();
+        self.peek()?;
         let key = self.string()?;
         self.take(b':')?;
         Some(key)
     }
 
     fn string(&mut self) -> Option<&'a str> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let rest = rest.strip_prefix(b"\"")?;
-        let length = rest.iter().position(|byte| !IN_TEXT[usize::from(*byte)])?;
-        if rest[length] != b'"' {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let mut end = start;
+        while IN_TEXT[usize::from(*bytes.get(end)?)] {
+            end += 1;
+        }
+        if bytes[self.at] != b'"' || bytes[end] != b'"' {
             return None;
         }
-        let start = self.at + 1;
-        self.at = start + length + 1;
-        self.text.get(start..start + length)
+        self.at = end + 1;
+        self.text.get(start..end)
     }
 
-    fn number(&mut self) -> Option<Scalar<'a>> {
-        let rest = &self.text.as_bytes()[self.at..];
-        let sign = usize::from(rest.first() == Some(&b'-'));
-        let whole = digits(&rest[sign..]);
-        let length = sign + whole;
-        let leading_zero = rest.get(sign) == Some(&b'0');
+    /// An integer that is short, and written in the one way.
+    fn integer(&mut self) -> Option<i64> {
+        let bytes = self.text.as_bytes();
+        let negative = bytes.get(self.at) == Some(&b'-');
+        let start = self.at + usize::from(negative);
+        let (mut at, mut value) = (start, 0);
+        while let Some(digit @ b'0'..=b'9') = bytes.get(at)
+            && at - start < DIGITS
+        {
+            value = value * 10 + i64::from(digit - b'0');
+            at += 1;
+        }
         // A zero is written alone; a negative one is a float.
-        if whole == 0 || whole > DIGITS || (leading_zero && length > 1) {
+        let odd_zero = bytes.get(start) == Some(&b'0') && (negative || at - start > 1);
+        let goes_on = matches!(bytes.get(at), Some(b'0'..=b'9' | b'.' | b'e' | b'E'));
+        if at == start || odd_zero || goes_on {
             return None;
         }
-        self.at += length;
-        match rest.get(length) {
-            Some(b'.' | b'e' | b'E') => None,
-            _ => {
-                let number: i64 = self.text[self.at - length..self.at].parse().ok()?;
-                Some(Scalar::Integer(Number::from(number)))
-            }
-        }
+        self.at = at;
+        Some(if negative { -value } else { value })
     }
 
     fn word(&mut self, word: &str) -> Option<()> {
@@ -194,6 +201,15 @@ impl<'a> Plain<'a> {
 
     /// The next byte that is no space.
     fn peek(&mut self) -> Option<u8> {
+        match self.text.as_bytes().get(self.at).copied()? {
+            0..=b' ' => self.peek_behind_space(),
+            byte => Some(byte),
+        }
+    }
+
+    /// Client libraries send none.
+    #[cold]
+    fn peek_behind_space(&mut self) -> Option<u8> {
         self.space();
         self.text.as_bytes().get(self.at).copied()
     }
@@ -204,11 +220,6 @@ impl<'a> Plain<'a> {
             self.at += 1;
         }
     }
-}
-
-fn digits(bytes: &[u8]) -> usize {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.count()
 }
 
 /// The bytes that stand for themselves within a text.

@@ -87,7 +87,11 @@ impl<'a> Draft<'a> {
 
     /// Notes a key, and says what its value is.
     pub(super) fn meet(&mut self, key: Cow<'a, str>) -> Field {
-        let Some(known) = KNOWN.iter().position(|(name, _)| *name == key) else {
+        let is_it = |(name, _): &(&str, _)| {
+            let (name, key) = (name.as_bytes(), key.as_bytes());
+            name.len() == key.len() && name[0] == key[0] && name == key
+        };
+        let Some(known) = KNOWN.iter().position(is_it) else {
             self.meet_unknown(key);
             return Field::Other;
         };
