@@ -53,7 +53,7 @@ pub enum TokenFault {
         /// How much later.
         ms: u64,
     },
-    /// The right answer, once [`Tenant::release`](super::Tenant::release) says so.
+    /// The right answer, once [`StandIn::release`](super::StandIn::release) says so.
     Hold,
     /// No answer as long as the client waits.
     Silence,
@@ -107,7 +107,7 @@ pub enum UpgradeFault {
         /// How much later.
         ms: u64,
     },
-    /// The right answer, once [`Tenant::release`](super::Tenant::release) says so.
+    /// The right answer, once [`StandIn::release`](super::StandIn::release) says so.
     Hold,
     /// 200 with a body, and no upgrade.
     NoUpgrade,
