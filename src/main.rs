@@ -1,7 +1,9 @@
 //! The command line: `qix-proxy run | check | schema | health`.
 
+mod runtime;
+
 use std::fmt::Display;
-use std::io::{Write, stderr, stdout};
+use std::io::{self, Write, stderr, stdout};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +17,6 @@ use qix_proxy::proxy::{Proxy, Source, Unread};
 use qix_proxy::telemetry;
 use serde_json::{Value, json};
 use tikv_jemallocator::Jemalloc;
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
 
@@ -114,7 +115,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Check(wanted) => check(wanted),
-        Command::Health { address } => block_on(health(address)),
+        Command::Health { address } => ended(runtime::block_on(health(address))),
         Command::Run { config } => run(&config),
         Command::Schema { customer } => {
             let schema = if customer {
@@ -137,7 +138,7 @@ fn check(wanted: Check) -> ExitCode {
         say(&mut stderr(), &warning.to_string());
     }
     if wanted.live {
-        return block_on(rehearse(config, wanted));
+        return ended(runtime::block_on(rehearse(config, wanted)));
     }
     let (path, routes) = (wanted.config.display(), config.routes.len());
     say(&mut stdout(), &format!("{path}: good, {routes} route(s)"));
@@ -214,7 +215,7 @@ fn run(path: &Path) -> ExitCode {
         warn!(at = %format!("{}:{line}", file.display()), "{}", warning.remark().what());
     }
     let path = path.to_owned();
-    block_on(serve(config, Box::new(move || read(&path))))
+    ended(runtime::serve(serve(config, Box::new(move || read(&path)))))
 }
 
 async fn serve(config: Config, source: Source) -> ExitCode {
@@ -301,19 +302,12 @@ fn read_from(path: &Path, sources: &dyn Sources) -> Result<(Config, Vec<Warning>
     Config::parse(&text, path, sources).map_err(Unread::Mistakes)
 }
 
-fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match Runtime::new() {
-        Ok(runtime) => {
-            let code = runtime.block_on(work);
-            // A name that is still being looked up must not hold up the exit.
-            runtime.shutdown_timeout(Duration::from_secs(1));
-            code
-        }
-        Err(error) => {
-            say(&mut stderr(), &format!("no runtime: {error}"));
-            ExitCode::from(UNAVAILABLE)
-        }
-    }
+/// The outcome of what ran, if there was something to run it on.
+fn ended(code: io::Result<ExitCode>) -> ExitCode {
+    code.unwrap_or_else(|error| {
+        say(&mut stderr(), &format!("no runtime: {error}"));
+        ExitCode::from(UNAVAILABLE)
+    })
 }
 
 /// Nobody listening is no reason to fail.

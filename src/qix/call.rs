@@ -55,7 +55,9 @@ impl<'a> Call<'a> {
     pub fn argument(&self, parameter: &Parameter) -> Argument<'_> {
         match &self.params {
             Params::Absent => Argument::Absent,
-            Params::Positional(first) => Argument::of(first.get(parameter.position)),
+            Params::Positional(first) => {
+                Argument::of(first.get(parameter.position).and_then(Option::as_ref))
+            }
             Params::Named(named) => {
                 let given = named
                     .iter()
@@ -122,7 +124,7 @@ enum Params<'a> {
     Absent,
     Named(Vec<(Cow<'a, str>, Scalar<'a>)>),
     /// Those at the first positions.
-    Positional(Vec<Scalar<'a>>),
+    Positional([Option<Scalar<'a>>; reader::POSITIONS]),
 }
 
 /// A JSON value of which only scalars matter.

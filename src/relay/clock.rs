@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// How often messages are looked for within `idle`.
+const LOOKS: u32 = 32;
+
 /// The times of one relay.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// When a message last moved.
-    pub(super) active: Instant,
+    /// When a message was last known to have moved.
+    active: Instant,
+    /// Whether one has moved since; the time of each is not asked for.
+    pub(super) stirred: bool,
     /// When the app session expires.
     pub(super) expiry: Option<Instant>,
     /// When the closing handshake is given up.
@@ -26,6 +31,7 @@ impl Clock {
         let now = Instant::now();
         Self {
             active: now,
+            stirred: false,
             expiry: None,
             grace: None,
             last_words: None,
@@ -45,10 +51,20 @@ impl Clock {
         next.is_some_and(|(next, every)| is_due(next, now, every))
     }
 
-    /// When something is due next. A reader that stalls is looked for every `stall`.
+    /// Whether no message has moved for so long, give or take a look.
+    pub(super) fn is_idle(&mut self, now: Instant, idle: Duration) -> bool {
+        if std::mem::take(&mut self.stirred) {
+            self.active = now;
+        }
+        now >= self.active + idle
+    }
+
+    /// When something is due next. A reader that stalls is looked for every `stall`, and messages that
+    /// keep a socket from being idle often enough for its end to be a few per cent late at the most.
     pub(super) fn next(&self, now: Instant, idle: Duration, stall: Duration) -> Instant {
         let due = [
             Some(self.active + idle),
+            Some(now + idle / LOOKS),
             Some(self.client_ping),
             self.engine_ping,
             Some(now + stall),

@@ -3,7 +3,6 @@
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
 use super::ear::Ear;
 use super::pump::Pump;
@@ -87,7 +86,7 @@ where
     }
 
     fn data_down(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
-        self.clock.active = Instant::now();
+        self.clock.stirred = true;
         self.overhear(bytes);
         self.pass_down(cx, bytes);
     }

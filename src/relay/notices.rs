@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
 use super::ear::{Heard, Run};
 use super::leg::Leg;
@@ -89,7 +88,7 @@ where
 
     /// Hears a run of bytes of one message.
     fn hear<'a>(&mut self, bytes: &'a [u8]) -> Heard<'a> {
-        self.clock.active = Instant::now();
+        self.clock.stirred = true;
         let run = if self.down.at_message_boundary() {
             Run::Last
         } else {

@@ -83,7 +83,7 @@ where
     pub(super) fn watch_session(&mut self, now: Instant) {
         if self.clock.expiry.is_some_and(|expiry| now >= expiry) {
             self.end(Cause::SessionExpired);
-        } else if now >= self.clock.active + self.terms.limits.idle {
+        } else if self.clock.is_idle(now, self.terms.limits.idle) {
             self.end(Cause::Idle);
         }
     }

@@ -90,7 +90,7 @@ where
     }
 
     fn data_up(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
-        self.clock.active = Instant::now();
+        self.clock.stirred = true;
         if self.engine.said_close || self.engine.is_gone() {
             return;
         }

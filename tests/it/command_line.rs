@@ -139,7 +139,23 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn run(world: &World, config: &str) -> Self {
-        let mut command = std::process::Command::new(BINARY);
+        Self::start(world, std::process::Command::new(BINARY), config)
+    }
+
+    /// One that may use one core alone.
+    fn run_on_one_core(world: &World, config: &str) -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let (_, cores) = status.split_once("Cpus_allowed_list:").unwrap();
+        let first = cores
+            .trim_start()
+            .split(|c: char| !c.is_ascii_digit())
+            .next();
+        let mut command = std::process::Command::new("taskset");
+        command.args(["-c", first.unwrap(), BINARY]);
+        Self::start(world, command, config)
+    }
+
+    fn start(world: &World, mut command: std::process::Command, config: &str) -> Self {
         for name in [
             "QIX_IDENTITY_KEY",
             "SESSION_SECRET",
@@ -249,6 +265,24 @@ async fn run_serves_until_sigterm_and_shows_no_secret_at_any_level() {
         world.assert_blind(&arguments);
         world.assert_blind(&said);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_one_core_it_is_one_thread() {
+    let (world, files) = (World::start().await, Files::new());
+    let recipe = Recipe::default().process("[log]\nformat = \"json\"\n");
+    let path = files.write("proxy.toml", &recipe.toml(&world.tenant.url()));
+    let mut process = Process::run_on_one_core(&world, &path);
+    let (public, admin) = (process.door("public"), process.door("admin"));
+    let mut ada = world.visit("ada", SALES_APP).at(public).open().await;
+    ada.is_alive().await;
+    let threads = std::fs::read_dir(format!("/proc/{}/task", process.id()));
+    assert_eq!(threads.unwrap().count(), 1);
+    proxy(&["health", "--address", &admin.to_string()]).code(0);
+    process.signal("TERM");
+    assert_eq!(ada.closed().await.0, 4003);
+    let (code, said) = process.end();
+    assert_eq!(code, Some(0), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

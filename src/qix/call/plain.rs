@@ -14,13 +14,22 @@ const DEPTH: usize = 24;
 /// Digits that surely fit.
 const DIGITS: usize = 15;
 
-/// What the long way would find, or nothing where it has to be gone.
-pub(super) fn read(text: &str) -> Option<Draft<'_>> {
+/// Finds what the long way would find; `None` where that has to be gone, and the draft is nothing.
+pub(super) fn read<'a>(text: &'a str, draft: &mut Draft<'a>) -> Option<()> {
+    if !is_bare(text) {
+        return None;
+    }
     let mut plain = Plain { text, at: 0 };
-    let mut draft = Draft::default();
-    plain.envelope(&mut draft)?;
+    plain.envelope(draft)?;
     plain.space();
-    (plain.at == text.len()).then_some(draft)
+    (plain.at == text.len()).then_some(())
+}
+
+/// Whether there is neither an escape nor a control in it: then each quote begins a text or ends one.
+fn is_bare(text: &str) -> bool {
+    // It never stops half-way, so that many bytes are looked at at once.
+    let odd = |byte| u8::from(byte < b' ') | u8::from(byte == b'\\');
+    text.bytes().fold(0, |found, byte| found | odd(byte)) == 0
 }
 
 /// A text, and how far it was read.
@@ -51,13 +60,13 @@ impl<'a> Plain<'a> {
         if self.peek()? == b'{' {
             return self.named(draft);
         }
-        let mut first = Vec::with_capacity(POSITIONS);
+        let mut first = [const { None }; POSITIONS];
+        let mut places = first.iter_mut();
         let mut more = self.open(b'[', b']')?;
         while more {
-            if first.len() < POSITIONS {
-                first.push(self.one(DEPTH)?);
-            } else {
-                self.skim(DEPTH)?;
+            match places.next() {
+                Some(place) => *place = Some(self.one(DEPTH)?),
+                None => self.skim(DEPTH)?,
             }
             more = self.more(b']')?;
         }
@@ -120,10 +129,27 @@ impl<'a> Plain<'a> {
     fn elements(&mut self, depth: usize) -> Option<()> {
         let mut more = self.open(b'[', b']')?;
         while more {
+            self.integers();
             self.skim(depth)?;
             more = self.more(b']')?;
         }
         Some(())
+    }
+
+    /// Goes past integers that stand one behind another, each with its comma: selections have many.
+    fn integers(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = self.at;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'0'..=b'9' => at += 1,
+                b',' if is_integer(&bytes[self.at..at]) => {
+                    at += 1;
+                    self.at = at;
+                }
+                _ => return,
+            }
+        }
     }
 
     /// Goes into a list; whether there is anything in it.
@@ -153,17 +179,10 @@ impl<'a> Plain<'a> {
     }
 
     fn string(&mut self) -> Option<&'a str> {
-        let bytes = self.text.as_bytes();
-        let start = self.at + 1;
-        let mut end = start;
-        while IN_TEXT[usize::from(*bytes.get(end)?)] {
-            end += 1;
-        }
-        if bytes[self.at] != b'"' || bytes[end] != b'"' {
-            return None;
-        }
-        self.at = end + 1;
-        self.text.get(start..end)
+        let rest = self.text.get(self.at..)?.strip_prefix('"')?;
+        let end = first_quote(rest.as_bytes())?;
+        self.at += end + 2;
+        rest.get(..end)
     }
 
     /// An integer that is short, and written in the one way.
@@ -202,7 +221,7 @@ impl<'a> Plain<'a> {
     /// The next byte that is no space.
     fn peek(&mut self) -> Option<u8> {
         match self.text.as_bytes().get(self.at).copied()? {
-            0..=b' ' => self.peek_behind_space(),
+            b' ' => self.peek_behind_space(),
             byte => Some(byte),
         }
     }
@@ -216,21 +235,34 @@ impl<'a> Plain<'a> {
 
     fn space(&mut self) {
         let bytes = self.text.as_bytes();
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(self.at) {
+        while bytes.get(self.at) == Some(&b' ') {
             self.at += 1;
         }
     }
 }
 
-/// The bytes that stand for themselves within a text.
-const IN_TEXT: [bool; 256] = {
-    let mut table = [true; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        table[byte] = false;
-        byte += 1;
+/// Whether digits are an integer that is short, and written in the one way.
+fn is_integer(digits: &[u8]) -> bool {
+    match digits {
+        [] => false,
+        [_] => true,
+        [first, ..] => *first != b'0' && digits.len() <= DIGITS,
     }
-    table[b'"' as usize] = false;
-    table[b'\\' as usize] = false;
-    table
-};
+}
+
+/// Where the first quote is. Texts are short and of any length: eight bytes at a time, the processor
+/// need not guess at each whether it was the last.
+fn first_quote(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xFF;
+    let (words, rest) = bytes.as_chunks();
+    for (n, word) in words.iter().enumerate() {
+        let others = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
+        // The lowest bit that is left belongs to the first byte that is zero.
+        let zeros = others.wrapping_sub(ONES) & !others & (ONES << 7);
+        if zeros != 0 {
+            return Some(n * 8 + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    Some(words.len() * 8 + end)
+}

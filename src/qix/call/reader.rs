@@ -12,7 +12,7 @@ use serde_json::Number;
 use super::{Call, Id, Params, Scalar, Unreadable, plain};
 
 /// The keys that the client libraries send. Others pass, if they look like none of these.
-const KNOWN: [(&str, Field); 9] = [
+pub(super) const KNOWN: [(&str, Field); 9] = [
     ("jsonrpc", Field::Other),
     ("id", Field::Id),
     ("handle", Field::Handle),
@@ -31,22 +31,38 @@ pub(super) const POSITIONS: usize = 2;
 /// The longest id taken, in bytes.
 const ID_BYTES: usize = 256;
 
+/// Where a key stands among `KNOWN`.
+pub(super) fn place(key: &str) -> Option<usize> {
+    match key {
+        "jsonrpc" => Some(0),
+        "id" => Some(1),
+        "handle" => Some(2),
+        "method" => Some(3),
+        "params" => Some(4),
+        "delta" => Some(5),
+        "cont" => Some(6),
+        "outKey" => Some(7),
+        "return_empty" => Some(8),
+        _ => None,
+    }
+}
+
 pub(super) fn read(payload: &[u8]) -> Result<Call<'_>, Unreadable<'_>> {
-    let Ok(text) = std::str::from_utf8(payload) else {
-        return Draft::default().finish();
-    };
-    plain::read(text)
-        .unwrap_or_else(|| go_through(text))
-        .finish()
+    let mut draft = Draft::default();
+    if let Ok(text) = std::str::from_utf8(payload)
+        && plain::read(text, &mut draft).is_none()
+    {
+        draft = Draft::default();
+        go_through(text, &mut draft);
+    }
+    draft.finish()
 }
 
 /// What a text says, whatever it is.
-pub(super) fn go_through(text: &str) -> Draft<'_> {
-    let mut draft = Draft::default();
+pub(super) fn go_through<'a>(text: &'a str, draft: &mut Draft<'a>) {
     let mut json = serde_json::Deserializer::from_str(text);
-    let whole = json.deserialize_map(Envelope(&mut draft)).is_ok() && json.end().is_ok();
+    let whole = json.deserialize_map(Envelope(draft)).is_ok() && json.end().is_ok();
     draft.flawed |= !whole;
-    draft
 }
 
 #[derive(Clone, Copy)]
@@ -87,11 +103,7 @@ impl<'a> Draft<'a> {
 
     /// Notes a key, and says what its value is.
     pub(super) fn meet(&mut self, key: Cow<'a, str>) -> Field {
-        let is_it = |(name, _): &(&str, _)| {
-            let (name, key) = (name.as_bytes(), key.as_bytes());
-            name.len() == key.len() && name[0] == key[0] && name == key
-        };
-        let Some(known) = KNOWN.iter().position(is_it) else {
+        let Some(known) = place(&key) else {
             self.meet_unknown(key);
             return Field::Other;
         };
@@ -143,11 +155,18 @@ impl<'a> Draft<'a> {
 /// Whether a text can be a name in QIX: ASCII letters, digits and underscores. In anything else
 /// an engine that trims, folds case or stops at a NUL could find a name that was not judged.
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !text.is_empty() && text.bytes().all(|byte| IN_NAME[usize::from(byte)])
 }
+
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        byte += 1;
+    }
+    table
+};
 
 /// Visits the message.
 struct Envelope<'d, 'a>(&'d mut Draft<'a>);
@@ -193,12 +212,9 @@ impl<'a> Visitor<'a> for Arguments<'_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        let mut first = Vec::new();
-        while first.len() < POSITIONS {
-            match seq.next_element_seed(One)? {
-                Some(value) => first.push(value),
-                None => break,
-            }
+        let mut first = [const { None }; POSITIONS];
+        for place in &mut first {
+            *place = seq.next_element_seed(One)?;
         }
         self.0.params = Params::Positional(first);
         while seq.next_element_seed(Skim)?.is_some() {}

@@ -210,12 +210,14 @@ const PLAIN: &[&str] = &[
 #[test]
 fn what_the_libraries_send_goes_the_short_way() {
     for message in PLAIN {
-        let found = plain::read(message);
-        assert_eq!(
-            found.as_ref(),
-            Some(&reader::go_through(message)),
-            "{message}"
-        );
+        assert_eq!(short(message), Some(long(message)), "{message}");
+    }
+}
+
+#[test]
+fn every_known_key_has_its_place() {
+    for (at, (key, _)) in reader::KNOWN.iter().enumerate() {
+        assert_eq!(reader::place(key), Some(at), "{key}");
     }
 }
 
@@ -228,9 +230,20 @@ fn what_is_wrong_never_goes_the_short_way_alone() {
 
 /// The short way finds what the long way finds, or nothing.
 fn is_no_other(message: &str) {
-    if let Some(found) = plain::read(message) {
-        assert_eq!(found, reader::go_through(message), "{message}");
+    if let Some(found) = short(message) {
+        assert_eq!(found, long(message), "{message}");
     }
+}
+
+fn short(message: &str) -> Option<reader::Draft<'_>> {
+    let mut draft = reader::Draft::default();
+    plain::read(message, &mut draft).map(|()| draft)
+}
+
+fn long(message: &str) -> reader::Draft<'_> {
+    let mut draft = reader::Draft::default();
+    reader::go_through(message, &mut draft);
+    draft
 }
 
 fn value() -> impl Strategy<Value = String> {
