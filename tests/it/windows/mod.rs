@@ -3,6 +3,7 @@
 mod attributes;
 mod bare;
 mod canary;
+mod egress;
 mod estate;
 mod failures;
 mod kinds;
