@@ -17,7 +17,7 @@ use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
-use super::pool::{Lead, Nook, Wish, Word};
+use super::pool::{Found, Lead, Nook, Wish, Word};
 use super::shelf::{
     Flight, Flown, Landed, Landing, Purpose, Queueing, Shelf, Step, Takeoff, broken_off,
 };
@@ -196,7 +196,7 @@ impl Core {
             outcomes,
         } = errand;
         if let Some(found) = lead.found.take() {
-            return (self.shelf().adopt(identity, found, Instant::now()), None);
+            return (self.adopt(identity, found), None);
         }
         if let Some(pause) = &lead.pause {
             self.shelf()
@@ -214,9 +214,14 @@ impl Core {
         if lead.claim.is_none()
             && let Some(found) = nook.look_again(identity, *wish).await
         {
-            return (self.shelf().adopt(identity, found, Instant::now()), None);
+            return (self.adopt(identity, found), None);
         }
         self.fetch(identity, wish.purpose).await
+    }
+
+    fn adopt(&self, identity: &Identity, found: Found) -> Landing {
+        self.mint.adopt(identity, &found.injection);
+        self.shelf().adopt(identity, found, Instant::now())
     }
 
     fn log(&self, landing: &Landing) {

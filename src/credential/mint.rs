@@ -18,6 +18,9 @@ pub(super) trait Mint: Send + Sync + 'static {
         false
     }
 
+    /// Takes note of what another replica made for an identity: the next one goes on from there.
+    fn adopt(&self, _: &Identity, _: &Injection) {}
+
     /// How long what it opened at Qlik is kept after its last use; for ever, when it is not said.
     fn linger(&self) -> Option<Duration> {
         None

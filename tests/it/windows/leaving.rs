@@ -64,6 +64,20 @@ async fn who_might_have_other_sessions_there_is_not_logged_out_unasked() {
 }
 
 #[tokio::test]
+async fn a_log_out_shows_the_cookie_by_the_name_it_came_by() {
+    for kind in [Kind::Header, Kind::Jwt] {
+        let estate = Plan::of(kind)
+            .with("session_linger = \"1ms\"")
+            .proxy(|proxy| proxy.cookie("X-Qlik-Session-Reports"))
+            .start()
+            .await;
+        let mut ada = estate.open("ada", SALES_APP).await;
+        ada.close(1000).await;
+        soon(left(&estate, ADA)).await;
+    }
+}
+
+#[tokio::test]
 async fn an_installation_that_is_gone_holds_no_stop_up() {
     let mut estate = Plan::of(Kind::Session).start().await;
     let mut ada = estate.open("ada", SALES_APP).await;

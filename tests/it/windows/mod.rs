@@ -10,5 +10,6 @@ mod kinds;
 mod leaving;
 mod notices;
 mod rehearsal;
+mod replicas;
 mod sessions;
 mod trouble;

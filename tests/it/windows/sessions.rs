@@ -41,6 +41,19 @@ async fn a_session_that_is_looked_after_stays_the_same() {
     }
 }
 
+#[tokio::test]
+async fn a_session_whose_cookie_is_called_otherwise_stays_the_same() {
+    for kind in [Kind::Header, Kind::Jwt, Kind::Ticket] {
+        let estate = Plan::of(kind)
+            .proxy(|proxy| proxy.cookie("X-Qlik-Session-Reports"))
+            .with("session_life = \"20ms\"")
+            .start()
+            .await;
+        soon(come_and_go(&estate)).await;
+        assert_eq!(estate.windows.tally().sessions_opened, 1, "{kind:?}");
+    }
+}
+
 /// Opens socket after socket until the session was looked after a few times.
 async fn come_and_go(estate: &Estate) {
     while estate.windows.tally().bootstraps < 4 {
