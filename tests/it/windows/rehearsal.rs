@@ -1,6 +1,7 @@
 //! `check --live` before Qlik on Windows.
 
 use engine_sim::engine::SALES_APP;
+use engine_sim::tenant::{Script, TokenFault};
 
 use super::estate::{Estate, Kind, Plan};
 use crate::support::rehearsal::{Tried, rehearse};
@@ -26,6 +27,25 @@ async fn every_kind_is_tried_to_its_end() {
             greeting.contains("UserDirectory=CORP; UserId=ada"),
             "{greeting}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_service_with_trouble_of_its_own_is_no_login_page() {
+    for kind in [Kind::Jwt, Kind::Session] {
+        for (status, cause) in [(500, "has trouble of its own"), (429, "is asked too often")] {
+            let estate = Plan::of(kind).start().await;
+            estate.windows.script(Script::Token(TokenFault::Refuse {
+                status,
+                code: None,
+                detail: None,
+            }));
+            let tried = tried(&estate).await;
+            let (step, _, words) = tried.failure();
+            assert_eq!((step, tried.code), ("credential", 69), "{words}");
+            assert!(words.contains(&format!("status {status}")), "{words}");
+            assert!(words.contains(cause), "{words}");
+        }
     }
 }
 

@@ -11,9 +11,10 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN, SET_C
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::call::{Caller, XRFKEY, passing, xrfkey};
+use super::call::{Caller, XRFKEY, xrfkey};
 use super::memory::{Cookie, Entered, Memory};
 use crate::config::ProxySession;
+use crate::credential::asking::Answer;
 use crate::credential::error::{CredentialError, Trouble};
 use crate::credential::explain::At;
 use crate::credential::identity::Identity;
@@ -206,7 +207,7 @@ impl Front {
         &self,
         known: Option<&Cookie>,
         key: &Key<'_>,
-    ) -> Result<Knocked, CredentialError> {
+    ) -> Result<Answer, CredentialError> {
         let mut url = self.address(DOOR);
         if let Key::Ticket(ticket) = key {
             url.query_pairs_mut().append_pair("QlikTicket", ticket);
@@ -218,11 +219,7 @@ impl Front {
         if let Some(cookie) = known {
             request = request.header(COOKIE, cookie.line()?);
         }
-        let answer = self.caller.call(request).await?;
-        Ok(Knocked {
-            status: answer.status,
-            headers: answer.headers,
-        })
+        self.caller.call(request).await
     }
 
     fn address(&self, what: &str) -> Url {
@@ -271,20 +268,12 @@ impl fmt::Debug for Front {
     }
 }
 
-struct Knocked {
-    status: StatusCode,
-    headers: HeaderMap,
-}
-
 fn csrf(headers: &HeaderMap) -> Option<String> {
     let token = headers.get(CSRF)?.to_str().ok()?.trim();
     (!token.is_empty()).then(|| token.to_owned())
 }
 
 fn turned_away(status: StatusCode) -> CredentialError {
-    if let Some(trouble) = passing(status) {
-        return CredentialError::Down(At::Front, trouble);
-    }
     let advice = match status.as_u16() {
         200..=299 => {
             "it gave no session cookie: check session_cookie, and how the virtual proxy authenticates"
