@@ -150,6 +150,10 @@ impl Ender for Core {
         self.shelf().retire(identity)
     }
 
+    fn ends_too(&self, identity: &Identity, other: &Identity) -> bool {
+        self.mint.ends_too(identity, other)
+    }
+
     async fn end(&self, identity: &Identity) -> Result<bool, CredentialError> {
         self.mint.end(identity).await
     }

@@ -26,6 +26,11 @@ pub(super) trait Mint: Send + Sync + 'static {
         None
     }
 
+    /// Whether the end of what it opened for one identity would be the end of another's too.
+    fn ends_too(&self, _: &Identity, _: &Identity) -> bool {
+        false
+    }
+
     /// Ends what it opened at Qlik for an identity; says whether there was anything.
     fn end<'a>(&'a self, _: &'a Identity) -> Ending<'a> {
         Box::pin(std::future::ready(Ok(false)))

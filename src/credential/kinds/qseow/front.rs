@@ -155,6 +155,13 @@ impl Front {
         Some(self.memory.forget(identity)?.cookie)
     }
 
+    /// Whether two identities are one person to Qlik, who keeps the names of Windows users without
+    /// regard to case.
+    pub(super) fn is_same_person(one: &Identity, other: &Identity) -> bool {
+        let same = |place| one.value(place).to_lowercase() == other.value(place).to_lowercase();
+        same(super::DIRECTORY) && same(super::ID)
+    }
+
     /// How long a session is kept after its last use.
     pub(super) const fn linger(&self) -> Option<Duration> {
         self.config.linger

@@ -186,6 +186,10 @@ impl Mint for ByToken {
         self.front.adopt(identity, made);
     }
 
+    fn ends_too(&self, identity: &Identity, other: &Identity) -> bool {
+        identity != other && Front::is_same_person(identity, other)
+    }
+
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
         Box::pin(self.front.log_out(identity))
     }
@@ -229,6 +233,10 @@ impl Mint for ByHeader {
 
     fn adopt(&self, identity: &Identity, made: &Injection) {
         self.front.adopt(identity, made);
+    }
+
+    fn ends_too(&self, identity: &Identity, other: &Identity) -> bool {
+        identity != other && Front::is_same_person(identity, other)
     }
 
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
