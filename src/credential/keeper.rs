@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
@@ -30,19 +30,24 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps what a mint makes, and shares it where there is a nook for it.
-    pub(super) fn new(mint: impl Mint, pace: config::Pace, nook: Option<Nook>) -> Self {
+    /// Keeps what a mint makes, and shares it where there is a nook for it. What it opened at Qlik is
+    /// ended `linger` after its last use; never, when it is shared: it may be in use elsewhere.
+    pub(super) fn new(
+        mint: impl Mint,
+        pace: config::Pace,
+        nook: Option<Nook>,
+        linger: Option<Duration>,
+    ) -> Self {
+        let is_shared = nook.is_some();
         let queueing = match &nook {
             None => Queueing::AtOnce,
             Some(_) => Queueing::Later,
         };
-        // What is shared may be in use at another replica.
-        let linger = mint.linger().filter(|_| nook.is_none());
         let core = Arc::new(Core {
             mint: Box::new(mint),
             shelf: Mutex::new(Shelf::new(pace, queueing)),
             nook,
-            register: Register::new(linger),
+            register: Register::new(linger.filter(|_| !is_shared)),
         });
         Self { core }
     }

@@ -26,6 +26,11 @@ pub(super) trait Mint: Send + Sync + 'static {
         None
     }
 
+    /// Whether it ends nothing at Qlik but what it opened itself.
+    fn ends_alone(&self) -> bool {
+        false
+    }
+
     /// Whether the end of what it opened for one identity would be the end of another's too.
     fn ends_too(&self, _: &Identity, _: &Identity) -> bool {
         false

@@ -277,6 +277,10 @@ impl Mint for ByTicket {
         self.front.adopt(identity, made);
     }
 
+    fn ends_alone(&self) -> bool {
+        true
+    }
+
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
         Box::pin(end(&self.service, &self.front, identity))
     }
@@ -318,6 +322,10 @@ impl Mint for Added {
 
     fn adopt(&self, identity: &Identity, made: &Injection) {
         self.front.adopt(identity, made);
+    }
+
+    fn ends_alone(&self) -> bool {
+        true
     }
 
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
