@@ -43,6 +43,8 @@ impl CloseCode {
     pub const NETWORK: Self = Self(4206);
     /// A dependency is down, or Qlik refused our credential.
     pub const DEPENDENCY: Self = Self(4211);
+    /// Qlik has no licence for the person.
+    pub const NOT_ENTITLED: Self = Self(4230);
     /// No engine could be reached.
     pub const NO_ENGINE: Self = Self(4240);
 }

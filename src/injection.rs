@@ -74,6 +74,14 @@ impl Injection {
         headers.chain(self.cookies.iter().map(|line| (&COOKIE, line)))
     }
 
+    /// The cookies, each a name and a value.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.headers().filter(|(name, _)| *name == COOKIE);
+        let lines = lines.filter_map(|(_, line)| line.to_str().ok());
+        let pairs = lines.flat_map(|line| line.split("; "));
+        pairs.filter_map(|pair| pair.split_once('='))
+    }
+
     /// The query to send, without its `?`; empty for none.
     #[must_use]
     pub fn query(&self) -> &str {
@@ -114,6 +122,8 @@ mod tests {
             [(&COOKIE, &HeaderValue::from_static("eas.sid=a=b; _csrf=c"))]
         );
         assert!(headers[0].1.is_sensitive());
+        let cookies: Vec<_> = injection.cookies().collect();
+        assert_eq!(cookies, [("eas.sid", "a=b"), ("_csrf", "c")]);
         let query = "qlik-csrf-token=a%26b%3Dc%20d%2F%C3%BC&x=~y";
         assert_eq!(injection.query(), query);
         assert_eq!(format!("{injection:?}"), "Injection(…)");

@@ -145,7 +145,7 @@ impl Proxy {
     /// Every route's way to Qlik, and to the other replicas, for a rehearsal that opens no door.
     pub fn rehearse(config: Config) -> Result<Rehearsal, StartError> {
         let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
-        let keepers = Keepers::default();
+        let keepers = Keepers::fleeting();
         let commons = config.replicas.as_ref();
         let commons = commons.map(|replicas| outgoing.commons(replicas));
         let routes = config.routes.into_iter();
@@ -153,6 +153,7 @@ impl Proxy {
         Ok(Rehearsal {
             probes: probes.collect::<Result<_, _>>()?,
             commons: commons.transpose()?,
+            keepers,
         })
     }
 

@@ -29,7 +29,18 @@ pub(super) async fn send(
     timeout: Duration,
     secrets: &[String],
 ) -> Result<Answer, CredentialError> {
-    let request = request.timeout(timeout).header(ACCEPT, "application/json");
+    let request = request.header(ACCEPT, "application/json");
+    exchange(at, request, timeout, secrets).await
+}
+
+/// The same, of one who does not say what they want to hear.
+pub(super) async fn exchange(
+    at: At,
+    request: reqwest::RequestBuilder,
+    timeout: Duration,
+    secrets: &[String],
+) -> Result<Answer, CredentialError> {
+    let request = request.timeout(timeout);
     let answer = read(request).await.map_err(|error| {
         let trouble = if error.is_timeout() {
             Trouble::Slow(timeout)
@@ -102,19 +113,29 @@ impl Answer {
         }
         let refusal = Refusal::new(self.status, &self.complaint(), secrets);
         let refusal = Arc::new(refusal.at(self.at));
-        Err(match (self.status, self.retry_after()) {
-            (StatusCode::TOO_MANY_REQUESTS, wait) => CredentialError::Throttled {
-                refusal,
-                wait: wait.unwrap_or(UNKNOWN_WAIT),
-            },
-            (StatusCode::SERVICE_UNAVAILABLE, Some(wait)) => {
-                CredentialError::Throttled { refusal, wait }
-            }
-            (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY, _) => {
-                CredentialError::Down(self.at, Trouble::Refused(refusal))
-            }
-            (status, _) if status.is_client_error() => CredentialError::Refused(refusal),
-            _ => CredentialError::Down(self.at, Trouble::Refused(refusal)),
+        if let Some(error) = self.passing(&refusal) {
+            return Err(error);
+        }
+        Err(if self.status.is_client_error() {
+            CredentialError::Refused(refusal)
+        } else {
+            CredentialError::Down(self.at, Trouble::Refused(refusal))
+        })
+    }
+
+    /// What this refusal tells of, if it may pass.
+    pub(super) fn passing(&self, refusal: &Arc<Refusal>) -> Option<CredentialError> {
+        let wait = match (self.status, self.retry_after()) {
+            (StatusCode::TOO_MANY_REQUESTS, wait) => Some(wait.unwrap_or(UNKNOWN_WAIT)),
+            (StatusCode::SERVICE_UNAVAILABLE, wait) => wait,
+            (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY, _) => None,
+            (status, _) if status.is_server_error() => None,
+            _ => return None,
+        };
+        let refusal = Arc::clone(refusal);
+        Some(match wait {
+            Some(wait) => CredentialError::Throttled { refusal, wait },
+            None => CredentialError::Down(self.at, Trouble::Refused(refusal)),
         })
     }
 

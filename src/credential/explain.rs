@@ -101,7 +101,8 @@ impl Refusal {
         let known = self.code().and_then(advice_on_code);
         known.unwrap_or_else(|| match self.at {
             At::Login => advice_on_login(self.status),
-            At::Front | At::Service | At::Token => advice_on_status(self.status),
+            At::Front | At::Service => advice_on_windows(self.status),
+            At::Token => advice_on_status(self.status),
             At::Users => advice_on_users(self.status),
         })
     }
@@ -183,6 +184,14 @@ fn advice_on_users(status: StatusCode) -> &'static str {
         401 | 403 => "the client of [route.credential.provision] may not administer users; check its scope",
         404 | 405 => "there is no users' API here; check users_url",
         _ => advice_on_status(status),
+    }
+}
+
+#[rustfmt::skip] // a row a status
+fn advice_on_windows(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        429 => "Qlik's proxy service, or what stands before it, is asked too often; lower fetches_per_minute",
+        _ => "Qlik's proxy service, or what stands before it, has trouble of its own; look at its logs, and that its services run in the QMC",
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
@@ -17,7 +17,7 @@ use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
-use super::pool::{Lead, Nook, Wish, Word};
+use super::pool::{Found, Lead, Nook, Wish, Word};
 use super::shelf::{
     Flight, Flown, Landed, Landing, Purpose, Queueing, Shelf, Step, Takeoff, broken_off,
 };
@@ -30,19 +30,24 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps what a mint makes, and shares it where there is a nook for it.
-    pub(super) fn new(mint: impl Mint, pace: config::Pace, nook: Option<Nook>) -> Self {
+    /// Keeps what a mint makes, and shares it where there is a nook for it. What it opened at Qlik is
+    /// ended `linger` after its last use; never, when it is shared: it may be in use elsewhere.
+    pub(super) fn new(
+        mint: impl Mint,
+        pace: config::Pace,
+        nook: Option<Nook>,
+        linger: Option<Duration>,
+    ) -> Self {
+        let is_shared = nook.is_some();
         let queueing = match &nook {
             None => Queueing::AtOnce,
             Some(_) => Queueing::Later,
         };
-        // What is shared may be in use at another replica.
-        let linger = mint.linger().filter(|_| nook.is_none());
         let core = Arc::new(Core {
             mint: Box::new(mint),
             shelf: Mutex::new(Shelf::new(pace, queueing)),
             nook,
-            register: Register::new(linger),
+            register: Register::new(linger.filter(|_| !is_shared)),
         });
         Self { core }
     }
@@ -150,6 +155,10 @@ impl Ender for Core {
         self.shelf().retire(identity)
     }
 
+    fn ends_too(&self, identity: &Identity, other: &Identity) -> bool {
+        self.mint.ends_too(identity, other)
+    }
+
     async fn end(&self, identity: &Identity) -> Result<bool, CredentialError> {
         self.mint.end(identity).await
     }
@@ -196,7 +205,7 @@ impl Core {
             outcomes,
         } = errand;
         if let Some(found) = lead.found.take() {
-            return (self.shelf().adopt(identity, found, Instant::now()), None);
+            return (self.adopt(identity, found), None);
         }
         if let Some(pause) = &lead.pause {
             self.shelf()
@@ -214,9 +223,14 @@ impl Core {
         if lead.claim.is_none()
             && let Some(found) = nook.look_again(identity, *wish).await
         {
-            return (self.shelf().adopt(identity, found, Instant::now()), None);
+            return (self.adopt(identity, found), None);
         }
         self.fetch(identity, wish.purpose).await
+    }
+
+    fn adopt(&self, identity: &Identity, found: Found) -> Landing {
+        self.mint.adopt(identity, &found.injection);
+        self.shelf().adopt(identity, found, Instant::now())
     }
 
     fn log(&self, landing: &Landing) {

@@ -32,6 +32,26 @@ struct All {
     /// Those too that nobody asks any more, while what they made is in use.
     cores: Mutex<Vec<Weak<Core>>>,
     pool: Option<Pool>,
+    custom: Custom,
+}
+
+/// When what was opened at Qlik is ended.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+enum Custom {
+    /// As the config says.
+    #[default]
+    Configured,
+    /// As soon as it was used, wherever that ends nothing else of the person's.
+    Fleeting,
+}
+
+impl Custom {
+    fn linger(self, mint: &impl Mint) -> Option<Duration> {
+        match self {
+            Self::Configured => mint.linger(),
+            Self::Fleeting => mint.ends_alone().then_some(Duration::ZERO),
+        }
+    }
 }
 
 /// A keeper of another time may have had other certificates, or another way out.
@@ -49,6 +69,19 @@ impl Keepers {
             customer: None,
             means: Print::default(),
             all: Arc::new(all),
+        }
+    }
+
+    /// Keepers for a trial, which leaves nothing open at Qlik that can be ended by itself.
+    #[must_use]
+    pub fn fleeting() -> Self {
+        let all = All {
+            custom: Custom::Fleeting,
+            ..All::default()
+        };
+        Self {
+            all: Arc::new(all),
+            ..Self::default()
         }
     }
 
@@ -70,7 +103,8 @@ impl Keepers {
         let nook = pool.map(|pool| pool.nook(&name));
         let keeper = keepers.entry((self.means, name));
         Arc::clone(keeper.or_insert_with(|| {
-            let keeper = Arc::new(Keeper::new(mint, pace, nook));
+            let linger = self.all.custom.linger(&mint);
+            let keeper = Arc::new(Keeper::new(mint, pace, nook, linger));
             self.all.remember(keeper.core());
             keeper
         }))

@@ -18,9 +18,22 @@ pub(super) trait Mint: Send + Sync + 'static {
         false
     }
 
+    /// Takes note of what another replica made for an identity: the next one goes on from there.
+    fn adopt(&self, _: &Identity, _: &Injection) {}
+
     /// How long what it opened at Qlik is kept after its last use; for ever, when it is not said.
     fn linger(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether it ends nothing at Qlik but what it opened itself.
+    fn ends_alone(&self) -> bool {
+        false
+    }
+
+    /// Whether the end of what it opened for one identity would be the end of another's too.
+    fn ends_too(&self, _: &Identity, _: &Identity) -> bool {
+        false
     }
 
     /// Ends what it opened at Qlik for an identity; says whether there was anything.

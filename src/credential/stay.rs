@@ -36,6 +36,9 @@ pub(super) trait Ender: Send + Sync + 'static {
     /// Forgets what is kept for an identity; not while more of it is being made.
     fn retire(&self, identity: &Identity) -> bool;
 
+    /// Whether the end of what was made for one identity would be the end of another's too.
+    fn ends_too(&self, identity: &Identity, other: &Identity) -> bool;
+
     /// Ends what was made; says whether there was anything.
     fn end(
         &self,
@@ -171,6 +174,13 @@ impl Register {
         }
     }
 
+    /// Whether any of those who are in, or have just left, is such a one; not who is being ended.
+    fn has(&self, such: impl Fn(&Identity) -> bool) -> bool {
+        let book = self.book();
+        let mut rooms = book.rooms.iter();
+        rooms.any(|(identity, room)| !matches!(room, Room::Ending) && such(identity))
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -260,6 +270,13 @@ async fn end<E: Ender>(house: Arc<E>, identity: Identity, outcomes: Arc<Outcomes
     };
     if !house.retire(&identity) {
         vacating.next = Some(Room::Left(Instant::now() + LATER, outcomes));
+        return;
+    }
+    // Whoever of them leaves last ends it all.
+    if house
+        .register()
+        .has(|other| house.ends_too(&identity, other))
+    {
         return;
     }
     let ended = timeout(LONGEST, house.end(&identity)).await;

@@ -1,12 +1,17 @@
 //! A whole config's rehearsal: each route, for each of its customers, and what replicas share.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 
 use super::{Commons, Probe, Report, Somebody};
+use crate::credential::Keepers;
 use crate::qix::Target;
 
 /// How many ways to Qlik are tried at once.
 const AT_ONCE: usize = 8;
+/// How long ending what was opened at Qlik may take.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// All that a config has to try.
 #[derive(Debug)]
@@ -15,6 +20,8 @@ pub struct Rehearsal {
     pub probes: Vec<Probe>,
     /// What replicas share, where they do.
     pub commons: Option<Commons>,
+    /// What was made for it.
+    pub keepers: Keepers,
 }
 
 /// What of it to try, and for whom.
@@ -52,6 +59,8 @@ impl Rehearsal {
             tell(&report);
             reports.push(report);
         }
+        drop(tries);
+        self.keepers.emptied(PARTING).await;
         Ok(reports)
     }
 

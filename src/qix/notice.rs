@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::fault::CloseCode;
+
 /// What one of the engine side's text messages is, told by its beginning.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Speech {
@@ -62,25 +64,27 @@ fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&inside[..end], &inside[end + 1..]))
 }
 
-/// The sorts of notices there are: method, label, and whether it says that the socket is lost.
+/// The sorts of notices there are: method, label, what it means for an operator, and the code for a
+/// client whose socket ends by it. A session at Qlik that was closed or logged out is opened anew
+/// for whoever comes again, so 4200 will do; 4006 is the app's own session alone.
 #[rustfmt::skip] // a row a notice
-const KNOWN: [(&str, &str, Weight); 16] = [
-    ("OnAuthenticationInformation", "authentication", Weight::Light),
-    ("OnConnected", "connected", Weight::Light),
-    ("OnDataPrepServiceWebsocketFailed", "data_prep_failed", Weight::Heavy),
-    ("OnEngineWebsocketFailed", "engine_failed", Weight::Heavy),
-    ("OnExcessLicenseAssignment", "excess_license", Weight::Heavy),
-    ("OnLicenseAccessDenied", "license_denied", Weight::Heavy),
-    ("OnLicenseAccessDeniedPendingUserSync", "license_pending", Weight::Heavy),
-    ("OnMaxParallelSessionsExceeded", "too_many_sessions", Weight::Heavy),
-    ("OnNoDataPrepServiceAvailable", "no_data_prep", Weight::Heavy),
-    ("OnNoEngineAvailable", "no_engine", Weight::Heavy),
-    ("OnNoPrintingServiceAvailable", "no_printing", Weight::Heavy),
-    ("OnNoRepositoryAvailable", "no_repository", Weight::Heavy),
-    ("OnRepositoryWebsocketFailed", "repository_failed", Weight::Heavy),
-    ("OnSessionClosed", "session_closed", Weight::Light),
-    ("OnSessionLoggedOut", "session_logged_out", Weight::Light),
-    ("OnSessionTimedOut", "session_timed_out", Weight::Light),
+const KNOWN: [(&str, &str, Weight, CloseCode); 16] = [
+    ("OnAuthenticationInformation", "authentication", Weight::Light, CloseCode::ENGINE_PROXY),
+    ("OnConnected", "connected", Weight::Light, CloseCode::ENGINE_PROXY),
+    ("OnDataPrepServiceWebsocketFailed", "data_prep_failed", Weight::Heavy, CloseCode::DEPENDENCY),
+    ("OnEngineWebsocketFailed", "engine_failed", Weight::Heavy, CloseCode::NO_ENGINE),
+    ("OnExcessLicenseAssignment", "excess_license", Weight::Heavy, CloseCode::NOT_ENTITLED),
+    ("OnLicenseAccessDenied", "license_denied", Weight::Heavy, CloseCode::NOT_ENTITLED),
+    ("OnLicenseAccessDeniedPendingUserSync", "license_pending", Weight::Heavy, CloseCode::NOT_ENTITLED),
+    ("OnMaxParallelSessionsExceeded", "too_many_sessions", Weight::Heavy, CloseCode::TOO_MANY),
+    ("OnNoDataPrepServiceAvailable", "no_data_prep", Weight::Heavy, CloseCode::DEPENDENCY),
+    ("OnNoEngineAvailable", "no_engine", Weight::Heavy, CloseCode::NO_ENGINE),
+    ("OnNoPrintingServiceAvailable", "no_printing", Weight::Heavy, CloseCode::DEPENDENCY),
+    ("OnNoRepositoryAvailable", "no_repository", Weight::Heavy, CloseCode::DEPENDENCY),
+    ("OnRepositoryWebsocketFailed", "repository_failed", Weight::Heavy, CloseCode::DEPENDENCY),
+    ("OnSessionClosed", "session_closed", Weight::Light, CloseCode::ENGINE_PROXY),
+    ("OnSessionLoggedOut", "session_logged_out", Weight::Light, CloseCode::ENGINE_PROXY),
+    ("OnSessionTimedOut", "session_timed_out", Weight::Light, CloseCode::IDLE),
 ];
 
 /// What a notice means for an operator.
@@ -108,6 +112,7 @@ const PRIVATE: [&str; 6] = [
 pub struct Notice {
     label: &'static str,
     weight: Weight,
+    end: Option<CloseCode>,
     meaning: Meaning,
 }
 
@@ -143,8 +148,10 @@ impl Notice {
     pub fn read(message: &[u8]) -> Option<Self> {
         let mut message: Map<String, Value> = serde_json::from_slice(message).ok()?;
         let method = message.get("method")?.as_str()?;
-        let known = KNOWN.into_iter().find(|(name, _, _)| *name == method);
-        let (_, label, weight) = known.unwrap_or((method, "other", Weight::Light));
+        let known = KNOWN.into_iter().find(|(name, ..)| *name == method);
+        let unknown = (method, "other", Weight::Light, CloseCode::ENGINE_PROXY);
+        let (_, label, weight, code) = known.unwrap_or(unknown);
+        let end = is_fatal(&message).then_some(code);
         let meaning = if label == "authentication" {
             Meaning::Authentication(admission(&message))
         } else if cut(&mut message) {
@@ -155,6 +162,7 @@ impl Notice {
         Some(Self {
             label,
             weight,
+            end,
             meaning,
         })
     }
@@ -181,11 +189,26 @@ impl Notice {
         self.weight
     }
 
+    /// The code for the client when the socket ends by it.
+    #[must_use]
+    pub const fn end(&self) -> Option<CloseCode> {
+        self.end
+    }
+
     /// What is to be done with it.
     #[must_use]
     pub const fn meaning(&self) -> &Meaning {
         &self.meaning
     }
+}
+
+/// Whether the socket will be closed: severities are `fatal`, `warning` and `notice`.
+fn is_fatal(message: &Map<String, Value>) -> bool {
+    let severity = message
+        .get("params")
+        .and_then(|params| params.get("severity"));
+    let severity = severity.and_then(Value::as_str);
+    severity.is_some_and(|severity| severity.eq_ignore_ascii_case("fatal"))
 }
 
 /// A page to sign in at is a refusal, whatever else is said.
@@ -298,6 +321,33 @@ mod tests {
         );
         let harmless = json!({"method": "OnNoEngineAvailable", "params": {"severity": "fatal"}});
         assert_eq!(meaning(&harmless), Meaning::Public);
+    }
+
+    #[test]
+    fn a_fatal_notice_says_by_which_code_the_socket_ends() {
+        let end = |method: &str, severity: &str| {
+            let params = json!({"severity": severity, "message": "x"});
+            let message = json!({"method": method, "params": params}).to_string();
+            Notice::read(message.as_bytes()).unwrap().end()
+        };
+        for (method, code) in [
+            ("OnMaxParallelSessionsExceeded", 4205),
+            ("OnLicenseAccessDenied", 4230),
+            ("OnLicenseAccessDeniedPendingUserSync", 4230),
+            ("OnExcessLicenseAssignment", 4230),
+            ("OnNoEngineAvailable", 4240),
+            ("OnEngineWebsocketFailed", 4240),
+            ("OnNoRepositoryAvailable", 4211),
+            ("OnSessionTimedOut", 4001),
+            ("OnSessionClosed", 4200),
+            ("OnSessionLoggedOut", 4200),
+            ("OnWhateverComes", 4200),
+        ] {
+            assert_eq!(end(method, "fatal"), Some(CloseCode(code)), "{method}");
+            assert_eq!(end(method, "Fatal"), Some(CloseCode(code)), "{method}");
+            assert_eq!(end(method, "warning"), None, "{method}");
+        }
+        assert!(KNOWN.iter().all(|row| row.3 != CloseCode::SESSION));
     }
 
     #[test]

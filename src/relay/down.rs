@@ -138,21 +138,27 @@ where
     }
 
     /// enigma.js swallows 1000 and 4000: where the client did not ask for an end, they must not
-    /// reach it.
+    /// reach it. A notice before it says more than any code but the engine's own.
     fn code_for_client(&self, close: Close) -> Option<CloseCode> {
-        match (self.client.heard_close, close.code()) {
-            (None, None | Some(CloseCode::NORMAL | CloseCode::SUSPENDED)) => {
-                Some(CloseCode::ENGINE_PROXY)
-            }
-            (_, Some(code)) => Some(code),
-            (Some(asked), None) => asked.code(),
+        if let Some(asked) = self.client.heard_close {
+            return close.code().or(asked.code());
         }
+        let said = close.code().filter(|code| !self.is_vague(*code));
+        said.or(self.announced).or(Some(CloseCode::ENGINE_PROXY))
+    }
+
+    fn is_vague(&self, code: CloseCode) -> bool {
+        let is_swallowed = matches!(code, CloseCode::NORMAL | CloseCode::SUSPENDED);
+        is_swallowed || self.announced.is_some() && code < CloseCode::SUSPENDED
     }
 
     pub(super) fn engine_vanished(&mut self) {
         self.engine.abort();
         if self.is_client_mid_frame() {
             self.client.abort();
+        }
+        if let (None, Some(code)) = (self.client.heard_close, self.announced) {
+            self.close_client(code);
         }
         self.end(Cause::Vanished(Side::Engine));
         self.answer_close();

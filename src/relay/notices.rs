@@ -124,6 +124,7 @@ where
             return self.refused();
         }
         self.trial = Trial::Over;
+        self.announced = notice.end().or(self.announced);
         match notice.meaning() {
             Meaning::Authentication(_) => self.pass_down(cx, &message_frame(Admission::NOTICE)),
             Meaning::Cut(text) => self.pass_down(cx, &message_frame(text)),

@@ -35,6 +35,8 @@ pub(super) struct Pump<C, E> {
     pub(super) overheard: Option<Vec<u8>>,
     /// Listens for notices, where somebody speaks between the engine's messages.
     pub(super) ear: Option<Ear>,
+    /// What a notice said the engine side would end by.
+    pub(super) announced: Option<CloseCode>,
     /// Whether the engine took the credential.
     pub(super) trial: Trial<E>,
     pub(super) terms: Terms,
@@ -77,6 +79,7 @@ where
             answers: Vec::new(),
             overheard: Some(Vec::new()),
             ear: (terms.flavour == Flavour::Windows).then(Ear::new),
+            announced: None,
             trial: Trial::Over,
             clock: Clock::new(terms.limits.client_ping, terms.engine_ping),
             terms,

@@ -6,7 +6,7 @@ import { openAppSession } from '@qlik/api/qix';
 
 import { SALES, cubeOf, rowsOf, salesByRegion, total } from './support/apps.mjs';
 import { bearer, cookie, sessionOf, versions } from './support/enigma.mjs';
-import { within } from './support/waiting.mjs';
+import { nextEvent, within } from './support/waiting.mjs';
 import { kinds, startWindows } from './support/windows.mjs';
 
 describe('Windows and bare engines', () => {
@@ -52,6 +52,25 @@ describe('Windows and bare engines', () => {
     });
   }
 
+  for (const library of versions) {
+    test(`enigma.js ${library.version} hears by its code why Qlik ends a session`, async () => {
+      for (const [method, code] of [
+        ['OnMaxParallelSessionsExceeded', 4205], ['OnLicenseAccessDenied', 4230], ['OnNoEngineAvailable', 4240],
+        ['OnNoRepositoryAvailable', 4211], ['OnSessionTimedOut', 4001], ['OnSessionLoggedOut', 4200],
+      ]) {
+        const token = world.token({ sub: 'eve', apps: [SALES] });
+        const session = sessionOf(library, `${world.proxy}/jwt/app/${SALES}`, cookie(token, world.origin));
+        const global = await within('the engine', session.open());
+        await global.engineVersion();
+        const notice = nextEvent(session, `notification:${method}`);
+        const closed = nextEvent(session, 'closed');
+        await world.script({ live: { notice: { method, message: '' } } });
+        assert.equal((await notice).severity, 'fatal');
+        assert.equal((await closed).code, code, method);
+      }
+    });
+  }
+
   test('sixteen sockets of one person are one session at each virtual proxy', async () => {
     const [library] = versions;
     for (const kind of kinds.slice(0, 4)) {
@@ -87,4 +106,25 @@ describe('Windows and bare engines', () => {
     for (const secret of secrets) assert.ok(!log.includes(secret), 'a secret is in the log');
     assert.ok(log.includes('socket opened'));
   });
+});
+
+// With autoResume @qlik/api says nothing before a Windows that has not said that it was let in: it waits for ever.
+describe('a Windows that speaks first', () => {
+  let world;
+  before(async () => {
+    world = await startWindows({ speaks: 'at-once' });
+  });
+  after(() => world?.stop());
+
+  for (const kind of kinds.slice(0, 4)) {
+    test(`@qlik/api with autoResume hears by ${kind} that it was let in`, async () => {
+      const token = world.token({ sub: 'bob', apps: [SALES] });
+      const hostConfig = { host: `${world.proxy}/${kind}`, authType: 'apikey', apiKey: token, forceIsWindows: true };
+      const session = openAppSession({ appId: SALES, hostConfig, autoResume: true });
+      const app = await within('the app', session.getDoc());
+      const sum = await app.createSessionObject(cubeOf(undefined, 'Sum(Sales)'));
+      assert.equal(rowsOf(await sum.getLayout()).length, 1);
+      await session.close();
+    });
+  }
 });

@@ -28,7 +28,7 @@ async fn tokens_and_sockets_go_through_it() {
     );
     let world = hidden(&authority, &ca, &proxy).start().await;
     world.keep("canary-egress".to_owned());
-    egress.lead_to(world.tenant.address());
+    egress.lead("engine.test:443", world.tenant.address());
     let mut ada = world.visit("ada", SALES_APP).open().await;
     assert!(ada.open_doc(SALES_APP).await > 0);
     ada.close(1000).await;
@@ -50,7 +50,7 @@ async fn a_way_that_is_closed_is_told() {
         ),
     ] {
         let world = recipe.start().await;
-        egress.lead_to(world.tenant.address());
+        egress.lead("engine.test:443", world.tenant.address());
         assert_eq!(world.visit("ada", SALES_APP).closed().await.0, code);
     }
     assert!(egress.asked().is_empty());
@@ -62,7 +62,7 @@ async fn what_is_excepted_is_reached_directly() {
     let ca = files.write("ca.pem", &authority.pem());
     let proxy = format!("url = {:?}\nexcept = [\".test\"]", egress.url());
     let world = hidden(&authority, &ca, &proxy).start().await;
-    egress.lead_to(world.tenant.address());
+    egress.lead("engine.test:443", world.tenant.address());
     // Nobody but the egress proxy knows this name.
     assert_eq!(world.visit("ada", SALES_APP).closed().await.0, 4211);
     assert!(egress.asked().is_empty());

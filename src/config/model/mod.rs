@@ -305,6 +305,9 @@ pub struct Engine {
 pub enum Flavour {
     /// The engine alone.
     Engine,
+    /// The engine of Qlik Sense Enterprise on Windows at its own port, past the proxy service: it is
+    /// not known to inflate anything.
+    EnginePort,
     /// Qlik Sense Enterprise on Windows: its proxy service speaks between the engine's messages.
     Windows,
 }

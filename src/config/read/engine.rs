@@ -35,7 +35,9 @@ pub(super) fn engine(
         "flavour",
         kind,
         "Who speaks on the engine's side: \"windows\" for the proxy service of Qlik Sense Enterprise \
-         on Windows, as with the credentials `qseow-…` by default; \"engine\" for the engine alone.",
+         on Windows, as with the credentials `qseow-…` by default; \"engine-port\" for its engine's own \
+         port, as with `engine-certificate`; \"engine\" for an engine alone. Nothing is compressed \
+         towards the first two.",
     );
     let (ping, dial_timeout) = habits(flavour);
     let ping = t.or(

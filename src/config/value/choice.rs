@@ -67,8 +67,11 @@ impl Choice for RefusalStyle {
 }
 
 impl Choice for Flavour {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("engine", Self::Engine), ("windows", Self::Windows)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("engine", Self::Engine),
+        ("engine-port", Self::EnginePort),
+        ("windows", Self::Windows),
+    ];
 }
 
 impl Choice for Carrier {

@@ -100,7 +100,7 @@ impl World {
             mints: Mutex::default(),
         }));
         let outcomes = Arc::<Outcomes>::default();
-        let keeper = Keeper::new(mint.clone(), PACE, None);
+        let keeper = Keeper::new(mint.clone(), PACE, None, None);
         Self {
             keeper,
             mint,

@@ -113,7 +113,7 @@ async fn visit(keeper: &Keeper, outcomes: &Arc<Outcomes>, number: usize) -> Visi
 #[tokio::test(start_paused = true)]
 async fn a_thousand_new_people_get_in_without_one_429() {
     let mint = Tier2::default();
-    let keeper = Keeper::new(mint.clone(), PACE, None);
+    let keeper = Keeper::new(mint.clone(), PACE, None, None);
     let outcomes = Arc::<Outcomes>::default();
     let people = (0..1000).map(|number| visit(&keeper, &outcomes, number));
     let visits = join_all(people).await;
@@ -157,7 +157,7 @@ in within | people | kept waiting | sent away
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_too_early_keeps_the_place_it_was_promised() {
-    let keeper = Keeper::new(Tier2::default(), PACE, None);
+    let keeper = Keeper::new(Tier2::default(), PACE, None, None);
     let outcomes = Arc::<Outcomes>::default();
     let crowd = (0..160).map(|number| visit(&keeper, &outcomes, number));
     let late = async {
@@ -177,7 +177,7 @@ async fn who_comes_too_early_keeps_the_place_it_was_promised() {
 async fn a_mint_that_is_down_is_tried_by_one_at_a_time() {
     let mint = Tier2::default();
     mint.0.lock().unwrap().down = true;
-    let keeper = Keeper::new(mint.clone(), PACE, None);
+    let keeper = Keeper::new(mint.clone(), PACE, None, None);
     let outcomes = Arc::<Outcomes>::default();
     let start = Instant::now();
     let mut number = 0;

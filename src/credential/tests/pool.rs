@@ -89,10 +89,6 @@ impl Mint for Endpoint {
         "endpoint".into()
     }
 
-    fn linger(&self) -> Option<Duration> {
-        Some(Duration::ZERO)
-    }
-
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(self.answer(identity.value(0)))
     }
@@ -120,7 +116,7 @@ impl Replica {
             queue: Duration::from_mins(1),
         };
         Self {
-            keeper: Keeper::new(endpoint.clone(), pace, Some(nook)),
+            keeper: Keeper::new(endpoint.clone(), pace, Some(nook), Some(Duration::ZERO)),
             outcomes: Arc::default(),
         }
     }
@@ -429,7 +425,7 @@ async fn what_another_replica_may_use_is_not_ended_with_the_last_use_here() {
         per_minute: 1,
         queue: Duration::ZERO,
     };
-    let alone = Keeper::new(world.endpoint.clone(), pace, None);
+    let alone = Keeper::new(world.endpoint.clone(), pace, None, Some(Duration::ZERO));
     let outcomes = Arc::default();
     let own = alone
         .obtain(Identity::of(["ada"]), &outcomes)

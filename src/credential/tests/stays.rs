@@ -73,10 +73,6 @@ impl Mint for Doorman {
         "doorman".into()
     }
 
-    fn linger(&self) -> Option<Duration> {
-        Some(LINGER)
-    }
-
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
         Box::pin(self.finish(identity))
     }
@@ -97,7 +93,7 @@ impl House {
         let lines = Vec::new();
         let doorman = Doorman(Arc::new(Mutex::new(Story { mood, lines })));
         Self {
-            keeper: Keeper::new(doorman.clone(), PACE, None),
+            keeper: Keeper::new(doorman.clone(), PACE, None, Some(LINGER)),
             doorman,
             outcomes: Arc::default(),
         }

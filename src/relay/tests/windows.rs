@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::qix::Admission;
+use crate::ws::bare_close_frame;
 
 /// A relay to an engine of Windows, and what answers when it is opened once more.
 struct Windows {
@@ -247,6 +248,37 @@ async fn a_notice_that_says_goodbye_passes_and_is_cut() {
         heard["params"],
         json!({"severity": "fatal", "message": "Session timed out"})
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_notice_gives_the_code_where_the_engine_gives_none_of_its_own() {
+    let full =
+        r#"{"method":"OnMaxParallelSessionsExceeded","params":{"severity":"fatal","message":"x"}}"#;
+    let warning = full.replace("fatal", "warning");
+    let close = |code: u16| close_frame(CloseCode(code), "", None);
+    for (notice, end, code) in [
+        (full, Some(close(1000)), 4205),
+        (full, Some(close(1011)), 4205),
+        (full, Some(close(4000)), 4205),
+        (full, Some(bare_close_frame(None)), 4205),
+        (full, None, 4205),
+        (full, Some(close(4204)), 4204),
+        (&warning, Some(close(1000)), 4200),
+        (&warning, Some(close(1011)), 1011),
+        (&warning, None, 4206),
+    ] {
+        let mut windows = Windows::new(&any());
+        windows.engine_says(notice).await;
+        windows.bench.client_message().await;
+        match &end {
+            Some(frame) => windows.bench.engine.write_all(frame).await.unwrap(),
+            None => drop(std::mem::replace(&mut windows.bench.engine, duplex(1).0)),
+        }
+        let (opcode, payload) = windows.bench.client_frame().await;
+        let told = (opcode, Close::read(&payload));
+        let expected = (Opcode::Close, Close::Code(CloseCode(code)));
+        assert_eq!(told, expected, "{notice} {end:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

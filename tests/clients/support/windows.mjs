@@ -1,7 +1,7 @@
 // A world with Qlik Sense Enterprise on Windows and a bare engine, and a proxy with a route for each kind of credential.
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { get } from 'node:https';
+import { request as ask } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,8 +12,8 @@ import { ORIGIN, bin } from './world.mjs';
 /** The routes, each a kind of credential; the first four open a session at a virtual proxy, `vp-` and their name. */
 export const kinds = ['jwt', 'header', 'ticket', 'session', 'engine', 'core', 'passed', 'open'];
 
-/** Starts it all on free ports. Stop it with `stop()`. */
-export async function startWindows() {
+/** Starts it all on free ports; `speaks` is when the virtual proxies say their first words. Stop it with `stop()`. */
+export async function startWindows({ speaks = 'after-first-message' } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-windows-'));
   const secrets = { jwt: newSecret(), identity: newSecret(), core: newSecret() };
   const programs = [];
@@ -30,7 +30,7 @@ export async function startWindows() {
     const signing = privateKey.export({ type: 'pkcs8', format: 'pem' });
     await writeFile(join(folder, 'jwt.pem'), signing, { mode: 0o600 });
     await writeFile(join(folder, 'jwt-public.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
-    const windows = (await start(windowsSim(folder))).address;
+    const windows = (await start(windowsSim(folder, speaks))).address;
     const core = (await start(coreSim(folder, 'core', { ENGINE_SIM_CORE_SECRET: secrets.core }))).address;
     const passed = (await start(coreSim(folder, 'passed', { ENGINE_SIM_CORE_SECRET: secrets.jwt }))).address;
     const open = (await start(coreSim(folder, 'open', {}))).address;
@@ -46,6 +46,7 @@ export async function startWindows() {
       coreSecret: secrets.core,
       token: (claims) => signToken(secrets.jwt, claims),
       bearerOf: (claims) => signByKey(signing, claims),
+      script: (...faults) => write(`${windows.listening}/__sim/script`, ca, faults),
       tally: () => read(`${windows.listening}/__sim/tally`, ca),
       sessions: () => read(`${windows.listening}/__sim/sessions`, ca),
       secrets: () => read(`${windows.listening}/__sim/secrets`, ca),
@@ -57,13 +58,13 @@ export async function startWindows() {
   }
 }
 
-function windowsSim(folder) {
+function windowsSim(folder, speaks) {
   return {
     name: 'engine-sim windows',
     command: join(bin, 'engine-sim'),
     args: [
       'windows', '--certificates', folder, '--release', 'november-2024', '--jwt', 'vp-jwt', '--jwt-key', join(folder, 'jwt-public.pem'),
-      '--header', 'vp-header=X-Qlik-User-Header', '--ticket', 'vp-ticket', '--session', 'vp-session',
+      '--header', 'vp-header=X-Qlik-User-Header', '--ticket', 'vp-ticket', '--session', 'vp-session', '--speaks', speaks,
     ],
     env: {},
     log: join(folder, 'windows.log'),
@@ -150,15 +151,20 @@ ${engine}
 `;
 }
 
+const read = (url, ca) => tell('GET', url, ca);
+const write = (url, ca, body) => tell('POST', url, ca, JSON.stringify(body));
+
 /** Asks the stand-in's control door, whose certificate its own authority signed. */
-function read(url, ca) {
+function tell(method, url, ca, body) {
   return new Promise((resolve, reject) => {
-    const request = get(url, { ca }, async (response) => {
+    const headers = body ? { 'Content-Type': 'application/json' } : {};
+    const request = ask(url, { ca, method, headers }, async (response) => {
       let text = '';
       for await (const chunk of response) text += chunk;
       if (response.statusCode === 200) resolve(JSON.parse(text));
       else reject(new Error(`${url}: ${response.statusCode} ${text}`));
     });
     request.on('error', reject);
+    request.end(body);
   });
 }

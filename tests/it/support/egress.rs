@@ -1,5 +1,6 @@
-//! A forward proxy that knows one name, which nobody else does.
+//! A forward proxy that knows names which nobody else does.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +17,7 @@ pub(crate) struct Egress {
 
 struct Shared {
     login: &'static str,
-    target: Mutex<Option<SocketAddr>>,
+    targets: Mutex<HashMap<String, SocketAddr>>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -27,7 +28,7 @@ impl Egress {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             login,
-            target: Mutex::default(),
+            targets: Mutex::default(),
             asked: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
@@ -44,9 +45,10 @@ impl Egress {
         format!("http://{}", self.address)
     }
 
-    /// Where every tunnel leads from now on.
-    pub(crate) fn lead_to(&self, target: SocketAddr) {
-        *self.shared.target.lock().unwrap() = Some(target);
+    /// Where tunnels to `host:port` lead from now on.
+    pub(crate) fn lead(&self, target: &str, address: SocketAddr) {
+        let mut targets = self.shared.targets.lock().unwrap();
+        targets.insert(target.to_owned(), address);
     }
 
     /// The targets that tunnels were opened to.
@@ -83,8 +85,8 @@ async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
         let _ = client.write_all(refusal).await;
         return;
     }
-    shared.asked.lock().unwrap().push(target);
-    let address = shared.target.lock().unwrap().unwrap();
+    shared.asked.lock().unwrap().push(target.clone());
+    let address = shared.targets.lock().unwrap()[&target];
     let mut engine = TcpStream::connect(address).await.unwrap();
     client.write_all(b"HTTP/1.1 200 Go\r\n\r\n").await.unwrap();
     let _ = copy_bidirectional(&mut client, &mut engine).await;

@@ -1,5 +1,6 @@
 //! A further proxy before the tenant of a world: a replica of the first.
 
+use qix_proxy::config::Config;
 use qix_proxy::proxy::Proxy;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
@@ -17,9 +18,16 @@ pub(crate) struct Sibling {
 impl Sibling {
     /// Starts one by this recipe, with the secrets of the world.
     pub(crate) async fn start(world: &World, recipe: &Recipe) -> Self {
-        let proxy = Proxy::bind(recipe.config_for(world), no_source())
-            .await
-            .unwrap();
+        Self::by(recipe.config_for(world)).await
+    }
+
+    /// Starts one by the config of the world's own.
+    pub(crate) async fn twin(world: &World) -> Self {
+        Self::by(world.config.good()).await
+    }
+
+    async fn by(config: Config) -> Self {
+        let proxy = Proxy::bind(config, no_source()).await.unwrap();
         let doors = Doors::of(proxy.addresses());
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {

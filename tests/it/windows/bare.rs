@@ -44,6 +44,21 @@ async fn a_certificate_opens_the_engine_and_a_header_says_who_it_is() {
 }
 
 #[tokio::test]
+async fn nothing_is_compressed_on_the_way_to_the_engines_port() {
+    let estate = by_certificate()
+        .recipe(|recipe: Recipe| recipe.access("apps = \"any\"\nmethods = \"any\""))
+        .start()
+        .await;
+    let visit = estate.world.visit("ada", SALES_APP);
+    let offer = "permessage-deflate; client_max_window_bits";
+    let visit = visit.with("sec-websocket-extensions", offer);
+    let mut browser = visit.open().await;
+    browser.call(-1, "EngineVersion", json!([])).await;
+    let upgrades = estate.upgrades();
+    assert_eq!(upgrades[0].header("sec-websocket-extensions"), None);
+}
+
+#[tokio::test]
 async fn a_server_of_another_name_is_believed_by_setting_alone() {
     let plan = || by_certificate().named(&["qlik.internal"]);
     let estate = plan().start().await;

@@ -1,9 +1,10 @@
 //! What becomes of a person's session when they have gone: Qlik counts five of them a person.
 
 use engine_sim::engine::SALES_APP;
+use serde_json::{Value, json};
 
-use super::estate::{Estate, Kind, Plan};
-use crate::support::soon;
+use super::estate::{Estate, Kind, Plan, first_words};
+use crate::support::{Browser, soon};
 
 const ADA: &str = "CORP\\ada";
 const ENDED: &str = "qix_proxy_credentials_total{route=\"/qlik\",outcome=\"ended\"}";
@@ -61,6 +62,51 @@ async fn who_might_have_other_sessions_there_is_not_logged_out_unasked() {
         estate.world.restart().await;
         assert_eq!(estate.windows.sessions_of(ADA), 1, "{kind:?}");
     }
+}
+
+#[tokio::test]
+async fn a_log_out_shows_the_cookie_by_the_name_it_came_by() {
+    for kind in [Kind::Header, Kind::Jwt] {
+        let estate = Plan::of(kind)
+            .with("session_linger = \"1ms\"")
+            .proxy(|proxy| proxy.cookie("X-Qlik-Session-Reports"))
+            .start()
+            .await;
+        let mut ada = estate.open("ada", SALES_APP).await;
+        ada.close(1000).await;
+        soon(left(&estate, ADA)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_out_waits_for_the_persons_other_sockets() {
+    let plan = Plan::of(Kind::Jwt).with("session_linger = \"100ms\"");
+    let plan = plan.with("list_claims = { Group = \"groups\" }");
+    let estate = plan.start().await;
+    // Other groups and another spelling are other sessions of the one Windows user.
+    let mut first = come(&estate, &json!({"sub": "ada", "groups": ["a"]})).await;
+    let mut second = come(&estate, &json!({"sub": "Ada", "groups": ["b"]})).await;
+    let mut bob = come(&estate, &json!({"sub": "bob", "groups": []})).await;
+    first.close(1000).await;
+    bob.close(1000).await;
+    soon(left(&estate, "CORP\\bob")).await;
+    second.is_alive().await;
+    assert_eq!(estate.windows.sessions().len(), 2);
+    second.close(1000).await;
+    soon(async {
+        while !estate.windows.sessions().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+async fn come(estate: &Estate, claims: &Value) -> Browser {
+    let token = estate.world.sign(claims.clone());
+    let knock = estate.world.connect(&format!("/qlik/app/{SALES_APP}"));
+    let mut browser = knock.cookie(&token).upgraded().await.browser;
+    first_words(&mut browser).await;
+    browser
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 mod attributes;
 mod bare;
 mod canary;
+mod egress;
 mod estate;
 mod failures;
 mod kinds;
 mod leaving;
 mod notices;
 mod rehearsal;
+mod replicas;
 mod sessions;
 mod trouble;

@@ -50,6 +50,30 @@ async fn who_has_too_many_sessions_is_told_so() {
 }
 
 #[tokio::test]
+async fn the_code_says_what_the_notice_said() {
+    let estate = Plan::of(Kind::Header).start().await;
+    for (method, code) in [
+        ("OnMaxParallelSessionsExceeded", 4205),
+        ("OnLicenseAccessDenied", 4230),
+        ("OnLicenseAccessDeniedPendingUserSync", 4230),
+        ("OnNoEngineAvailable", 4240),
+        ("OnNoRepositoryAvailable", 4211),
+        ("OnSessionTimedOut", 4001),
+        ("OnSessionLoggedOut", 4200),
+        ("OnWhateverComesNext", 4200),
+    ] {
+        let mut ada = estate.open("ada", SALES_APP).await;
+        let notice = LiveFault::Notice {
+            method: method.to_owned(),
+            message: String::new(),
+        };
+        estate.windows.script(Script::Live(notice));
+        assert_eq!(ada.receive().await["method"], method);
+        assert_eq!(ada.closed().await.0, code, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_private_in_any_notice_is_cut() {
     let estate = Plan::of(Kind::Header).start().await;
     let mut ada = estate.open("ada", SALES_APP).await;

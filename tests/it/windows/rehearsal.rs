@@ -1,6 +1,7 @@
 //! `check --live` before Qlik on Windows.
 
 use engine_sim::engine::SALES_APP;
+use engine_sim::tenant::{Script, TokenFault};
 
 use super::estate::{Estate, Kind, Plan};
 use crate::support::rehearsal::{Tried, rehearse};
@@ -26,6 +27,55 @@ async fn every_kind_is_tried_to_its_end() {
             greeting.contains("UserDirectory=CORP; UserId=ada"),
             "{greeting}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_check_leaves_no_session_that_can_be_ended_by_itself() {
+    for (kind, linger) in [
+        (Kind::Ticket, ""),
+        (Kind::Ticket, "session_linger = \"never\""),
+        (Kind::Session, ""),
+    ] {
+        let estate = Plan::of(kind).with(linger).start().await;
+        for _ in 0..2 {
+            let tried = tried(&estate).await;
+            assert_eq!(tried.code, 0, "{kind:?} {:#}", tried.json);
+            assert_eq!(estate.windows.sessions_of("CORP\\ada"), 0, "{kind:?}");
+        }
+        assert_eq!(estate.windows.tally().sessions_opened, 2, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_logs_nobody_out() {
+    for kind in [Kind::Header, Kind::Jwt] {
+        let plan = Plan::of(kind).with("session_linger = \"5min\"");
+        let estate = plan.start().await;
+        let mut ada = estate.open("ada", SALES_APP).await;
+        let tried = tried(&estate).await;
+        assert_eq!(tried.code, 0, "{kind:?} {:#}", tried.json);
+        ada.is_alive().await;
+        assert_eq!(estate.windows.sessions_of("CORP\\ada"), 2, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_service_with_trouble_of_its_own_is_no_login_page() {
+    for kind in [Kind::Jwt, Kind::Session] {
+        for (status, cause) in [(500, "has trouble of its own"), (429, "is asked too often")] {
+            let estate = Plan::of(kind).start().await;
+            estate.windows.script(Script::Token(TokenFault::Refuse {
+                status,
+                code: None,
+                detail: None,
+            }));
+            let tried = tried(&estate).await;
+            let (step, _, words) = tried.failure();
+            assert_eq!((step, tried.code), ("credential", 69), "{words}");
+            assert!(words.contains(&format!("status {status}")), "{words}");
+            assert!(words.contains(cause), "{words}");
+        }
     }
 }
 

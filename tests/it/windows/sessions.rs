@@ -4,7 +4,7 @@ use engine_sim::engine::SALES_APP;
 use engine_sim::windows::Release;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::estate::{Estate, Kind, Plan};
+use super::estate::{Estate, Kind, Plan, connected};
 use crate::support::soon;
 
 #[tokio::test]
@@ -41,11 +41,43 @@ async fn a_session_that_is_looked_after_stays_the_same() {
     }
 }
 
+#[tokio::test]
+async fn a_session_whose_cookie_is_called_otherwise_stays_the_same() {
+    for kind in [Kind::Header, Kind::Jwt, Kind::Ticket] {
+        let estate = Plan::of(kind)
+            .proxy(|proxy| proxy.cookie("X-Qlik-Session-Reports"))
+            .with("session_life = \"20ms\"")
+            .start()
+            .await;
+        soon(come_and_go(&estate)).await;
+        assert_eq!(estate.windows.tally().sessions_opened, 1, "{kind:?}");
+    }
+}
+
 /// Opens socket after socket until the session was looked after a few times.
 async fn come_and_go(estate: &Estate) {
     while estate.windows.tally().bootstraps < 4 {
         let mut ada = estate.open("ada", SALES_APP).await;
         ada.close(1000).await;
+    }
+}
+
+#[tokio::test]
+async fn two_people_whom_windows_takes_for_one_share_neither_session() {
+    for kind in Kind::ALL {
+        let estate = Plan::of(kind).start().await;
+        let (_ada, ada) = estate.visit("ada", SALES_APP).await;
+        let (_other, other) = estate.visit("Ada", SALES_APP).await;
+        for heard in [ada, other] {
+            let state = &connected(&heard)["params"]["qSessionState"];
+            assert_eq!(state, "SESSION_CREATED", "{kind:?}");
+        }
+        assert_eq!(estate.windows.tally().sessions_opened, 2, "{kind:?}");
+        let upgrades = estate.upgrades();
+        let cookies: Vec<_> = upgrades.iter().map(|one| one.header("cookie")).collect();
+        assert_ne!(cookies[0], cookies[1], "{kind:?}");
+        // To Qlik they are one: five sessions are theirs together.
+        assert_eq!(estate.windows.sessions_of("corp\\ADA"), 2, "{kind:?}");
     }
 }
 

@@ -42,6 +42,30 @@ async fn claims_that_reach_for_somebody_else_open_nothing() {
 }
 
 #[tokio::test]
+async fn qlik_is_left_alone_for_as_long_as_it_asks() {
+    for kind in [Kind::Jwt, Kind::Session] {
+        let plan = Plan::of(kind);
+        let estate = plan
+            .recipe(|recipe| recipe.route("clients_without_origin = \"bearer\""))
+            .start()
+            .await;
+        let fault = TokenFault::RateLimit { retry_after: 40 };
+        estate.windows.script(Script::Token(fault));
+        let ada = estate.world.visit("ada", SALES_APP).closed().await;
+        let knock = estate.world.connect(&format!("/qlik/app/{SALES_APP}"));
+        let token = estate.world.token("bob");
+        let bob = knock.without("origin").bearer(&token).answered().await;
+        assert_eq!((ada.0, bob.status), (DEPENDENCY, 503), "{kind:?}");
+        let wait: u64 = bob.header("retry-after").unwrap().parse().unwrap();
+        assert!((20..=40).contains(&wait), "{kind:?} {wait}");
+        let asked = estate.windows.state().token_fetches;
+        assert_eq!(asked, 1, "{kind:?}: nobody else asks either");
+        let log = estate.world.log_text();
+        assert!(log.contains("asked to be left alone for 40 s"), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn a_directory_by_claim_is_held_to_the_same() {
     let credential = Kind::Jwt.credential();
     let credential = credential.replace(
@@ -81,7 +105,10 @@ async fn what_the_way_to_a_session_answers_is_told_in_plain_words() {
         (refuse(400), "status 400: the virtual proxy is not linked"),
         (refuse(403), "status 403: the Host allow list"),
         (refuse(404), "status 404: there is no virtual proxy"),
-        (refuse(500), "is an error of its own (5xx)"),
+        (
+            refuse(500),
+            "status 500: Qlik's proxy service, or what stands before it",
+        ),
         (redirect, "it wants people to sign in"),
         (
             TokenFault::Html { status: 200 },

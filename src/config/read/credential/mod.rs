@@ -48,6 +48,7 @@ pub(super) fn credential(
 /// Who speaks on the engine's side, going by the kind of the route's credential.
 pub(super) fn flavour(route: &Table<'_>) -> Flavour {
     match route.kind_of("credential") {
+        Some("engine-certificate") => Flavour::EnginePort,
         Some(kind) if kind.starts_with("qseow-") => Flavour::Windows,
         _ => Flavour::Engine,
     }

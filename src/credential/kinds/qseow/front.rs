@@ -4,17 +4,17 @@
 //! Qlik counts five sessions a person, so the cookie of each is remembered and shown again: a
 //! session that still lives goes on, and only one that does not is followed by another.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::call::{Caller, XRFKEY, passing, xrfkey};
+use super::call::{Caller, XRFKEY, xrfkey};
+use super::memory::{Cookie, Entered, Memory};
 use crate::config::ProxySession;
+use crate::credential::asking::Answer;
 use crate::credential::error::{CredentialError, Trouble};
 use crate::credential::explain::At;
 use crate::credential::identity::Identity;
@@ -29,15 +29,13 @@ const CSRF: HeaderName = HeaderName::from_static("qlik-csrf-token");
 const DOOR: &str = "/qps/csrftoken";
 /// Where somebody is logged out.
 const USER: &str = "/qps/user";
-/// How many sessions are remembered.
-const ROOM: usize = 10_000;
 
 /// The front door of a virtual proxy.
 pub(super) struct Front {
     config: ProxySession,
     caller: Caller,
     origin: HeaderValue,
-    remembered: Mutex<HashMap<Identity, Entered>>,
+    memory: Memory,
 }
 
 /// What opens a session.
@@ -60,13 +58,6 @@ impl Key<'_> {
     }
 }
 
-/// A session that is open.
-#[derive(Clone)]
-pub(super) struct Entered {
-    cookie: (String, Arc<str>),
-    csrf: Option<String>,
-}
-
 impl Front {
     pub(super) fn new(
         config: ProxySession,
@@ -81,7 +72,7 @@ impl Front {
             caller: Caller::new(At::Front, http, config.timeout),
             origin,
             config,
-            remembered: Mutex::default(),
+            memory: Memory::default(),
         })
     }
 
@@ -94,26 +85,26 @@ impl Front {
         let known = self.session(identity);
         let answer = self.knock(known.as_ref(), &key).await?;
         let given = self.given(&answer.headers);
-        let Some(cookie) = given.or_else(|| known.map(|value| (self.cookie_name(), value))) else {
+        let Some(cookie) = given.or(known) else {
             return Err(turned_away(answer.status));
         };
         let csrf = match csrf(&answer.headers) {
             Some(csrf) => Some(csrf),
             // A ticket that is taken leads elsewhere first.
             None if answer.status.is_redirection() => {
-                let again = self.knock(Some(&cookie.1), &Key::None).await?;
+                let again = self.knock(Some(&cookie), &Key::None).await?;
                 csrf(&again.headers)
             }
             None => None,
         };
         if csrf.is_none() && answer.status != StatusCode::NOT_FOUND && !answer.status.is_success() {
             if answer.status == StatusCode::UNAUTHORIZED || answer.status.is_redirection() {
-                self.forget(identity);
+                self.memory.forget(identity);
             }
             return Err(turned_away(answer.status));
         }
         let entered = Entered { cookie, csrf };
-        self.keep(identity, entered.clone());
+        self.memory.keep(identity, entered.clone());
         Ok(entered)
     }
 
@@ -122,7 +113,7 @@ impl Front {
         &self,
         identity: &Identity,
     ) -> Result<Option<Entered>, CredentialError> {
-        if !self.remembered().contains_key(identity) {
+        if self.memory.of(identity).is_none() {
             return Ok(None);
         }
         match self.enter(identity, Key::None).await {
@@ -133,26 +124,42 @@ impl Front {
         }
     }
 
-    /// The session that is remembered.
-    pub(super) fn session(&self, identity: &Identity) -> Option<Arc<str>> {
-        let remembered = self.remembered();
-        let session = remembered.get(identity)?;
-        Some(Arc::clone(&session.cookie.1))
+    /// The cookie of the session that is remembered.
+    pub(super) fn session(&self, identity: &Identity) -> Option<Cookie> {
+        Some(self.memory.of(identity)?.cookie)
     }
 
-    /// Remembers a session.
-    pub(super) fn remember(&self, identity: &Identity, session: &Arc<str>) {
-        let entered = Entered {
-            cookie: (self.cookie_name(), Arc::clone(session)),
-            csrf: None,
+    /// Remembers a session that was added.
+    pub(super) fn remember(&self, identity: &Identity, session: String) {
+        let cookie = Cookie {
+            name: self.cookie_name(),
+            value: session,
         };
-        self.keep(identity, entered);
+        self.memory.keep(identity, Entered { cookie, csrf: None });
+    }
+
+    /// Remembers the session that another replica opened.
+    pub(super) fn adopt(&self, identity: &Identity, made: &Injection) {
+        let Some((name, value)) = made.cookies().next() else {
+            return;
+        };
+        let cookie = Cookie {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        self.memory.keep(identity, Entered { cookie, csrf: None });
     }
 
     /// Forgets a session, and says which it was.
-    pub(super) fn forget(&self, identity: &Identity) -> Option<Arc<str>> {
-        let session = self.remembered().remove(identity)?;
-        Some(session.cookie.1)
+    pub(super) fn forget(&self, identity: &Identity) -> Option<Cookie> {
+        Some(self.memory.forget(identity)?.cookie)
+    }
+
+    /// Whether two identities are one person to Qlik, who keeps the names of Windows users without
+    /// regard to case.
+    pub(super) fn is_same_person(one: &Identity, other: &Identity) -> bool {
+        let same = |place| one.value(place).to_lowercase() == other.value(place).to_lowercase();
+        same(super::DIRECTORY) && same(super::ID)
     }
 
     /// How long a session is kept after its last use.
@@ -162,15 +169,14 @@ impl Front {
 
     /// Logs somebody out, whereby all their sessions at this virtual proxy end.
     pub(super) async fn log_out(&self, identity: &Identity) -> Result<bool, CredentialError> {
-        let session = self.remembered().remove(identity);
-        let Some(session) = session else {
+        let Some(session) = self.memory.forget(identity) else {
             return Ok(false);
         };
         let (mut url, key) = (self.address(USER), xrfkey());
         url.query_pairs_mut().append_pair("xrfkey", &key);
         let request = self.caller.delete(url).header(XRFKEY, key);
         let request = request.header(ORIGIN, self.origin.clone());
-        let request = request.header(COOKIE, self.line(&session.cookie.1)?);
+        let request = request.header(COOKIE, session.cookie.line()?);
         let request = match session.csrf {
             Some(csrf) => request.header(CSRF, csrf),
             None => request,
@@ -183,21 +189,10 @@ impl Front {
         }
     }
 
-    fn keep(&self, identity: &Identity, session: Entered) {
-        let mut remembered = self.remembered();
-        if remembered.len() >= ROOM && !remembered.contains_key(identity) {
-            // Nobody in particular: whoever is forgotten and comes again opens a second session.
-            let forgotten = remembered.keys().next().cloned();
-            forgotten.map(|forgotten| remembered.remove(&forgotten));
-        }
-        remembered.insert(identity.clone(), session);
-    }
-
     /// What the upgrade carries.
     pub(super) fn minted(&self, entered: &Entered) -> Result<Minted, CredentialError> {
         let injection = Injection::nothing().with_header(ORIGIN, self.origin.clone());
-        let (name, value) = &entered.cookie;
-        let carried = injection.with_cookie(name, value);
+        let carried = injection.with_cookie(&entered.cookie.name, &entered.cookie.value);
         let bad = Trouble::Malformed("gives a session cookie that no header can carry");
         let injection = carried.ok_or(CredentialError::Down(At::Front, bad))?;
         let injection = match &entered.csrf {
@@ -217,9 +212,9 @@ impl Front {
 
     async fn knock(
         &self,
-        known: Option<&Arc<str>>,
+        known: Option<&Cookie>,
         key: &Key<'_>,
-    ) -> Result<Knocked, CredentialError> {
+    ) -> Result<Answer, CredentialError> {
         let mut url = self.address(DOOR);
         if let Key::Ticket(ticket) = key {
             url.query_pairs_mut().append_pair("QlikTicket", ticket);
@@ -229,13 +224,9 @@ impl Front {
             request = request.header(name, value);
         }
         if let Some(cookie) = known {
-            request = request.header(COOKIE, self.line(cookie)?);
+            request = request.header(COOKIE, cookie.line()?);
         }
-        let answer = self.caller.call(request).await?;
-        Ok(Knocked {
-            status: answer.status,
-            headers: answer.headers,
-        })
+        self.caller.call(request).await
     }
 
     fn address(&self, what: &str) -> Url {
@@ -245,15 +236,8 @@ impl Front {
         url
     }
 
-    fn line(&self, cookie: &str) -> Result<HeaderValue, CredentialError> {
-        let line = HeaderValue::try_from(format!("{}={cookie}", self.cookie_name()));
-        let mut line = line.map_err(|_| CredentialError::BadKey)?;
-        line.set_sensitive(true);
-        Ok(line)
-    }
-
     /// The session's cookie in an answer.
-    fn given(&self, headers: &HeaderMap) -> Option<(String, Arc<str>)> {
+    fn given(&self, headers: &HeaderMap) -> Option<Cookie> {
         let lines = headers.get_all(SET_COOKIE).iter();
         let mut pairs =
             lines.filter_map(|line| line.to_str().ok()?.split(';').next()?.split_once('='));
@@ -262,11 +246,14 @@ impl Front {
             None => name.starts_with(COOKIE_NAME),
         };
         let (name, value) = pairs.find(|(name, value)| ours(name.trim()) && !value.is_empty())?;
-        Some((name.trim().to_owned(), value.trim().into()))
+        Some(Cookie {
+            name: name.trim().to_owned(),
+            value: value.trim().to_owned(),
+        })
     }
 
     /// `X-Qlik-Session-<prefix>`, with `-HTTP` at its end over plain HTTP.
-    pub(super) fn cookie_name(&self) -> String {
+    fn cookie_name(&self) -> String {
         if let Some(name) = &self.config.cookie {
             return name.as_str().to_owned();
         }
@@ -280,12 +267,6 @@ impl Front {
         };
         format!("{COOKIE_NAME}{prefix}{suffix}")
     }
-
-    fn remembered(&self) -> MutexGuard<'_, HashMap<Identity, Entered>> {
-        self.remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Front {
@@ -294,20 +275,12 @@ impl fmt::Debug for Front {
     }
 }
 
-struct Knocked {
-    status: StatusCode,
-    headers: HeaderMap,
-}
-
 fn csrf(headers: &HeaderMap) -> Option<String> {
     let token = headers.get(CSRF)?.to_str().ok()?.trim();
     (!token.is_empty()).then(|| token.to_owned())
 }
 
 fn turned_away(status: StatusCode) -> CredentialError {
-    if let Some(trouble) = passing(status) {
-        return CredentialError::Down(At::Front, trouble);
-    }
     let advice = match status.as_u16() {
         200..=299 => {
             "it gave no session cookie: check session_cookie, and how the virtual proxy authenticates"

@@ -6,6 +6,7 @@
 
 mod call;
 mod front;
+mod memory;
 mod service;
 
 use std::borrow::Cow;
@@ -28,6 +29,7 @@ use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Ending, Mint, Minted, Minting};
 use crate::credential::signer::{self, Signer, random_word};
+use crate::injection::Injection;
 use crate::template::Target;
 
 /// Where the values stand in an identity: the directory, the id, and what a token says besides.
@@ -180,6 +182,14 @@ impl Mint for ByToken {
         self.front.linger()
     }
 
+    fn adopt(&self, identity: &Identity, made: &Injection) {
+        self.front.adopt(identity, made);
+    }
+
+    fn ends_too(&self, identity: &Identity, other: &Identity) -> bool {
+        identity != other && Front::is_same_person(identity, other)
+    }
+
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
         Box::pin(self.front.log_out(identity))
     }
@@ -221,6 +231,14 @@ impl Mint for ByHeader {
         self.front.linger()
     }
 
+    fn adopt(&self, identity: &Identity, made: &Injection) {
+        self.front.adopt(identity, made);
+    }
+
+    fn ends_too(&self, identity: &Identity, other: &Identity) -> bool {
+        identity != other && Front::is_same_person(identity, other)
+    }
+
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
         Box::pin(self.front.log_out(identity))
     }
@@ -255,6 +273,14 @@ impl Mint for ByTicket {
         self.front.linger()
     }
 
+    fn adopt(&self, identity: &Identity, made: &Injection) {
+        self.front.adopt(identity, made);
+    }
+
+    fn ends_alone(&self) -> bool {
+        true
+    }
+
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
         Box::pin(end(&self.service, &self.front, identity))
     }
@@ -272,13 +298,13 @@ struct Added {
 impl Added {
     async fn open(&self, identity: &Identity) -> Result<Minted, CredentialError> {
         let known = match self.front.session(identity) {
-            Some(session) => self.service.has(holder(identity), &session).await?,
+            Some(cookie) => self.service.has(holder(identity), &cookie.value).await?,
             None => false,
         };
         if !known {
             let session = random_word();
             self.service.add(identity, &session).await?;
-            self.front.remember(identity, &session.into());
+            self.front.remember(identity, session);
         }
         self.front
             .minted(&self.front.enter(identity, Key::None).await?)
@@ -292,6 +318,14 @@ impl Mint for Added {
 
     fn linger(&self) -> Option<Duration> {
         self.front.linger()
+    }
+
+    fn adopt(&self, identity: &Identity, made: &Injection) {
+        self.front.adopt(identity, made);
+    }
+
+    fn ends_alone(&self) -> bool {
+        true
     }
 
     fn end<'a>(&'a self, identity: &'a Identity) -> Ending<'a> {
@@ -310,7 +344,7 @@ async fn end(
     identity: &Identity,
 ) -> Result<bool, CredentialError> {
     match front.forget(identity) {
-        Some(session) => service.end(&session).await,
+        Some(cookie) => service.end(&cookie.value).await,
         None => Ok(false),
     }
 }

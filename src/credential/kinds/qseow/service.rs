@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::call::{Answer, Caller, XRFKEY, passing, xrfkey};
+use super::call::{Caller, XRFKEY, xrfkey};
 use super::holder;
 use crate::config::QseowService;
+use crate::credential::asking::Answer;
 use crate::credential::attributes::Attributes;
 use crate::credential::error::{CredentialError, Trouble};
 use crate::credential::explain::At;
@@ -103,7 +104,8 @@ impl Service {
         let answer = self.caller.call(request).await?;
         match answer.status {
             StatusCode::OK => {
-                let found: Option<Found> = serde_json::from_slice(&answer.body).ok();
+                let body = answer.body.as_deref().unwrap_or_default();
+                let found: Option<Found> = serde_json::from_slice(body).ok();
                 Ok(found.is_some_and(|found| found.is(holder)))
             }
             StatusCode::NOT_FOUND => Ok(false),
@@ -179,13 +181,11 @@ fn made<T: for<'a> Deserialize<'a>>(answer: &Answer, bad: Trouble) -> Result<T, 
     if !answer.status.is_success() {
         return Err(refused(answer.status));
     }
-    serde_json::from_slice(&answer.body).map_err(|_| CredentialError::Down(At::Service, bad))
+    let body = answer.body.as_deref().unwrap_or_default();
+    serde_json::from_slice(body).map_err(|_| CredentialError::Down(At::Service, bad))
 }
 
 fn refused(status: StatusCode) -> CredentialError {
-    if let Some(trouble) = passing(status) {
-        return CredentialError::Down(At::Service, trouble);
-    }
     let advice = match status.as_u16() {
         400 => {
             "the proxy service did not take the request: check user_directory, user, and that the virtual proxy is of this kind and linked"

@@ -36,19 +36,19 @@ impl Door for EnginePort {
             cork,
             request: Request::from_parts(head, body),
         };
-        let answer = upgrade::respond(shared, arriving, admit).await?;
+        let answer = upgrade::respond(shared, arriving, |request| admit(&self.0, request)).await?;
         Ok(answer.unwrap_or_else(plain))
     }
 }
 
-fn admit(request: &Request<Incoming>) -> Result<Visit, StatusCode> {
+fn admit(estate: &Estate, request: &Request<Incoming>) -> Result<Visit, StatusCode> {
     let place = Place::parse(request.uri().path());
     let place = place.ok_or(StatusCode::NOT_FOUND)?;
     let answer = shake_hands(request).map_err(|_| StatusCode::UPGRADE_REQUIRED)?;
     let person = named(request.headers()).ok_or(StatusCode::FORBIDDEN)?;
     Ok(Visit {
         key: SessionKey {
-            user: person.engine_name(),
+            user: estate.known(person).engine_name(),
             app: place.app,
             identity: place.identity,
         },

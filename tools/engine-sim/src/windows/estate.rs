@@ -1,11 +1,14 @@
 //! What the three ports share: virtual proxies, sessions, tickets, and what was counted.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use serde::Serialize;
 
 use super::{
-    person::Newcomer,
+    person::{Newcomer, Person},
     sessions::{Opening, Session, Sessions},
     tickets::Tickets,
     virtual_proxy::VirtualProxy,
@@ -38,6 +41,7 @@ pub(super) struct Estate {
     pub(super) limit: usize,
     pub(super) sessions: Sessions,
     pub(super) tickets: Tickets,
+    people: Mutex<HashSet<Person>>,
     /// What stands in every `logoutUri`.
     pub(super) logout: String,
     tally: Mutex<Tally>,
@@ -60,6 +64,7 @@ impl Estate {
             limit,
             sessions: Sessions::default(),
             tickets: Tickets::default(),
+            people: Mutex::default(),
             tally: Mutex::default(),
         }
     }
@@ -80,13 +85,28 @@ impl Estate {
             vault.keep(id);
         }
         self.count(|tally| tally.sessions_opened += 1);
+        let newcomer = newcomer.into();
+        let newcomer = Newcomer {
+            person: self.known(newcomer.person),
+            ..newcomer
+        };
         self.sessions.open(Opening {
             id: id.unwrap_or_else(|| vault.plant("session")),
             csrf: vault.plant("csrf"),
             prefix: named.prefix.clone(),
-            newcomer: newcomer.into(),
+            newcomer,
             idle: named.proxy.idle,
         })
+    }
+
+    /// Somebody as they were spelt when they first came.
+    pub(super) fn known(&self, person: Person) -> Person {
+        let mut people = hold(&self.people);
+        if let Some(known) = people.get(&person) {
+            return known.clone();
+        }
+        people.insert(person.clone());
+        person
     }
 
     /// Ends the sessions that are `wanted`, and says which they were.

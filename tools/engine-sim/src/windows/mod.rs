@@ -86,10 +86,10 @@ impl Windows {
     /// How many proxy sessions somebody (`DIRECTORY\id`) has.
     #[must_use]
     pub fn sessions_of(&self, person: &str) -> usize {
-        let sessions = self.sessions();
+        let (sessions, person) = (self.sessions(), Person::parse(person));
         let theirs = sessions
             .iter()
-            .filter(|one| one.person.to_string() == person);
+            .filter(|one| Some(&one.person) == person.as_ref());
         theirs.count()
     }
 

@@ -1,12 +1,15 @@
 //! Who somebody is on Windows: a directory and an id.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// A Qlik user, `DIRECTORY\id`.
-#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
+/// A Qlik user, `DIRECTORY\id`; spellings that differ in their case alone are one.
+#[derive(Clone, Debug, Serialize)]
 pub struct Person {
     /// The user directory.
     pub directory: String,
@@ -47,6 +50,24 @@ impl Person {
     /// What `GetAuthenticatedUser` answers.
     pub(super) fn engine_name(&self) -> String {
         format!("UserDirectory={}; UserId={}", self.directory, self.id)
+    }
+
+    fn folded(&self) -> (String, String) {
+        (self.directory.to_lowercase(), self.id.to_lowercase())
+    }
+}
+
+impl PartialEq for Person {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
+    }
+}
+
+impl Eq for Person {}
+
+impl Hash for Person {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded().hash(state);
     }
 }
 

@@ -198,6 +198,29 @@ async fn sockets_of_one_cookie_are_one_session_and_the_sixth_bootstrap_is_too_ma
 }
 
 #[tokio::test]
+async fn spellings_that_differ_in_their_case_are_one_person() {
+    let signer = Signer::new();
+    let proxy = VirtualProxy::jwt(&signer.public).unwrap();
+    let builder = Windows::builder().virtual_proxy("jwt", proxy);
+    let windows = start(builder.sessions_a_person(1)).await;
+    let (ann, csrf) = enter(&windows, &signer.jwt("ann")).await;
+    let heard = talk(&mut open(&windows, &ann, &csrf).await).await;
+    assert_eq!(methods(&heard)[0], "OnAuthenticationInformation");
+    let (other, csrf) = enter(&windows, &signer.jwt("Ann")).await;
+    let mut client = open(&windows, &other, &csrf).await;
+    super::support::call(&mut client, 1, "EngineVersion").await;
+    let notice = receive(&mut client).await;
+    assert_eq!(notice["method"], "OnMaxParallelSessionsExceeded");
+    assert_eq!(windows.sessions_of("corp\\ANN"), 2);
+    let spelt = windows.sessions().into_iter().map(|one| one.person.id);
+    assert_eq!(
+        spelt.collect::<Vec<_>>(),
+        ["ann", "ann"],
+        "as they first came"
+    );
+}
+
+#[tokio::test]
 async fn before_2024_a_bearer_on_the_upgrade_is_enough_and_costs_a_session_each() {
     let signer = Signer::new();
     let proxy = VirtualProxy::jwt(&signer.public)
