@@ -53,7 +53,7 @@ where
     }
 
     fn digest_down(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {
-        self.engine.alive = true;
+        self.engine.unanswered = 0;
         let before = self.down.messages();
         let length = input.len();
         if self.ear.is_some() {

@@ -63,7 +63,7 @@ where
     }
 
     fn digest_up(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {
-        self.client.alive = true;
+        self.client.unanswered = 0;
         let before = self.up.messages();
         let length = input.len();
         while !self.client.silent() && self.client.state == State::Open {
