@@ -133,7 +133,12 @@ where
         let close = Close::read(payload);
         self.engine.heard_close = Some(close);
         self.close_client(self.code_for_client(close));
-        self.close_engine(close.code().unwrap_or(CloseCode::NORMAL));
+        self.close_engine(match close {
+            Close::Code(code) => code,
+            Close::Empty => CloseCode::NORMAL,
+            Close::Malformed => CloseCode::PROTOCOL,
+            Close::NotUtf8 => CloseCode::NOT_UTF8,
+        });
         self.end(Cause::Closed(Side::Engine));
     }
 
