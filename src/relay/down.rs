@@ -53,7 +53,7 @@ where
     }
 
     fn digest_down(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {
-        self.engine.alive = true;
+        self.engine.unanswered = 0;
         let before = self.down.messages();
         let length = input.len();
         if self.ear.is_some() {
@@ -133,7 +133,12 @@ where
         let close = Close::read(payload);
         self.engine.heard_close = Some(close);
         self.close_client(self.code_for_client(close));
-        self.close_engine(close.code().unwrap_or(CloseCode::NORMAL));
+        self.close_engine(match close {
+            Close::Code(code) => code,
+            Close::Empty => CloseCode::NORMAL,
+            Close::Malformed => CloseCode::PROTOCOL,
+            Close::NotUtf8 => CloseCode::NOT_UTF8,
+        });
         self.end(Cause::Closed(Side::Engine));
     }
 

@@ -33,8 +33,8 @@ pub(super) struct Leg<IO> {
     /// The Close that came from this leg.
     pub(super) heard_close: Option<Close>,
     pub(super) state: State,
-    /// Whether anything came since the last ping.
-    pub(super) alive: bool,
+    /// How many pings were asked since anything came.
+    pub(super) unanswered: u32,
 }
 
 /// How far what was written has come.
@@ -75,7 +75,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             said_close: false,
             heard_close: None,
             state: State::Open,
-            alive: true,
+            unanswered: 0,
         }
     }
 
@@ -120,7 +120,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     /// Gives the connection up: the peer sees it break.
     pub(super) fn abort(&mut self) {
         self.state = State::Gone;
-        self.drop_backlog();
+        self.forget_backlog();
+        self.blocked = None;
     }
 
     /// Reads into `scratch`; 0 means that nothing will come any more.
@@ -172,7 +173,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        self.drop_backlog();
+        self.forget_backlog();
         self.poll_flush(cx)
     }
 
@@ -221,11 +222,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     }
 
     /// A backlog is freed, not kept: an idle socket owns no buffer.
-    fn drop_backlog(&mut self) {
+    fn forget_backlog(&mut self) {
         if self.backlog.capacity() > 0 {
             self.backlog = Vec::new();
         }
         self.sent = 0;
-        self.blocked = None;
     }
 }

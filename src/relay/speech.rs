@@ -100,25 +100,29 @@ where
         }
     }
 
-    /// Pings both legs; a leg from which nothing came since its last ping is gone, unless it is
-    /// we who did not read. A ping that has to wait, for a frame's end or for a slow reader, asks
-    /// for nothing yet.
+    /// Pings both legs; an engine from which nothing came since is gone, and so is a client that had
+    /// as long for it as a reader has: what it was sent before comes first. Unless it is we who did
+    /// not read. A ping that has to wait, for a frame's end or for a slow reader, asks for nothing yet.
     pub(super) fn keep_alive(&mut self, now: Instant) {
         let (client, engine) = (self.terms.limits.client_ping, self.terms.engine_ping);
+        if self.blocked() {
+            (self.client.unanswered, self.engine.unanswered) = (0, 0);
+        }
         if self.clock.client_ping_due(now, client) {
-            if !self.client.alive && !self.blocked() {
+            let waited = client.saturating_mul(self.client.unanswered);
+            if waited >= client.max(self.terms.limits.write_stall) {
                 return self.client_vanished();
             }
-            self.client.alive = self.blocked() || self.is_client_mid_frame();
+            self.client.unanswered += u32::from(!self.blocked() && !self.is_client_mid_frame());
             if self.client.urgent.is_empty() {
                 self.client.urgent = ping_frame(&self.ping_tag, None);
             }
         }
         if self.clock.engine_ping_due(now, engine) {
-            if !self.engine.alive && !self.blocked() {
+            if self.engine.unanswered > 0 {
                 return self.engine_vanished();
             }
-            self.engine.alive = self.blocked() || !self.may_speak_to_engine();
+            self.engine.unanswered = u32::from(!self.blocked() && self.may_speak_to_engine());
             if self.engine.urgent.is_empty() {
                 self.engine.urgent = ping_frame(&self.ping_tag, Some(Mask(random())));
             }

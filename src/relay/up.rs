@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::leg::State;
 use super::pump::Pump;
-use super::scratch;
+use super::scratch::{self, TURN};
 use crate::fault::CloseCode;
 use crate::policy::{MessageKind, Reading, Verdict};
 use crate::record::{Cause, Side, Way};
@@ -29,7 +29,7 @@ where
 {
     /// Moves what the client has sent; true when something moved.
     pub(super) fn poll_up(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> bool {
-        let mut moved = false;
+        let (mut moved, mut taken) = (false, 0);
         loop {
             moved |= self.speak_to_engine(cx);
             self.client.poll_last_word(cx);
@@ -43,10 +43,18 @@ where
             match self.client.poll_read(cx, scratch) {
                 Poll::Pending => return moved,
                 Poll::Ready(0) => self.client_vanished(),
-                Poll::Ready(_) if self.client.state == State::Deaf => {}
-                Poll::Ready(length) => self.digest_up(cx, &scratch[..length]),
+                Poll::Ready(length) if self.client.state == State::Deaf => taken += length,
+                Poll::Ready(length) => {
+                    taken += length;
+                    self.digest_up(cx, &scratch[..length]);
+                }
             }
             moved = true;
+            if taken >= TURN {
+                // More may have come: not before the others have had their turn.
+                cx.waker().wake_by_ref();
+                return moved;
+            }
         }
     }
 
@@ -63,7 +71,7 @@ where
     }
 
     fn digest_up(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {
-        self.client.alive = true;
+        self.client.unanswered = 0;
         let before = self.up.messages();
         let length = input.len();
         while !self.client.silent() && self.client.state == State::Open {

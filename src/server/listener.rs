@@ -10,11 +10,16 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::os::unix::net::UnixStream as Probe;
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
 use crate::config::{ListenAddress, SocketFile};
 use crate::peer::Peer;
+
+/// How much may wait unsent in the kernel, which would take megabytes. What waits in the relay instead is
+/// seen to be taken or not, and neither a ping nor a Close has to wait behind more than this.
+const UNSENT: u32 = 128 << 10;
 
 /// A client's connection, as it was accepted.
 pub(super) type Socket = Either<TcpStream, UnixStream>;
@@ -39,7 +44,12 @@ impl Listener {
     /// Binds.
     pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
         match address {
-            ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            ListenAddress::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                // Each connection has it from its listener.
+                SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT)?;
+                Ok(Self::Tcp(listener))
+            }
             ListenAddress::Unix(file) => {
                 let (listener, owned) = bind_file(file)?;
                 Ok(Self::Unix(listener, owned))
@@ -136,6 +146,18 @@ mod tests {
     fn file(folder: &tempfile::TempDir, mode: u32) -> ListenAddress {
         let path = folder.path().join("qix.sock");
         ListenAddress::Unix(SocketFile { path, mode })
+    }
+
+    #[tokio::test]
+    async fn little_waits_in_the_kernel_for_any_client() {
+        let address = ListenAddress::Tcp(([127, 0, 0, 1], 0).into());
+        let listener = Listener::bind(&address).await.unwrap();
+        let at = listener.address().unwrap().unwrap();
+        let (_client, accepted) = tokio::join!(TcpStream::connect(at), listener.accept());
+        let Either::Left(tcp) = accepted.unwrap().0 else {
+            panic!("no TCP")
+        };
+        assert_eq!(SockRef::from(&tcp).tcp_notsent_lowat().unwrap(), UNSENT);
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ thread_local! {
     static CIPHERTEXT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends the thread's buffer: room for `LONGEST_UNREAD` and `LARGEST`. Pages that are never
+/// Lends the thread's buffer: room for `LONGEST_UNREAD`, or for plaintext as long, and `LARGEST`. Pages that are never
 /// touched cost nothing.
 pub(super) fn lend<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
     let mut buffer = CIPHERTEXT.take();

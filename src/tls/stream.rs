@@ -5,7 +5,7 @@
 //! room for, and for what a short write left; it frees them as soon as they are gone.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -148,6 +148,14 @@ where
         Poll::Ready(Ok(()))
     }
 
+    /// Encrypts all of `plain`, and puts it on the wire.
+    fn say(&mut self, cx: &mut Context<'_>, plain: &[u8], cipher: &mut [u8]) -> io::Result<usize> {
+        let unread = self.tls.unread.as_mut_slice();
+        let length = self.tls.records.encrypt(unread, plain, cipher)?;
+        self.put(cx, &cipher[..length])?;
+        Ok(plain.len())
+    }
+
     /// Writes ciphertext behind what waits, and keeps what is not taken.
     fn put(&mut self, cx: &mut Context<'_>, cipher: &[u8]) -> io::Result<()> {
         let mut sent = 0;
@@ -214,12 +222,26 @@ where
         let stream = self.get_mut();
         ready!(stream.poll_send(cx))?;
         let plain = &plain[..plain.len().min(CHUNK)];
-        scratch::lend(|cipher| {
-            let unread = stream.tls.unread.as_mut_slice();
-            let length = stream.tls.records.encrypt(unread, plain, cipher)?;
-            stream.put(cx, &cipher[..length])?;
-            Poll::Ready(Ok(plain.len()))
+        scratch::lend(|cipher| Poll::Ready(stream.say(cx, plain, cipher)))
+    }
+
+    /// Pieces share records: HTTP/2 writes a frame's head and its payload apart.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = self.get_mut();
+        ready!(stream.poll_send(cx))?;
+        scratch::lend(|room| {
+            let (plain, cipher) = room.split_at_mut(CHUNK);
+            let length = gather(pieces, plain);
+            Poll::Ready(stream.say(cx, &plain[..length], cipher))
         })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -242,6 +264,17 @@ where
             ended => Poll::Ready(ended),
         }
     }
+}
+
+/// Copies as much of the pieces as there is room for.
+fn gather(pieces: &[IoSlice<'_>], room: &mut [u8]) -> usize {
+    let mut filled = 0;
+    for piece in pieces {
+        let length = piece.len().min(room.len() - filled);
+        room[filled..filled + length].copy_from_slice(&piece[..length]);
+        filled += length;
+    }
+    filled
 }
 
 impl<IO, S> fmt::Debug for Stream<IO, S> {

@@ -1,5 +1,6 @@
 //! Our streams against rustls' own buffered ones, over pipes that cut bytes wherever they like.
 
+mod pieces;
 mod pipe;
 mod sides;
 
@@ -9,6 +10,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Buf;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rustls::version::{TLS12, TLS13};
@@ -69,8 +71,11 @@ async fn connect(
 async fn converse(io: Box<dyn Io>, messages: Vec<Vec<u8>>, room: usize) -> Vec<u8> {
     let (mut reader, mut writer) = split(io);
     let says = async {
-        for message in &messages {
-            writer.write_all(message).await.unwrap();
+        for (turn, message) in messages.iter().enumerate() {
+            // In one piece or in two.
+            let (first, second) = message.split_at(turn % 2 * (message.len() / 3));
+            let mut pieces = Buf::chain(first, second);
+            writer.write_all_buf(&mut pieces).await.unwrap();
             writer.flush().await.unwrap();
         }
         writer.shutdown().await.unwrap();
@@ -163,12 +168,15 @@ impl Client {
     async fn take(&mut self) -> Result<bool, rustls::Error> {
         let mut bytes = vec![0; 4 << 10];
         let length = self.io.read(&mut bytes).await.unwrap();
-        let mut rest = &bytes[..length];
-        while !rest.is_empty() {
-            self.tls.read_tls(&mut rest).unwrap();
+        self.take_all(&bytes[..length])?;
+        Ok(length > 0)
+    }
+
+    fn take_all(&mut self, mut bytes: &[u8]) -> Result<(), rustls::Error> {
+        while let Ok(1..) = self.tls.read_tls(&mut bytes) {
             self.tls.process_new_packets()?;
         }
-        Ok(length > 0)
+        Ok(())
     }
 
     async fn shake_hands(&mut self) {

@@ -6,7 +6,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{accepts, lists};
+use super::{deflate, lists};
 
 /// Why an answer is not the upgrade that was asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -48,13 +48,10 @@ pub fn upgraded<B>(
     if !headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
         return Ok(None);
     }
-    let chosen = only(headers, &SEC_WEBSOCKET_EXTENSIONS).and_then(accepts);
-    match (offers, chosen) {
-        (Some(_), Some(chosen)) => Ok(Some(chosen)),
-        _ => Err(NotUpgraded::Flaw(
-            "it chose an extension that was not offered",
-        )),
-    }
+    let answer = only(headers, &SEC_WEBSOCKET_EXTENSIONS).zip(offers);
+    let chosen = answer.and_then(|(answer, offers)| deflate::chosen(answer, offers));
+    let flaw = "it chose an extension that was not offered, or not so";
+    chosen.ok_or(NotUpgraded::Flaw(flaw)).map(Some)
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

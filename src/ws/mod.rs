@@ -13,7 +13,6 @@ mod mask;
 pub use answer::{NotUpgraded, upgraded};
 pub use close::{Close, reason};
 pub use cursor::{Control, Cursor, Step, Stream, Until};
-pub use deflate::accepts;
 pub use frame::{bare_close_frame, close_frame, message_frame, ping_frame, pong_frame};
 pub use handshake::{Handshake, lists};
 pub use header::{Header, Opcode, Sender, Violation};

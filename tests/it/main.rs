@@ -39,6 +39,7 @@ mod replicas_tickets;
 mod session_door;
 mod session_renewed;
 mod session_sources;
+mod slow_readers;
 mod small_answers;
 mod smuggling;
 mod storm;

@@ -1,19 +1,23 @@
 //! A thousand sockets at once, both ways: every message arrives once, whole and in order, however it
-//! is cut into frames and the frames into packets. All of it follows from a seed.
+//! is cut into frames and the frames into packets, and whatever the proxy says between them. All of it
+//! follows from a seed.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::support::frames::masked;
-use crate::support::{Answer, Mill, Recipe, World, soon};
+use crate::support::http2::Visitor;
+use crate::support::{Bytes, Files, Mill, Recipe, Way, World, soon};
 
 const SOCKETS: u64 = 1000;
+/// Over TLS, which costs more.
+const FEWER: u64 = 200;
 /// Every so many sockets one says more than all buffers on the way hold, to a reader who lets it wait.
 const GIANT: u64 = 50;
 /// How many sockets are being opened at once.
@@ -23,8 +27,12 @@ const SOCKETS_EACH: u64 = 20;
 const LIMIT: Duration = Duration::from_mins(4);
 const SEED: u64 = 0x0051_1c0f_fee5;
 const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
 const MASKED: u8 = 0x80;
-const QUIET: &str = "client_ping = \"1h\"";
+/// Clients are pinged all the time, and need not answer while the test lasts.
+const PINGS: &str = "client_ping = \"200ms\"\nwrite_stall = \"10min\"";
+/// What stands in the ends' own control frames.
+const OWN: u8 = b'c';
 
 /// `SplitMix64`: the same numbers for the same seed, everywhere.
 struct Dice(u64);
@@ -92,7 +100,7 @@ fn stream(socket: u64, from: From) -> Vec<Vec<u8>> {
             (first, rest) = (0, behind);
             while dice.below(4) == 0 {
                 let (kind, length) = (0x89 + u8::try_from(dice.below(2)).unwrap(), dice.below(126));
-                frames.push(frame(&mut dice, from, kind, &vec![b'c'; length]));
+                frames.push(frame(&mut dice, from, kind, &vec![OWN; length]));
             }
         }
     }
@@ -148,13 +156,20 @@ async fn say(io: &mut (impl AsyncWrite + Unpin), frames: &[Vec<u8>], mut dice: D
         };
         let (now, later) = rest.split_at(length.min(rest.len()));
         io.write_all(now).await.unwrap();
+        // TLS may have kept some of it.
+        io.flush().await.unwrap();
         rest = later;
         pause(&mut dice).await;
     }
 }
 
 /// Reads exactly as much as is to come, in bites of any size, with pauses, and late where it is much.
-async fn hear(io: &mut (impl AsyncRead + Unpin), length: usize, mut dice: Dice) -> Vec<u8> {
+async fn hear(
+    io: &mut (impl AsyncRead + Unpin),
+    length: usize,
+    mut dice: Dice,
+    mut take: impl FnMut(&[u8], &mut Vec<u8>),
+) -> Vec<u8> {
     let mut heard = Vec::with_capacity(length);
     if length > 1 << 20 {
         sleep(Duration::from_millis(500)).await;
@@ -164,10 +179,63 @@ async fn hear(io: &mut (impl AsyncRead + Unpin), length: usize, mut dice: Dice) 
         let mut room = vec![0; bite];
         let read = io.read(&mut room).await.unwrap();
         assert!(read > 0, "it ended after {} of {length} bytes", heard.len());
-        heard.extend_from_slice(&room[..read]);
+        take(&room[..read], &mut heard);
         pause(&mut dice).await;
     }
     heard
+}
+
+/// Takes the proxy's own pings out of what a browser gets. They stand between frames, and nowhere else.
+#[derive(Default)]
+struct Strainer {
+    /// What has come of a frame's head, or of a frame that may be such a ping.
+    head: Vec<u8>,
+    /// How much of a frame is still to come.
+    left: usize,
+    pings: usize,
+}
+
+impl Strainer {
+    fn strain(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            if self.left > 0 {
+                let (payload, rest) = bytes.split_at(self.left.min(bytes.len()));
+                out.extend_from_slice(payload);
+                self.left -= payload.len();
+                bytes = rest;
+                continue;
+            }
+            bytes = rest;
+            self.head.push(byte);
+            let wanted = match self.head[..] {
+                [PING, 8, ..] | [_, 127, ..] => 10,
+                [_, 126, ..] => 4,
+                _ => 2,
+            };
+            if self.head.len() == wanted {
+                self.enter(out);
+            }
+        }
+    }
+
+    fn enter(&mut self, out: &mut Vec<u8>) {
+        let head = std::mem::take(&mut self.head);
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+        };
+        self.left = match head[..] {
+            [PING, 8, ref payload @ ..] if payload == [OWN; 8] => 0,
+            [PING, 8, ..] => {
+                self.pings += 1;
+                return;
+            }
+            [_, short] => usize::from(short),
+            _ => number(&head[2..]),
+        };
+        out.extend(head);
+    }
 }
 
 async fn pause(dice: &mut Dice) {
@@ -203,39 +271,53 @@ enum Route {
     Unread,
 }
 
-/// The browser's end, from its first byte to its last.
-async fn browse(socket: u64, mut io: TcpStream, mut go: watch::Receiver<bool>) {
+/// The browser's end, from its first byte to its last; how often the proxy pinged it.
+async fn browse(socket: u64, io: Bytes, mut go: watch::Receiver<bool>) -> usize {
     let (said, heard) = (
         stream(socket, From::Client),
         stream(socket, From::Engine).concat(),
     );
     go.wait_for(|go| *go).await.unwrap();
-    let (mut reader, mut writer) = io.split();
+    let (mut reader, mut writer) = split(io);
+    let mut strainer = Strainer::default();
     let (all, ()) = tokio::join!(
-        hear(&mut reader, heard.len(), Dice::new(socket, 10)),
+        hear(
+            &mut reader,
+            heard.len(),
+            Dice::new(socket, 10),
+            |bytes, out| strainer.strain(bytes, out)
+        ),
         say(&mut writer, &said, Dice::new(socket, 11))
     );
     assert!(all == heard, "the browser's end of socket {socket}");
-    io.write_all(&masked(CLOSE, &1000_u16.to_be_bytes()))
-        .await
-        .unwrap();
-    let mut last = Vec::new();
-    io.read_to_end(&mut last).await.unwrap();
+    let farewell = masked(CLOSE, &1000_u16.to_be_bytes());
+    writer.write_all(&farewell).await.unwrap();
+    writer.flush().await.unwrap();
+    let (mut rest, mut last) = (Vec::new(), Vec::new());
+    reader.read_to_end(&mut rest).await.unwrap();
+    strainer.strain(&rest, &mut last);
     assert_eq!(
         last,
         [CLOSE, 2, 3, 232],
         "the browser's end of socket {socket}"
     );
+    strainer.pings
 }
 
-/// The engine's end.
-async fn serve(socket: u64, route: Route, mut io: TcpStream, mut go: watch::Receiver<bool>) {
+/// The engine's end, which is not pinged.
+async fn serve(
+    socket: u64,
+    route: Route,
+    mut io: TcpStream,
+    mut go: watch::Receiver<bool>,
+) -> usize {
     let said = stream(socket, From::Engine);
     let heard = arriving(&stream(socket, From::Client), route, From::Client);
     go.wait_for(|go| *go).await.unwrap();
     let (mut reader, mut writer) = io.split();
+    let take = |bytes: &[u8], out: &mut Vec<u8>| out.extend_from_slice(bytes);
     let (all, ()) = tokio::join!(
-        hear(&mut reader, heard.len(), Dice::new(socket, 12)),
+        hear(&mut reader, heard.len(), Dice::new(socket, 12), take),
         say(&mut writer, &said, Dice::new(socket, 13))
     );
     assert!(all == heard, "the engine's end of socket {socket}");
@@ -247,37 +329,37 @@ async fn serve(socket: u64, route: Route, mut io: TcpStream, mut go: watch::Rece
         "the engine's end of socket {socket}"
     );
     io.write_all(&[CLOSE, 2, 3, 232]).await.unwrap();
+    0
 }
 
 /// Opens a socket without a library around it; the mill says nothing before it is told to.
-async fn open(world: &World, socket: u64) -> TcpStream {
-    let subject = format!("person-{}", socket / SOCKETS_EACH);
-    let knock = world.visit(&subject, &format!("s{socket}"));
-    let mut io = TcpStream::connect(world.proxy.public).await.unwrap();
-    io.set_nodelay(true).unwrap();
-    io.write_all(&knock.bytes()).await.unwrap();
-    let mut early = Vec::new();
-    let head = soon(Answer::head(&mut io, &mut early)).await.unwrap();
-    assert_eq!((head.status, early.len()), (101, 0));
-    io
+async fn open(way: &Way, world: &World, visitors: &[Option<Visitor>], socket: u64) -> Bytes {
+    let person = socket / SOCKETS_EACH;
+    let visitor = visitors[usize::try_from(person).unwrap()].as_ref();
+    let names = [format!("person-{person}"), format!("s{socket}")];
+    let [subject, app] = &names;
+    way.open(world, visitor, [subject, app]).await
 }
 
-async fn storm(route: Route, sockets: u64) {
-    let mut mill = Mill::start().await;
+async fn storm(way: &Way, route: Route, sockets: u64) {
+    let (mut mill, files) = (Mill::start().await, Files::new());
     let access = match route {
         Route::Read => "apps = \"any\"",
         Route::Unread => "apps = \"any\"\nmethods = \"any\"",
     };
-    let recipe = Recipe::default().access(access).limits(QUIET);
+    let recipe = Recipe::default().access(access).limits(PINGS);
+    let recipe = recipe.listen(&way.listen(&files));
     let world = recipe.engine(&mill.engine()).start().await;
+    let mut visitors = Vec::new();
+    for _ in 0..sockets.div_ceil(SOCKETS_EACH) {
+        visitors.push(way.visit(&world).await);
+    }
     let (go, going) = watch::channel(false);
     let mut ends = JoinSet::new();
     for first in (0..sockets).step_by(usize::try_from(HANDS).unwrap()) {
         let numbers = first..sockets.min(first + HANDS);
-        for (socket, io) in numbers
-            .clone()
-            .zip(join_all(numbers.clone().map(|n| open(&world, n))).await)
-        {
+        let opened = numbers.clone().map(|n| open(way, &world, &visitors, n));
+        for (socket, io) in numbers.clone().zip(join_all(opened).await) {
             ends.spawn(browse(socket, io, going.clone()));
         }
         for _ in numbers {
@@ -289,16 +371,26 @@ async fn storm(route: Route, sockets: u64) {
     let begun = Instant::now();
     go.send_replace(true);
     let all = async {
+        let mut pings = 0;
         while let Some(end) = ends.join_next().await {
-            end.unwrap();
+            pings += end.unwrap();
         }
+        pings
     };
-    timeout(LIMIT, all).await.expect("all of it in time");
-    println!("{sockets} sockets, {route:?}, in {:?}", begun.elapsed());
+    let pings = timeout(LIMIT, all).await.expect("all of it in time");
+    println!(
+        "{sockets} sockets, {route:?}, {pings} pings, in {:?}",
+        begun.elapsed()
+    );
+    assert!(pings > 0, "nothing was said between the messages");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_arrives_once_whole_and_in_order() {
-    storm(Route::Unread, SOCKETS).await;
-    storm(Route::Read, SOCKETS).await;
+    let [plain, tls, http2] = &Way::all();
+    for route in [Route::Unread, Route::Read] {
+        storm(plain, route, SOCKETS).await;
+        storm(tls, route, FEWER).await;
+        storm(http2, route, FEWER).await;
+    }
 }

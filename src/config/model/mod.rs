@@ -323,6 +323,6 @@ pub struct RelayLimits {
     pub client_ping: Duration,
     /// How long a closing handshake or a half-sent frame gets (default 5 s).
     pub close_grace: Duration,
-    /// How long a reader may take nothing (default 60 s).
+    /// How long a reader may take next to nothing: less than some 128 KiB (default 60 s).
     pub write_stall: Duration,
 }

@@ -255,6 +255,10 @@ fn engine_first() -> Vec<Scene> {
             vec![Engine(odd(b"\x03\xed", None))],
         ),
         polite(
+            "… with a reason that is not UTF-8",
+            vec![Engine(odd(b"\x0f\xa3\xff", None))],
+        ),
+        polite(
             "… right behind an answer",
             vec![Engine(answer()), from_engine(4003)],
         ),

@@ -55,18 +55,45 @@ async fn an_engine_that_must_not_be_pinged_never_is() {
     );
 }
 
+/// Answers the next ping, after a while.
+async fn answer_ping(bench: &mut Bench, after: Duration) {
+    let (opcode, tag) = bench.client_frame().await;
+    assert_eq!(opcode, Opcode::Ping);
+    sleep(after).await;
+    let pong = pong_frame(&tag, Some(KEY));
+    bench.client.write_all(&pong).await.unwrap();
+}
+
+/// How long after this moment the engine hears that the client is gone.
+async fn lasts(mut bench: Bench) -> u64 {
+    let begun = Instant::now();
+    let gone = Close::Code(CloseCode::GOING_AWAY);
+    assert_eq!(bench.engine_close().await, gone);
+    drop(bench.engine);
+    let ended = bench.task.await.unwrap();
+    assert_eq!(ended.cause, Cause::Vanished(Side::Client));
+    begun.elapsed().as_secs()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_answers_no_ping_is_gone() {
-    let mut bench = Bench::new(&any());
-    assert_eq!(
-        bench.engine_close().await,
-        Close::Code(CloseCode::GOING_AWAY)
-    );
-    drop(bench.engine);
-    assert_eq!(
-        bench.task.await.unwrap().cause,
-        Cause::Vanished(Side::Client)
-    );
+    let mut bench = Bench::with(&any(), None, b"", b"");
+    for _ in 0..5 {
+        answer_ping(&mut bench, Duration::ZERO).await;
+    }
+    // It is asked 20 seconds later, and has as long to answer as a reader has.
+    assert_eq!(lasts(bench).await, 20 + 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_read_what_it_was_sent_before_it_answers_a_ping() {
+    let mut bench = Bench::with(&any(), None, b"", b"");
+    let answer = message_frame(&[b'x'; 3000]);
+    bench.engine.write_all(&answer).await.unwrap();
+    assert_eq!(bench.client_reads(answer.len()).await, answer);
+    answer_ping(&mut bench, Duration::from_secs(59)).await;
+    // It is asked once more a second later.
+    assert_eq!(lasts(bench).await, 1 + 60);
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,10 +85,6 @@ impl AsyncWrite for Flood {
 #[tokio::test]
 async fn a_session_that_ends_under_a_flood_is_heard() {
     let flood = |message| Flood { message, said: 0 };
-    let end = |io| End {
-        io,
-        early: Bytes::new(),
-    };
     let (terms, leash, standing, _) = ties(&any(), Some(LIMITS.client_ping));
     let client = end(flood(masked(0x81, &[b'x'; 1000])));
     let engine = end(flood(message_frame(&[b'x'; 1000])));
@@ -111,4 +107,55 @@ async fn a_ping_that_waits_for_the_end_of_a_long_frame_is_not_held_against_the_c
     assert_eq!(bench.client_reads(long.len()).await, long);
     assert_eq!(bench.client_frame().await.0, Opcode::Ping);
     assert!(!bench.task.is_finished());
+}
+
+/// A leg that takes what it is told and never gets rid of it, as TLS may.
+struct Hoard;
+
+impl AsyncRead for Hoard {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Hoard {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_reader_does_not_take_is_not_taken_however_often_one_looks() {
+    let (terms, leash, _standing, _live) = ties(&any(), None);
+    let (mut engine, engine_io) = duplex(8 << 10);
+    let record = record(&leash.seat);
+    let (client, engine_end) = (end(Hoard), end(engine_io));
+    let task = tokio::spawn(Relay::new(client, engine_end, terms, leash, record).run());
+    engine.write_all(&message_frame(b"{}")).await.unwrap();
+    let begun = Instant::now();
+    let cause = task.await.unwrap().cause;
+    assert_eq!(cause, Cause::Stalled(Side::Client));
+    let lasted = begun.elapsed();
+    assert!(lasted < 2 * LIMITS.write_stall, "{lasted:?}");
+}
+
+fn end<IO>(io: IO) -> End<IO> {
+    let early = Bytes::new();
+    End { io, early }
 }

@@ -60,3 +60,40 @@ fn arrived(io: &mut DuplexStream) -> usize {
     let _ = Pin::new(io).poll_read(&mut cx, &mut buffer);
     buffer.filled().len()
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_much_leaves_its_own_way_down_a_turn() {
+    const ROOM: usize = 4 << 20;
+    let calls = masked(0x81, &[b'x'; 1000]).repeat(1000);
+    let (terms, leash, _standing, _live) = ties(&any(), None);
+    let ((mut client, client_io), (mut engine, engine_io)) = (duplex(ROOM), duplex(ROOM));
+    let end = |io| End {
+        io,
+        early: Bytes::new(),
+    };
+    let record = record(&leash.seat);
+    let relay = Relay::new(end(client_io), end(engine_io), terms, leash, record);
+    let mut relay = pin!(relay.run());
+    let answer = message_frame(b"{}");
+    client.write_all(&calls).await.unwrap();
+    engine.write_all(&answer).await.unwrap();
+
+    let turns = Arc::<Turns>::default();
+    let waker = Waker::from(Arc::clone(&turns));
+    let mut cx = Context::from_waker(&waker);
+    let (mut came, mut heard) = (0, 0);
+    while came < calls.len() {
+        let asked = turns.0.load(Ordering::Relaxed);
+        assert!(relay.as_mut().poll(&mut cx).is_pending());
+        let more = arrived(&mut engine);
+        assert!(more <= TURN + (72 << 10), "{more} bytes at a turn");
+        came += more;
+        heard += arrived(&mut client);
+        assert_eq!(heard, answer.len(), "after {came} bytes");
+        assert!(
+            came == calls.len() || turns.0.load(Ordering::Relaxed) > asked,
+            "it comes again"
+        );
+        tokio::task::yield_now().await;
+    }
+}

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::poll_proceed;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// The most that is put on its way at a time.
-const CHUNK: usize = 16 << 10;
+/// The most that is put on its way at a time: with the frame's own head, it fills one record of TLS.
+const CHUNK: usize = (16 << 10) - 9;
 
 /// A stream that has become a websocket's.
 pub(super) struct StreamIo {

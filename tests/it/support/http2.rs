@@ -152,23 +152,23 @@ impl Visitor {
 
     /// Sends a websocket request that must be let in.
     pub(crate) async fn streams(&mut self, ask: Ask) -> (RecvStream, SendStream<Bytes>) {
-        let (answer, up) = self.begin(ask).await;
-        let answer = soon(answer).await.unwrap();
-        assert_eq!(answer.status(), 200, "{answer:?}");
-        let mut names: Vec<_> = answer.headers().keys().map(HeaderName::as_str).collect();
-        names.retain(|name| *name != "sec-websocket-protocol");
-        assert!(names.is_empty(), "{names:?}");
-        (answer.into_body(), up)
+        admitted(self.sender.clone(), ask).await
     }
 
     /// A websocket that must be let in, greeting and all.
     pub(crate) async fn upgraded(&mut self, ask: Ask) -> Browser {
-        let (down, up) = self.streams(ask).await;
+        let io = self.bytes(ask).await;
+        Browser::new(self.eyes.watch(io), Vec::new()).await
+    }
+
+    /// The bytes of a websocket that must be let in.
+    pub(crate) async fn bytes(&self, ask: Ask) -> DuplexStream {
+        let (down, up) = admitted(self.sender.clone(), ask).await;
         let (near, far) = duplex(64 << 10);
         let (reader, writer) = split(far);
         tokio::spawn(send(reader, up));
         tokio::spawn(receive(down, writer));
-        Browser::new(self.eyes.watch(near), Vec::new()).await
+        near
     }
 
     /// A websocket that must open, and be greeted by the engine.
@@ -189,6 +189,17 @@ impl Visitor {
         self.eyes.note(format!("{answer:?}").as_bytes());
         answer
     }
+}
+
+async fn admitted(sender: SendRequest<Bytes>, ask: Ask) -> (RecvStream, SendStream<Bytes>) {
+    let mut sender = soon(sender.ready()).await.unwrap();
+    let (answer, up) = sender.send_request(ask.request, false).unwrap();
+    let answer = soon(answer).await.unwrap();
+    assert_eq!(answer.status(), 200, "{answer:?}");
+    let mut names: Vec<_> = answer.headers().keys().map(HeaderName::as_str).collect();
+    names.retain(|name| *name != "sec-websocket-protocol");
+    assert!(names.is_empty(), "{names:?}");
+    (answer.into_body(), up)
 }
 
 async fn whole(answer: Response<RecvStream>) -> Answer {

@@ -19,6 +19,7 @@ mod redis;
 pub(crate) mod rehearsal;
 mod sibling;
 mod tokens;
+mod way;
 mod world;
 
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub(crate) use self::recipe::Recipe;
 pub(crate) use self::redis::RealRedis;
 pub(crate) use self::sibling::{Sibling, attempt};
 pub(crate) use self::tokens::{Signer, now};
+pub(crate) use self::way::{Bytes, Way};
 pub(crate) use self::world::{Doors, World, no_source, unique};
 
 /// The page that the routes of the tests belong to.
