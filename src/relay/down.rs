@@ -4,7 +4,6 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::ear::Ear;
 use super::pump::Pump;
 use super::scratch::TURN;
 use crate::fault::CloseCode;
@@ -181,7 +180,7 @@ where
 
     /// Whether nothing of the engine's current message has gone to the client.
     fn is_holding(&self) -> bool {
-        self.ear.as_ref().is_some_and(Ear::is_holding)
+        self.ear.as_ref().is_some_and(|ear| ear.is_holding())
     }
 
     pub(super) fn engine_violated(&mut self) {

@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use thin_vec::ThinVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::ws::Close;
 
-/// One leg.
+/// One leg. What is there rarely is kept in vectors of one word: a socket is idle most of its life.
 #[derive(Debug)]
 pub(super) struct Leg<IO> {
     io: IO,
@@ -19,15 +20,15 @@ pub(super) struct Leg<IO> {
     early: Option<Box<Bytes>>,
     /// Bytes that belong on the wire but were not taken yet; nothing is read for this leg
     /// meanwhile, so it holds one scratch and a few control frames at the most.
-    backlog: Vec<u8>,
+    backlog: ThinVec<u8>,
     sent: usize,
     /// Since when the peer has taken nothing of the backlog.
     blocked: Option<Instant>,
     written: Written,
     /// Control frames of ours, waiting for the end of a frame.
-    pub(super) urgent: Vec<u8>,
+    pub(super) urgent: ThinVec<u8>,
     /// Our Close frame, waiting for the end of a frame.
-    pub(super) farewell: Option<Vec<u8>>,
+    pub(super) farewell: Option<ThinVec<u8>>,
     /// Whether a Close has been put on the wire, ours or the other side's.
     pub(super) said_close: bool,
     /// The Close that came from this leg.
@@ -66,11 +67,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             // Nothing read early is still a slice of the buffer that heads were read into, and would keep
             // it for the life of the socket.
             early: (!early.is_empty()).then(|| Box::new(early)),
-            backlog: Vec::new(),
+            backlog: ThinVec::new(),
             sent: 0,
             blocked: None,
             written: Written::Flushed,
-            urgent: Vec::new(),
+            urgent: ThinVec::new(),
             farewell: None,
             said_close: false,
             heard_close: None,
@@ -224,7 +225,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
     /// A backlog is freed, not kept: an idle socket owns no buffer.
     fn forget_backlog(&mut self) {
         if self.backlog.capacity() > 0 {
-            self.backlog = Vec::new();
+            self.backlog = ThinVec::new();
         }
         self.sent = 0;
     }

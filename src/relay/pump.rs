@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use thin_vec::ThinVec;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -28,13 +29,13 @@ pub(super) struct Pump<C, E> {
     pub(super) up: Cursor,
     pub(super) down: Cursor,
     /// The client message being held, as raw frames (reading routes).
-    pub(super) held: Vec<u8>,
+    pub(super) held: ThinVec<u8>,
     /// Our JSON-RPC answers, as frames, waiting for the end of a message to the client.
-    pub(super) answers: Vec<u8>,
+    pub(super) answers: ThinVec<u8>,
     /// The beginning of the engine's first message, until enough of it is heard.
-    pub(super) overheard: Option<Vec<u8>>,
+    pub(super) overheard: Option<ThinVec<u8>>,
     /// Listens for notices, where somebody speaks between the engine's messages.
-    pub(super) ear: Option<Ear>,
+    pub(super) ear: Option<Box<Ear>>,
     /// What a notice said the engine side would end by.
     pub(super) announced: Option<CloseCode>,
     /// Whether the engine took the credential.
@@ -75,10 +76,10 @@ where
             engine,
             up: Cursor::new(up),
             down: Self::cursor_down(&terms),
-            held: Vec::new(),
-            answers: Vec::new(),
-            overheard: Some(Vec::new()),
-            ear: (terms.flavour == Flavour::Windows).then(Ear::new),
+            held: ThinVec::new(),
+            answers: ThinVec::new(),
+            overheard: Some(ThinVec::new()),
+            ear: (terms.flavour == Flavour::Windows).then(|| Box::new(Ear::new())),
             announced: None,
             trial: Trial::Over,
             clock: Clock::new(terms.limits.client_ping, terms.engine_ping),

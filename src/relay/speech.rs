@@ -23,15 +23,15 @@ where
         if self.client.farewell.is_none() && !self.client.said_close && !self.client.is_gone() {
             self.told = code.into();
             self.client.farewell = Some(match self.told {
-                Some(code) => close_frame(code, reason(code), None),
-                None => bare_close_frame(None),
+                Some(code) => close_frame(code, reason(code), None).into(),
+                None => bare_close_frame(None).into(),
             });
         }
     }
 
     pub(super) fn close_engine(&mut self, code: CloseCode) {
         if self.engine.farewell.is_none() && !self.engine.said_close && !self.engine.is_gone() {
-            self.engine.farewell = Some(close_frame(code, "", Some(Mask(random()))));
+            self.engine.farewell = Some(close_frame(code, "", Some(Mask(random()))).into());
         }
     }
 
@@ -115,7 +115,7 @@ where
             }
             self.client.unanswered += u32::from(!self.blocked() && !self.is_client_mid_frame());
             if self.client.urgent.is_empty() {
-                self.client.urgent = ping_frame(&self.ping_tag, None);
+                self.client.urgent = ping_frame(&self.ping_tag, None).into();
             }
         }
         if self.clock.engine_ping_due(now, engine) {
@@ -124,7 +124,7 @@ where
             }
             self.engine.unanswered = u32::from(!self.blocked() && self.may_speak_to_engine());
             if self.engine.urgent.is_empty() {
-                self.engine.urgent = ping_frame(&self.ping_tag, Some(Mask(random())));
+                self.engine.urgent = ping_frame(&self.ping_tag, Some(Mask(random()))).into();
             }
         }
     }

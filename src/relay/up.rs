@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use thin_vec::ThinVec;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -175,7 +176,7 @@ where
         }
         self.cause = Some(Cause::Closed(Side::Client));
         self.clock.grace = Some(Instant::now() + self.terms.limits.close_grace);
-        self.held = Vec::new();
+        self.held = ThinVec::new();
         self.engine.put(cx, &control.raw);
         self.engine.said_close = true;
     }
@@ -185,7 +186,7 @@ where
         if !self.may_speak_to_engine() {
             self.engine.abort();
         }
-        self.held = Vec::new();
+        self.held = ThinVec::new();
         self.end(Cause::Vanished(Side::Client));
     }
 
@@ -198,7 +199,7 @@ where
         if !self.may_speak_to_engine() {
             self.engine.abort();
         }
-        self.held = Vec::new();
+        self.held = ThinVec::new();
         self.end(cause);
         // The client's Close can no longer be understood; a moment for ours to arrive is enough.
         let now = Instant::now();

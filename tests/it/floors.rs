@@ -13,7 +13,7 @@ const PURE: usize = 1;
 /// The rooms to which strangers bring what may be a secret.
 const MET_BY_STRANGERS: [&str; 6] = ["admin", "gate", "quota", "replicas", "server", "session"];
 /// What is above all floors: it builds the house.
-const ROOF: [&str; 3] = ["lib", "main", "proxy"];
+const ROOF: [&str; 4] = ["lib", "main", "proxy", "runtime"];
 /// What needs a socket, a runtime or a clock.
 const IMPURE: [&str; 15] = [
     "tokio::",
