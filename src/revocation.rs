@@ -17,15 +17,20 @@ pub struct Revocation {
 /// Whom a logout hits.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Whom {
-    /// One session, for good.
-    Session(SessionId),
-    /// Every session that a person began until then; what begins later is a new login.
-    Subject {
-        /// The person.
-        subject: Subject,
-        /// The last second, counted from 1970, in which a session that is hit can have begun.
-        until: u64,
-    },
+    /// One session, for good; where its person is named as well, also those of theirs that have no id
+    /// by which it could be told that they are another.
+    Session(SessionId, Option<Begun>),
+    /// Every session that a person began until then.
+    Subject(Begun),
+}
+
+/// What a person began until a moment; what begins later is a new login.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Begun {
+    /// The person.
+    pub subject: Subject,
+    /// The last second, counted from 1970, in which a session that is hit can have begun.
+    pub until: u64,
 }
 
 impl Revocation {
@@ -36,11 +41,20 @@ impl Revocation {
             return false;
         }
         match &self.whom {
-            Whom::Session(session) => person.session() == Some(session),
-            Whom::Subject { subject, until } => {
-                subject == person.subject() && begun(person).is_none_or(|begun| begun <= *until)
-            }
+            Whom::Session(session, theirs) => match person.session() {
+                Some(own) => own == session,
+                None => theirs.as_ref().is_some_and(|theirs| theirs.hits(person)),
+            },
+            Whom::Subject(theirs) => theirs.hits(person),
         }
+    }
+}
+
+impl Begun {
+    /// Whether it hits a session of a person of the same issuer.
+    #[must_use]
+    pub fn hits(&self, person: &Person) -> bool {
+        self.subject == *person.subject() && begun(person).is_none_or(|begun| begun <= self.until)
     }
 }
 
@@ -85,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_logout_by_session_hits_that_session_of_that_issuer() {
-        let whom = || Whom::Session(SessionId::new("s1"));
+        let whom = || Whom::Session(SessionId::new("s1"), None);
         let (one, two) = (person("s1", json!({})), person("s2", json!({})));
         assert!(logout("idp", whom()).hits(&one));
         assert!(!logout("idp", whom()).hits(&two));
@@ -95,12 +109,37 @@ mod tests {
     }
 
     #[test]
-    fn a_logout_by_subject_hits_what_began_until_then() {
-        let hits = |subject: &str, claims: Value| {
-            let whom = Whom::Subject {
-                subject: Subject::new(subject),
+    fn a_logout_by_session_hits_what_its_person_began_without_an_id() {
+        let nameless = |subject: &str, claims: Value| {
+            let Value::Object(claims) = claims else {
+                unreachable!()
+            };
+            Person::new(Issuer::new("idp"), Subject::new(subject), None, claims)
+        };
+        let hits = |issuer: &str, person: &Person| {
+            let theirs = Begun {
+                subject: Subject::new("ada"),
                 until: 100,
             };
+            let whom = Whom::Session(SessionId::new("s1"), Some(theirs));
+            logout(issuer, whom).hits(person)
+        };
+        assert!(hits("idp", &nameless("ada", json!({"iat": 100}))));
+        assert!(hits("idp", &nameless("ada", json!({}))));
+        assert!(!hits("idp", &nameless("ada", json!({"iat": 101}))));
+        assert!(!hits("idp", &nameless("eve", json!({"iat": 99}))));
+        assert!(!hits("other", &nameless("ada", json!({"iat": 99}))));
+        assert!(hits("idp", &person("s1", json!({"iat": 101}))), "for good");
+        assert!(!hits("idp", &person("s2", json!({"iat": 99}))), "another");
+    }
+
+    #[test]
+    fn a_logout_by_subject_hits_what_began_until_then() {
+        let hits = |subject: &str, claims: Value| {
+            let whom = Whom::Subject(Begun {
+                subject: Subject::new(subject),
+                until: 100,
+            });
             logout("idp", whom).hits(&person("s", claims))
         };
         assert!(hits("ada", json!({"iat": 99})));

@@ -15,7 +15,7 @@ use crate::id::{Issuer, SessionId, Subject};
 use crate::live::Live;
 use crate::person::Person;
 use crate::record::Cause;
-use crate::revocation::{Revocation, Whom};
+use crate::revocation::{Begun, Revocation, Whom};
 
 /// How many logouts are remembered at once; only issuers that the config trusts can add one.
 const MOST: usize = 200_000;
@@ -33,10 +33,17 @@ pub struct Revoked {
 #[derive(Debug, Default)]
 struct Logouts {
     sessions: HashMap<(Issuer, SessionId), Instant>,
-    subjects: HashMap<(Issuer, Subject), (u64, Instant)>,
+    /// What people began.
+    begun: Reaches,
+    /// What they began that has no session id.
+    nameless: Reaches,
     /// In the order in which they were remembered, to be forgotten in it.
     order: VecDeque<(Revocation, Instant)>,
 }
+
+/// Up to which second it reaches what a person began, and when it is forgotten.
+#[derive(Debug, Default)]
+struct Reaches(HashMap<(Issuer, Subject), (u64, Instant)>);
 
 impl Revoked {
     /// Remembers nothing yet.
@@ -83,16 +90,16 @@ impl Logouts {
         if self.knows(revocation, expiry) {
             return false;
         }
-        let issuer = revocation.issuer.clone();
+        let issuer = &revocation.issuer;
         match &revocation.whom {
-            Whom::Session(session) => {
-                self.sessions.insert((issuer, session.clone()), expiry);
+            Whom::Session(session, theirs) => {
+                let key = (issuer.clone(), session.clone());
+                self.sessions.insert(key, expiry);
+                if let Some(theirs) = theirs {
+                    self.nameless.remember(issuer, theirs, expiry);
+                }
             }
-            Whom::Subject { subject, until } => {
-                let entry = self.subjects.entry((issuer, subject.clone()));
-                let known = entry.or_insert((*until, expiry));
-                *known = (known.0.max(*until), known.1.max(expiry));
-            }
+            Whom::Subject(theirs) => self.begun.remember(issuer, theirs, expiry),
         }
         self.order.push_back((revocation.clone(), expiry));
         true
@@ -101,41 +108,27 @@ impl Logouts {
     /// Whether a logout is remembered that reaches as far, for as long: replicas hear the same one
     /// again and again.
     fn knows(&self, revocation: &Revocation, expiry: Instant) -> bool {
-        let issuer = revocation.issuer.clone();
-        let lasts = |known: Instant| known + SAME >= expiry;
+        let issuer = &revocation.issuer;
         match &revocation.whom {
-            Whom::Session(session) => {
-                let known = self.sessions.get(&(issuer, session.clone()));
-                known.is_some_and(|known| lasts(*known))
+            Whom::Session(session, theirs) => {
+                let known = self.sessions.get(&(issuer.clone(), session.clone()));
+                let mut theirs = theirs.iter();
+                known.is_some_and(|known| lasts(*known, expiry))
+                    && theirs.all(|theirs| self.nameless.knows(issuer, theirs, expiry))
             }
-            Whom::Subject { subject, until } => {
-                let known = self.subjects.get(&(issuer, subject.clone()));
-                known.is_some_and(|(reach, known)| reach >= until && lasts(*known))
-            }
+            Whom::Subject(theirs) => self.begun.knows(issuer, theirs, expiry),
         }
     }
 
     fn holds(&self, person: &Person, now: Instant) -> bool {
-        let issuer = person.issuer();
-        let by_session = person.session().is_some_and(|session| {
-            let key = (issuer.clone(), session.clone());
-            self.sessions.get(&key).is_some_and(|expiry| now < *expiry)
-        });
-        let subject = person.subject();
-        let by_subject = self.subjects.get(&(issuer.clone(), subject.clone()));
-        by_session
-            || by_subject.is_some_and(|(until, expiry)| {
-                let whom = Whom::Subject {
-                    subject: subject.clone(),
-                    until: *until,
-                };
-                now < *expiry
-                    && Revocation {
-                        issuer: issuer.clone(),
-                        whom,
-                    }
-                    .hits(person)
-            })
+        let by_session = match person.session() {
+            Some(session) => {
+                let key = (person.issuer().clone(), session.clone());
+                self.sessions.get(&key).is_some_and(|expiry| now < *expiry)
+            }
+            None => self.nameless.holds(person, now),
+        };
+        by_session || self.begun.holds(person, now)
     }
 
     fn forget_old(&mut self, now: Instant) {
@@ -158,30 +151,56 @@ impl Logouts {
 
     /// Forgets a logout, unless the same one was announced again since.
     fn forget(&mut self, revocation: &Revocation, expiry: Instant) {
-        let issuer = revocation.issuer.clone();
+        let issuer = &revocation.issuer;
         match &revocation.whom {
-            Whom::Session(session) => {
-                let key = (issuer, session.clone());
-                if self
-                    .sessions
-                    .get(&key)
-                    .is_some_and(|known| *known <= expiry)
-                {
+            Whom::Session(session, theirs) => {
+                let key = (issuer.clone(), session.clone());
+                let known = self.sessions.get(&key);
+                if known.is_some_and(|known| *known <= expiry) {
                     self.sessions.remove(&key);
                 }
-            }
-            Whom::Subject { subject, .. } => {
-                let key = (issuer, subject.clone());
-                if self
-                    .subjects
-                    .get(&key)
-                    .is_some_and(|(_, known)| *known <= expiry)
-                {
-                    self.subjects.remove(&key);
+                if let Some(theirs) = theirs {
+                    self.nameless.forget(issuer, theirs, expiry);
                 }
             }
+            Whom::Subject(theirs) => self.begun.forget(issuer, theirs, expiry),
         }
     }
+}
+
+impl Reaches {
+    /// The furthest reach counts, for the longest time.
+    fn remember(&mut self, issuer: &Issuer, theirs: &Begun, expiry: Instant) {
+        let entry = self.0.entry((issuer.clone(), theirs.subject.clone()));
+        let known = entry.or_insert((theirs.until, expiry));
+        *known = (known.0.max(theirs.until), known.1.max(expiry));
+    }
+
+    fn knows(&self, issuer: &Issuer, theirs: &Begun, expiry: Instant) -> bool {
+        let known = self.0.get(&(issuer.clone(), theirs.subject.clone()));
+        known.is_some_and(|(reach, known)| *reach >= theirs.until && lasts(*known, expiry))
+    }
+
+    fn holds(&self, person: &Person, now: Instant) -> bool {
+        let subject = person.subject();
+        let known = self.0.get(&(person.issuer().clone(), subject.clone()));
+        known.is_some_and(|(until, expiry)| {
+            let (subject, until) = (subject.clone(), *until);
+            now < *expiry && Begun { subject, until }.hits(person)
+        })
+    }
+
+    fn forget(&mut self, issuer: &Issuer, theirs: &Begun, expiry: Instant) {
+        let key = (issuer.clone(), theirs.subject.clone());
+        if self.0.get(&key).is_some_and(|(_, known)| *known <= expiry) {
+            self.0.remove(&key);
+        }
+    }
+}
+
+/// Whether what is known until one moment is known until another, told twice.
+fn lasts(known: Instant, expiry: Instant) -> bool {
+    known + SAME >= expiry
 }
 
 #[cfg(test)]
@@ -228,19 +247,32 @@ mod tests {
     fn by_session(sid: &str) -> Revocation {
         Revocation {
             issuer: Issuer::new("idp"),
-            whom: Whom::Session(SessionId::new(sid)),
+            whom: Whom::Session(SessionId::new(sid), None),
         }
     }
 
+    fn begun(until: u64) -> Begun {
+        let subject = Subject::new("ada");
+        Begun { subject, until }
+    }
+
     fn by_subject(until: u64) -> Revocation {
-        let whom = Whom::Subject {
-            subject: Subject::new("ada"),
-            until,
-        };
         Revocation {
             issuer: Issuer::new("idp"),
-            whom,
+            whom: Whom::Subject(begun(until)),
         }
+    }
+
+    fn by_both(sid: &str, until: u64) -> Revocation {
+        Revocation {
+            issuer: Issuer::new("idp"),
+            whom: Whom::Session(SessionId::new(sid), Some(begun(until))),
+        }
+    }
+
+    fn nameless(iat: u64) -> Person {
+        let claims = Map::from_iter([("iat".to_owned(), json!(iat))]);
+        Person::new(Issuer::new("idp"), Subject::new("ada"), None, claims)
     }
 
     #[tokio::test(start_paused = true)]
@@ -266,6 +298,20 @@ mod tests {
         revoked.revoke(&by_subject(50), DAY);
         assert!(holds(&revoked, &person("a", 100)));
         assert!(!holds(&revoked, &person("a", 101)), "a new login");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_logout_of_a_session_holds_what_its_person_began_without_an_id() {
+        let revoked = revoked();
+        revoked.revoke(&by_both("s1", 100), DAY);
+        assert!(holds(&revoked, &nameless(100)) && holds(&revoked, &person("s1", 1)));
+        assert!(!holds(&revoked, &nameless(101)) && !holds(&revoked, &person("s2", 1)));
+        revoked.revoke(&by_both("s1", 200), DAY);
+        assert!(holds(&revoked, &nameless(200)), "it reaches further");
+        tokio::time::advance(DAY).await;
+        revoked.revoke(&by_session("other"), DAY);
+        assert!(!holds(&revoked, &nameless(1)));
+        assert_eq!(revoked.lock().nameless.0.len(), 0, "it is forgotten");
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Issuer, SessionId, Subject};
-use crate::revocation::{Revocation, Whom};
+use crate::revocation::{Begun, Revocation, Whom};
 
 /// The field with the JSON.
 pub(super) const TEXT: &str = "logout";
@@ -33,19 +33,29 @@ pub(super) struct Told {
 #[derive(Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 enum ToldWhom {
-    Session(String),
-    Subject { name: String, until: u64 },
+    Session {
+        id: String,
+        theirs: Option<ToldBegun>,
+    },
+    Subject(ToldBegun),
+}
+
+#[derive(Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ToldBegun {
+    subject: String,
+    until: u64,
 }
 
 impl Told {
     /// Says a logout that counts until a moment, since 1970.
     pub(super) fn new(revocation: &Revocation, expires: Duration) -> Self {
         let whom = match &revocation.whom {
-            Whom::Session(session) => ToldWhom::Session(session.expose().to_owned()),
-            Whom::Subject { subject, until } => ToldWhom::Subject {
-                name: subject.as_str().to_owned(),
-                until: *until,
+            Whom::Session(session, theirs) => ToldWhom::Session {
+                id: session.expose().to_owned(),
+                theirs: theirs.as_ref().map(ToldBegun::new),
             },
+            Whom::Subject(theirs) => ToldWhom::Subject(ToldBegun::new(theirs)),
         };
         Self {
             issuer: revocation.issuer.as_str().to_owned(),
@@ -58,14 +68,29 @@ impl Told {
     pub(super) fn logout(self, now: Duration) -> Option<(Revocation, Duration)> {
         let remember = Duration::from_secs(self.expires).saturating_sub(now);
         let whom = match self.whom {
-            ToldWhom::Session(session) => Whom::Session(SessionId::new(session)),
-            ToldWhom::Subject { name, until } => Whom::Subject {
-                subject: Subject::new(name),
-                until,
-            },
+            ToldWhom::Session { id, theirs } => {
+                Whom::Session(SessionId::new(id), theirs.map(ToldBegun::begun))
+            }
+            ToldWhom::Subject(theirs) => Whom::Subject(theirs.begun()),
         };
         let issuer = Issuer::new(self.issuer);
         (!remember.is_zero()).then_some((Revocation { issuer, whom }, remember))
+    }
+}
+
+impl ToldBegun {
+    fn new(begun: &Begun) -> Self {
+        Self {
+            subject: begun.subject.as_str().to_owned(),
+            until: begun.until,
+        }
+    }
+
+    fn begun(self) -> Begun {
+        Begun {
+            subject: Subject::new(self.subject),
+            until: self.until,
+        }
     }
 }
 
@@ -122,15 +147,20 @@ mod tests {
         Seal::new(&vec![key; 32].into())
     }
 
-    fn logouts() -> [Revocation; 2] {
+    fn logouts() -> [Revocation; 3] {
         let by = |whom| Revocation {
             issuer: Issuer::new("idp"),
             whom,
         };
-        let subject = Subject::new("ada");
+        let session = || SessionId::new("s\"1");
+        let theirs = || Begun {
+            subject: Subject::new("ada"),
+            until: 7,
+        };
         [
-            by(Whom::Session(SessionId::new("s\"1"))),
-            by(Whom::Subject { subject, until: 7 }),
+            by(Whom::Session(session(), None)),
+            by(Whom::Session(session(), Some(theirs()))),
+            by(Whom::Subject(theirs())),
         ]
     }
 
@@ -183,14 +213,16 @@ mod tests {
             let tag = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
             fields(&(text.to_owned(), tag.collect()))
         };
-        let good = r#"{"issuer":"i","whom":{"session":"s"},"expires":7}"#;
+        let good = r#"{"issuer":"i","whom":{"session":{"id":"s","theirs":null}},"expires":7}"#;
         assert!(seal(1).open(&sealed(good)).is_some());
         for text in [
             "",
             "{}",
-            r#"{"issuer":"i","whom":{"session":"s"},"expires":7,"grant":true}"#,
-            r#"{"issuer":"i","whom":{"session":"s","subject":"x"},"expires":7}"#,
-            r#"{"issuer":"i","whom":{"admit":"s"},"expires":7}"#,
+            r#"{"issuer":"i","whom":{"session":{"id":"s"}},"expires":7,"grant":true}"#,
+            r#"{"issuer":"i","whom":{"session":{"id":"s","until":7}},"expires":7}"#,
+            r#"{"issuer":"i","whom":{"session":{"id":"s"},"subject":"x"},"expires":7}"#,
+            r#"{"issuer":"i","whom":{"subject":{"subject":"x"}},"expires":7}"#,
+            r#"{"issuer":"i","whom":{"admit":{"id":"s"}},"expires":7}"#,
         ] {
             assert!(seal(1).open(&sealed(text)).is_none(), "{text}");
         }

@@ -58,6 +58,44 @@ async fn by_sid_it_ends_that_session_and_no_other() {
 }
 
 #[tokio::test]
+async fn by_sid_it_also_ends_what_its_person_began_before_it_without_one() {
+    let issuer = Issuer::start().await;
+    let world = issuer.recipe().start().await;
+    let logout = now() - 100;
+    let before = [
+        issuer.session(&json!({"sub": "ada", "iat": logout - 1})),
+        issuer.session(&json!({"sub": "ada", "iat": logout})),
+        issuer.session(&json!({"sub": "ada", "iat": logout + 50, "auth_time": logout - 1})),
+    ];
+    let spared = [
+        issuer.session(&json!({"sub": "ada", "iat": logout + 1})),
+        issuer.session(&json!({"sub": "ada", "iat": logout - 1, "sid": "s-2"})),
+        issuer.session(&json!({"sub": "bob", "iat": logout - 1})),
+    ];
+    let (mut ended, mut others) = (Vec::new(), Vec::new());
+    for session in &before {
+        ended.push(visit(&world, session).open().await);
+    }
+    for session in &spared {
+        others.push(visit(&world, session).open().await);
+    }
+    let token = issuer.logout(&json!({"sub": "ada", "sid": "s-1", "iat": logout}));
+    assert_eq!(world.announce("/qlik", &token).await.status, 200);
+    for socket in &mut ended {
+        assert_ended(&socket.closed().await);
+    }
+    for socket in &mut others {
+        socket.is_alive().await;
+    }
+    for session in &before {
+        assert_ended(&visit(&world, session).closed().await);
+    }
+    for session in &spared {
+        visit(&world, session).open().await;
+    }
+}
+
+#[tokio::test]
 async fn by_sub_it_ends_what_began_before_it_and_lets_a_new_login_in() {
     let issuer = Issuer::start().await;
     let world = issuer.recipe().start().await;

@@ -131,6 +131,25 @@ async fn a_logout_by_subject_reaches_what_began_before_it_everywhere() {
 }
 
 #[tokio::test]
+async fn a_logout_by_session_reaches_what_has_no_id_everywhere() {
+    let scene = Scene::start().await;
+    let claims = |sub: &str| json!({"sub": sub, "iat": crate::support::now() - 1});
+    let session = |sub: &str| scene.first.keep(scene.issuer.session(&claims(sub)));
+    let (ours, bobs, other) = (session("ada"), session("bob"), scene.session("s-2"));
+    let mut ada = scene.second.asked(scene.visit(&ours)).open().await;
+    let mut spared = [
+        scene.second.asked(scene.visit(&bobs)).open().await,
+        scene.second.asked(scene.visit(&other)).open().await,
+    ];
+    scene.log_out("s-1").await;
+    assert_ended(&mut ada).await;
+    scene.until_refused(&scene.second, &ours).await;
+    for browser in &mut spared {
+        browser.is_alive().await;
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_that_starts_later_knows_what_was_told() {
     let scene = Scene::start().await;
     let ours = scene.session("s-1");

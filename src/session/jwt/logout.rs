@@ -13,7 +13,7 @@ use super::super::{Logout, subject};
 use super::claims::{LOGOUT_EVENT, Rules, judge_audience, time};
 use crate::config::JwtLogout;
 use crate::id::SessionId;
-use crate::revocation::{Revocation, Whom};
+use crate::revocation::{Begun, Revocation, Whom};
 
 /// How old a logout may be when it says nothing about its end.
 const OLDEST: Duration = Duration::from_mins(10);
@@ -111,24 +111,26 @@ fn judge_times(
     }
 }
 
-/// By `sid` where there is one, for it says more; else by `sub`, up to the moment of the logout.
+/// By `sid` where there is one, for it says more; else by `sub`, up to the moment of the logout. Both
+/// are kept: an app's token may have no `sid` to be told by.
 fn whom(claims: &Map<String, Value>, issued: f64) -> Result<Whom, Flaw> {
     let text = |name: &'static str| match claims.get(name) {
         None => Ok(None),
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.as_str())),
         Some(_) => Err(Flaw::Claim(name)),
     };
-    if let Some(sid) = text("sid")? {
-        return Ok(Whom::Session(SessionId::new(sid)));
-    }
-    let subject = text("sub")?.and_then(subject::parse).ok_or(Flaw::Subject)?;
+    let sid = text("sid")?.map(SessionId::new);
+    let subject = text("sub")?.and_then(subject::parse);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "seconds of today"
     )]
-    Ok(Whom::Subject {
-        subject,
-        until: issued as u64,
-    })
+    let until = issued as u64;
+    let theirs = subject.map(|subject| Begun { subject, until });
+    match (sid, theirs) {
+        (Some(sid), theirs) => Ok(Whom::Session(sid, theirs)),
+        (None, Some(theirs)) => Ok(Whom::Subject(theirs)),
+        (None, None) => Err(Flaw::Subject),
+    }
 }

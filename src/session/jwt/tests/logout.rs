@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{SECRET, by_secret, flaw, route};
 use crate::config::JwtLogout;
 use crate::id::{SessionId, Subject};
-use crate::revocation::Whom;
+use crate::revocation::{Begun, Whom};
 use crate::session::error::{Flaw, SessionError};
 use crate::session::testing::Mint;
 use crate::session::{Logout, Sessions};
@@ -47,18 +47,24 @@ async fn announce(sessions: &Sessions, claims: &Value) -> Result<Logout, Session
 async fn a_session_is_named_by_sid_and_a_person_by_sub() {
     let sessions = sessions();
     let by_sid = announce(&sessions, &logout(&json!({}))).await.unwrap();
-    assert_eq!(by_sid.revocation.whom, Whom::Session(SessionId::new("s-1")));
     assert_eq!(by_sid.remember, MEMORY);
-    let changes = json!({"sid": null, "jti": "j-2", "iat": 1_000_000_000});
-    let by_sub = announce(&sessions, &logout(&changes)).await.unwrap();
-    let subject = Subject::new("ada");
-    assert_eq!(
-        by_sub.revocation.whom,
-        Whom::Subject {
-            subject,
-            until: 1_000_000_000
-        }
-    );
+    let theirs = || Begun {
+        subject: Subject::new("ada"),
+        until: 1_000_000_000,
+    };
+    let sid = || SessionId::new("s-1");
+    let table = [
+        (json!({}), Whom::Session(sid(), Some(theirs()))),
+        (json!({"sub": null}), Whom::Session(sid(), None)),
+        (json!({"sub": "\u{7}"}), Whom::Session(sid(), None)),
+        (json!({"sid": null}), Whom::Subject(theirs())),
+    ];
+    for (number, (mut changes, whom)) in (2..).zip(table) {
+        changes["jti"] = json!(format!("j-{number}"));
+        changes["iat"] = json!(1_000_000_000);
+        let told = announce(&sessions, &logout(&changes)).await.unwrap();
+        assert_eq!(told.revocation.whom, whom, "{changes}");
+    }
 }
 
 #[tokio::test]
