@@ -294,7 +294,7 @@ impl Session {
         }
     }
 
-    /// When it expires by what is known now, leeway included, in seconds since 1970.
+    /// When it expires by what is known now, in seconds since 1970.
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
         match *self.standing.borrow() {
@@ -313,7 +313,7 @@ pub enum Standing {
     Ended,
     /// It is valid, until then if that is known.
     Valid {
-        /// When it expires, leeway included.
+        /// When it expires.
         until: Option<Instant>,
     },
 }

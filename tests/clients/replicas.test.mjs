@@ -19,8 +19,7 @@ const TICKETS = `kind = "ticket"
 
 [[route.session]]
 kind = "jwt"
-secret = { env = "APP_JWT_SECRET" }
-leeway = "0s"`;
+secret = { env = "APP_JWT_SECRET" }`;
 const suspendEngine = { live: { close: { code: 4003, reason: '' } } };
 
 for (const { version, create, schema } of versions) {

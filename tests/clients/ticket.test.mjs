@@ -19,8 +19,7 @@ const TICKETS = `kind = "ticket"
 
 [[route.session]]
 kind = "jwt"
-secret = { env = "APP_JWT_SECRET" }
-leeway = "0s"`;
+secret = { env = "APP_JWT_SECRET" }`;
 
 /** A world for pages of `origin` that hold a bearer and no cookie. */
 const startTickets = (origin = ORIGIN) =>

@@ -158,8 +158,8 @@ async fn reloads_leave_nothing_behind() {
     for turn in 1..=200 {
         let secret = format!("{}{}", scene.world.secrets.client, "\n".repeat(turn % 7));
         scene.files.write("acme-secret", &secret);
-        let leeway = format!("leeway = \"{}s\"", turn % 2);
-        let toml = scene.toml.replacen("leeway = \"0s\"", &leeway, 1);
+        let check = format!("kind = \"jwt\"\nleeway = \"{}s\"", turn % 2);
+        let toml = scene.toml.replacen("kind = \"jwt\"", &check, 1);
         assert!(scene.world.reload(&toml).await);
         if turn % 10 == 0 {
             scene.open("acme").await.close(1000).await;

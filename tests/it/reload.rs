@@ -84,8 +84,8 @@ async fn a_socket_that_they_would_lead_elsewhere_is_told_to_come_back() {
         ("fewer apps and methods", SAME, fewer.as_str()),
         (
             "another session check",
-            "leeway = \"0s\"",
-            "leeway = \"1s\"",
+            "kind = \"jwt\"",
+            "kind = \"jwt\"\nleeway = \"1s\"",
         ),
         (
             "another credential",

@@ -13,7 +13,6 @@ kind = "ticket"
 kind = "jwt"
 cookie = "session"
 secret = { env = "SESSION_SECRET" }
-leeway = "0s"
 "#;
 
 /// A Redis and two proxies.

@@ -11,7 +11,6 @@ const COOKIE: &str = r#"
 kind = "jwt"
 cookie = "session"
 secret = { env = "SESSION_SECRET" }
-leeway = "0s"
 "#;
 const PROGRAMS: &str = "clients_without_origin = \"bearer\"";
 

@@ -16,7 +16,6 @@ kind = "ticket"
 kind = "jwt"
 cookie = "session"
 secret = { env = "SESSION_SECRET" }
-leeway = "0s"
 "#;
 
 async fn world() -> World {

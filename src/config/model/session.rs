@@ -65,7 +65,7 @@ pub struct Jwt {
     pub subject: ClaimPath,
     /// Where the stable session id stands (default `sid`).
     pub session: ClaimPath,
-    /// Clock leeway (default 30 s).
+    /// How far ahead the issuer's clock may be (default 30 s).
     pub leeway: Duration,
     /// Whether, and whose, back-channel logouts are taken.
     pub logout: Option<JwtLogout>,

@@ -23,6 +23,7 @@ pub(super) struct Rules {
     pub(super) audience: Vec<String>,
     pub(super) subject: ClaimPath,
     pub(super) session: ClaimPath,
+    /// How far ahead of ours an issuer's clock may be.
     pub(super) leeway: Duration,
 }
 
@@ -47,15 +48,16 @@ impl Rules {
         Ok((person, Standing::Valid { until }))
     }
 
-    /// When the token is over, leeway included.
+    /// When the token is over. An end has no leeway: the socket would outlive it, or the same token
+    /// would open another as soon as the first is closed.
     fn judge_times(&self, claims: &Map<String, Value>, now: Moment) -> Result<f64, Flaw> {
-        let leeway = self.leeway.as_secs_f64();
-        let expiry = time(claims, "exp")?.ok_or(Flaw::Claim("exp"))? + leeway;
+        let expiry = time(claims, "exp")?.ok_or(Flaw::Claim("exp"))?;
         if now.unix() >= expiry {
             return Err(Flaw::Expired);
         }
+        let latest = now.unix() + self.leeway.as_secs_f64();
         for name in ["nbf", "iat"] {
-            if time(claims, name)?.is_some_and(|begin| begin > now.unix() + leeway) {
+            if time(claims, name)?.is_some_and(|begin| begin > latest) {
                 return Err(Flaw::Immature);
             }
         }

@@ -15,7 +15,6 @@ const COOKIE: &str = r#"
 kind = "jwt"
 cookie = "session"
 secret = { env = "SESSION_SECRET" }
-leeway = "0s"
 "#;
 
 /// How a world is to be.

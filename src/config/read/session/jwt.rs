@@ -29,7 +29,11 @@ pub(super) fn jwt(
         ClaimPath::new(defaults::SESSION_CLAIM),
         "Where the session's stable id stands, by name or JSON pointer.",
     );
-    let leeway = t.or("leeway", defaults::LEEWAY, "How far clocks may be apart.");
+    let leeway = t.or(
+        "leeway",
+        defaults::LEEWAY,
+        "How far ahead the issuer's clock may be: by `nbf` and `iat`; nothing is added to an `exp`.",
+    );
     let logout = logout(t, (subject.as_ref().ok(), session.as_ref().ok()));
     let cookie: Option<CookieName> = cookie?;
     demand_a_carrier(t, cookie.as_ref(), clients)?;

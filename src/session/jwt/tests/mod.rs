@@ -74,7 +74,7 @@ async fn a_good_token_is_a_person_with_an_end() {
         panic!("no end");
     };
     let left = until - Instant::now();
-    assert!(left > Duration::from_hours(1) && left <= Duration::from_secs(3630));
+    assert!(left > Duration::from_secs(3590) && left <= Duration::from_hours(1));
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn forged_claims_are_refused_each_for_its_reason() {
     let now = jsonwebtoken::get_current_timestamp();
     let logout = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
     let table: Vec<(Value, Flaw)> = vec![
-        (with("exp", json!(now - 31)), Flaw::Expired),
+        (with("exp", json!(now)), Flaw::Expired),
         (with("exp", json!(-1e300)), Flaw::Expired),
         (with("exp", Value::Null), Flaw::Claim("exp")),
         (with("exp", json!("4102444800")), Flaw::Claim("exp")),
@@ -259,16 +259,15 @@ async fn a_public_key_is_never_a_shared_secret() {
 }
 
 #[tokio::test]
-async fn times_have_leeway_and_no_overflow() {
+async fn beginnings_have_leeway_and_no_time_overflows() {
     let mint = Mint::with_secret(SECRET);
     let sessions = route(by_secret());
     let now = jsonwebtoken::get_current_timestamp();
     let early = with("nbf", json!(now + 20));
-    let late = with("exp", json!(now - 20));
     let fraction = with("iat", json!(f64::from(u32::try_from(now).unwrap()) + 0.5));
     let endless = with("exp", json!(u64::MAX));
     let huge = with("exp", json!(1e300));
-    for claims in [early, late, fraction, endless, huge] {
+    for claims in [early, fraction, endless, huge] {
         let token = mint.sign(&claims);
         let session = browse(&sessions, &format!("session={token}")).await;
         assert!(session.is_ok(), "{claims}: {session:?}");
