@@ -236,7 +236,7 @@ fn books(limits: &Limits, replicas: Option<Arc<Replicas>>, registry: &mut Regist
     Books {
         meters: Arc::new(record::Meters::new(registry)),
         quotas: Arc::new(Quotas::new(limits)),
-        revoked: Arc::new(Revoked::new(Arc::clone(&live))),
+        revoked: Arc::new(Revoked::new(Arc::clone(&live), registry)),
         law: Arc::default(),
         live,
         replicas,

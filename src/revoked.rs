@@ -3,13 +3,17 @@
 //! The order that closes the race: a logout is remembered first and then ends the open sockets; a
 //! newcomer takes its seat first and then asks here. Whichever comes second sees the other.
 
+mod meters;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tracing::warn;
 
+use self::meters::Meters;
 use crate::fault::Fault;
 use crate::id::{Issuer, SessionId, Subject};
 use crate::live::Live;
@@ -28,6 +32,7 @@ const SAME: Duration = Duration::from_secs(2);
 pub struct Revoked {
     live: Arc<Live>,
     memory: Mutex<Logouts>,
+    meters: Meters,
 }
 
 #[derive(Debug, Default)]
@@ -48,10 +53,11 @@ struct Reaches(HashMap<(Issuer, Subject), (u64, Instant)>);
 impl Revoked {
     /// Remembers nothing yet.
     #[must_use]
-    pub fn new(live: Arc<Live>) -> Self {
+    pub fn new(live: Arc<Live>, registry: &mut Registry) -> Self {
         Self {
             live,
             memory: Mutex::default(),
+            meters: Meters::new(registry),
         }
     }
 
@@ -59,14 +65,28 @@ impl Revoked {
     /// it hits; says how many. One that is known already ends nothing: what it hits was ended when
     /// it became known, and none was let in since.
     pub fn revoke(&self, revocation: &Revocation, remember: Duration) -> usize {
-        let expiry = Instant::now() + remember;
-        if !self.lock().remember(revocation, expiry) {
+        if !self.remember(revocation, Instant::now() + remember) {
             return 0;
         }
         self.live.end_where(
             |socket| revocation.hits(socket.person()),
             Cause::SessionEnded,
         )
+    }
+
+    fn remember(&self, revocation: &Revocation, expiry: Instant) -> bool {
+        let mut memory = self.lock();
+        let lost = memory.forget_old(Instant::now());
+        let news = memory.remember(revocation, expiry);
+        self.meters.remember(memory.order.len());
+        drop(memory);
+        if lost > 0 && self.meters.forget(lost) == 0 {
+            warn!(
+                most = MOST,
+                "too many logouts to remember; the oldest is forgotten, and more will be"
+            );
+        }
+        news
     }
 
     /// Refuses a person whose session was ended. To be asked once the seat is taken.
@@ -86,7 +106,6 @@ impl Revoked {
 impl Logouts {
     /// Says whether it is news.
     fn remember(&mut self, revocation: &Revocation, expiry: Instant) -> bool {
-        self.forget_old(Instant::now());
         if self.knows(revocation, expiry) {
             return false;
         }
@@ -131,22 +150,20 @@ impl Logouts {
         by_session || self.begun.holds(person, now)
     }
 
-    fn forget_old(&mut self, now: Instant) {
+    /// Forgets what is past, and the oldest where there are too many; says how many were not past.
+    fn forget_old(&mut self, now: Instant) -> u64 {
+        let mut lost = 0;
         while let Some((_, expiry)) = self.order.front() {
-            let full = self.order.len() >= MOST;
-            if now < *expiry && !full {
-                return;
+            let counts = now < *expiry;
+            if counts && self.order.len() < MOST {
+                break;
             }
-            if now < *expiry {
-                warn!(
-                    most = MOST,
-                    "too many logouts to remember; the oldest is forgotten"
-                );
-            }
+            lost += u64::from(counts);
             if let Some((revocation, expiry)) = self.order.pop_front() {
                 self.forget(&revocation, expiry);
             }
         }
+        lost
     }
 
     /// Forgets a logout, unless the same one was announced again since.
@@ -209,6 +226,7 @@ mod tests {
     use std::thread;
 
     use futures_util::FutureExt;
+    use prometheus_client::encoding::text::encode;
     use serde_json::{Map, json};
 
     use super::*;
@@ -226,7 +244,7 @@ mod tests {
             opens_per_minute: 9,
             failures_per_minute: 9,
         };
-        Revoked::new(Live::new(caps))
+        Revoked::new(Live::new(caps), &mut Registry::default())
     }
 
     fn holds(revoked: &Revoked, person: &Person) -> bool {
@@ -337,6 +355,23 @@ mod tests {
         tokio::time::advance(DAY / 2).await;
         revoked.revoke(&by_session("other"), DAY);
         assert!(holds(&revoked, &person("s1", 1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_are_never_too_many_and_the_numbers_say_what_is_lost() {
+        let (live, mut registry) = (Arc::clone(&revoked().live), Registry::default());
+        let revoked = Revoked::new(live, &mut registry);
+        for number in 0..MOST + 5 {
+            revoked.revoke(&by_session(&number.to_string()), DAY);
+        }
+        assert!(!holds(&revoked, &person("4", 1)), "the oldest are lost");
+        assert!(holds(&revoked, &person("5", 1)));
+        assert_eq!(revoked.lock().sessions.len(), MOST);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for told in ["logouts_forgotten_total 5\n", "logouts_remembered 200000\n"] {
+            assert!(text.contains(told), "{text}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -261,14 +261,11 @@ impl Furnishing<'_> {
 /// How long the longest of all logouts counts.
 fn longest_memory(routes: &[Route]) -> Duration {
     let checks = routes.iter().flat_map(|route| &route.sessions);
-    let logouts = checks.filter_map(|check| match check {
-        SessionCheck::Jwt(jwt) => jwt.logout.as_ref(),
+    let memories = checks.filter_map(|check| match check {
+        SessionCheck::Jwt(jwt) => jwt.remembers(),
         _ => None,
     });
-    logouts
-        .map(|logout| logout.memory)
-        .max()
-        .unwrap_or_default()
+    memories.max().unwrap_or_default()
 }
 
 /// The clients that a credential is fetched with.

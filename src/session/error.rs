@@ -48,12 +48,15 @@ impl Faulty for SessionError {
             Self::Ambiguous(_) => Fault::BadRequest,
             Self::Crowded => Fault::TooMany,
             Self::Ticket(Spoilt::App) => Fault::NotPermitted,
+            // Whoever logged in again would bring another such token.
+            Self::Token(Flaw::Lasting) | Self::Down { .. } | Self::Setup(_) => {
+                Fault::SessionCheckDown
+            }
             Self::Cookie(_)
             | Self::Denied(_)
             | Self::Missing
             | Self::Ticket(_)
             | Self::Token(_) => Fault::NotSignedIn,
-            Self::Down { .. } | Self::Setup(_) => Fault::SessionCheckDown,
         }
     }
 }
@@ -137,6 +140,8 @@ pub enum Flaw {
     Issuer,
     /// No key is known for it.
     Key,
+    /// It could outlive what is remembered of its logout.
+    Lasting,
     /// It is a logout token, not a session.
     Logout,
     /// It is no JWT in compact form with unambiguous JSON.
@@ -164,6 +169,7 @@ impl fmt::Display for Flaw {
             Self::Immature => f.write_str("it begins in the future"),
             Self::Issuer => f.write_str("it is of another issuer"),
             Self::Key => f.write_str("no key is known for it"),
+            Self::Lasting => f.write_str("it lives longer than `logout_memory`, or has no `iat`"),
             Self::Logout => f.write_str("it is a logout token"),
             Self::Malformed => f.write_str("it is malformed"),
             Self::NoLogout => f.write_str("it is no logout token"),

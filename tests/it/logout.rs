@@ -110,7 +110,6 @@ async fn by_sub_it_ends_what_began_before_it_and_lets_a_new_login_in() {
         session(json!({"sid": "s-1", "iat": logout - 1})),
         session(json!({"iat": logout})),
         session(json!({"iat": logout + 50, "auth_time": logout - 1})),
-        session(json!({"iat": null})),
     ];
     let after = [
         session(json!({"sid": "s-2", "iat": logout + 1})),
@@ -139,6 +138,28 @@ async fn by_sub_it_ends_what_began_before_it_and_lets_a_new_login_in() {
     for session in after.iter().chain([&bobs]) {
         visit(&world, session).open().await;
     }
+}
+
+#[tokio::test]
+async fn what_could_outlive_its_logout_does_not_get_in() {
+    let issuer = Issuer::start().await;
+    let check = issuer.check("/keys") + "logout_memory = \"10min\"\n";
+    let recipe = issuer.recipe().session(&check);
+    let world = recipe.start().await;
+    let lasting = |seconds: u64| {
+        let begun = now() - 60;
+        issuer.session(&json!({"sub": "ada", "iat": begun, "exp": begun + seconds}))
+    };
+    visit(&world, &lasting(600)).open().await;
+    let nameless = issuer.session(&json!({"sub": "ada", "iat": null}));
+    for token in [lasting(601), lasting(86_400), nameless] {
+        assert_eq!(visit(&world, &token).closed().await.0, 4211);
+    }
+    let log = world.log();
+    let told = log
+        .iter()
+        .filter(|line| line.level == "WARN" && line.message.contains("logout_memory"));
+    assert_eq!(told.count(), 1);
 }
 
 #[tokio::test]

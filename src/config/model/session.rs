@@ -76,8 +76,18 @@ pub struct Jwt {
 pub struct JwtLogout {
     /// The `aud` that a logout token must carry, any of these; never empty.
     pub audience: Vec<String>,
-    /// How long a logout is remembered (default 24 h).
+    /// How long a logout is remembered, and the longest that a token may live (default 24 h).
     pub memory: Duration,
+}
+
+impl Jwt {
+    /// How long its logouts are remembered: until each token that began before is over, by whichever
+    /// clock.
+    #[must_use]
+    pub fn remembers(&self) -> Option<Duration> {
+        let memory = self.logout.as_ref()?.memory;
+        Some(memory.saturating_add(self.leeway))
+    }
 }
 
 /// What verifies a token's signature.

@@ -25,6 +25,9 @@ pub(super) struct Rules {
     pub(super) session: ClaimPath,
     /// How far ahead of ours an issuer's clock may be.
     pub(super) leeway: Duration,
+    /// How long a token may live from its `iat` on, where logouts are taken: one that outlives the memory
+    /// of its logout would be good again.
+    pub(super) longest: Option<Duration>,
 }
 
 impl Rules {
@@ -61,7 +64,16 @@ impl Rules {
                 return Err(Flaw::Immature);
             }
         }
+        self.judge_life(time(claims, "iat")?, expiry)?;
         Ok(expiry)
+    }
+
+    fn judge_life(&self, issued: Option<f64>, expiry: f64) -> Result<(), Flaw> {
+        let Some(longest) = self.longest else {
+            return Ok(());
+        };
+        let ends_in_time = issued.is_some_and(|issued| expiry - issued <= longest.as_secs_f64());
+        ends_in_time.then_some(()).ok_or(Flaw::Lasting)
     }
 
     fn judge_audience(&self, claims: &Map<String, Value>) -> Result<(), Flaw> {

@@ -1,18 +1,20 @@
 //! `OpenID` Connect Back-Channel Logout 1.0: what a logout token must say (section 2.6).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::super::error::Flaw;
 use super::super::moment::Moment;
 use super::super::{Logout, subject};
 use super::claims::{LOGOUT_EVENT, Rules, judge_audience, time};
 use crate::config::JwtLogout;
-use crate::id::SessionId;
+use crate::id::{RouteName, SessionId};
 use crate::revocation::{Begun, Revocation, Whom};
 
 /// How old a logout may be when it says nothing about its end.
@@ -24,15 +26,33 @@ const MOST: usize = 100_000;
 /// The logout tokens that one check takes.
 #[derive(Debug)]
 pub(super) struct Logouts {
-    config: JwtLogout,
+    route: RouteName,
+    audience: Vec<String>,
+    remember: Duration,
     used: Mutex<HashMap<String, Instant>>,
+    said: AtomicBool,
 }
 
 impl Logouts {
-    pub(super) fn new(config: JwtLogout) -> Self {
+    pub(super) fn new(route: &RouteName, config: JwtLogout, remember: Duration) -> Self {
         Self {
-            config,
+            route: route.clone(),
+            audience: config.audience,
+            remember,
             used: Mutex::default(),
+            said: AtomicBool::new(false),
+        }
+    }
+
+    /// A token of the issuer was refused because it could outlive its logout. Said once: so are all that
+    /// follow.
+    pub(super) fn report_lasting(&self) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            warn!(
+                route = %self.route,
+                "tokens that live longer than `logout_memory`, or have no `iat`, are refused: raise \
+                 `logout_memory`, or have shorter ones issued"
+            );
         }
     }
 
@@ -44,7 +64,7 @@ impl Logouts {
         now: Moment,
     ) -> Result<Logout, Flaw> {
         let issuer = rules.judge_issuer(claims)?;
-        judge_audience(&self.config.audience, claims)?;
+        judge_audience(&self.audience, claims)?;
         demand_event(claims)?;
         let (begin, expiry) = judge_times(claims, now, rules.leeway)?;
         let whom = whom(claims, begin)?;
@@ -56,7 +76,7 @@ impl Logouts {
         let revocation = Revocation { issuer, whom };
         Ok(Logout {
             revocation,
-            remember: self.config.memory,
+            remember: self.remember,
         })
     }
 

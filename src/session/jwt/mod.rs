@@ -20,7 +20,7 @@ use self::key::VerifyingKey;
 use self::logout::Logouts;
 use self::token::{Purpose, Token};
 use super::error::{Flaw, SessionError};
-use super::moment::Moment;
+use super::moment::{HORIZON, Moment};
 use super::{Activity, Knock, Logout, Session, bearer};
 use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
 use crate::id::RouteName;
@@ -42,7 +42,10 @@ impl JwtCheck {
         jwt: Jwt,
         http: &reqwest::Client,
     ) -> Result<Self, SessionError> {
+        let remember = jwt.remembers().map(|memory| memory.min(HORIZON));
         let keys = Keys::new(route, jwt.keys, &jwt.algorithms, http)?;
+        let longest = jwt.logout.as_ref().map(|logout| logout.memory);
+        let logouts = jwt.logout.zip(remember);
         Ok(Self {
             cookie: jwt.cookie,
             algorithms: jwt.algorithms,
@@ -53,8 +56,9 @@ impl JwtCheck {
                 subject: jwt.subject,
                 session: jwt.session,
                 leeway: jwt.leeway,
+                longest,
             },
-            logouts: jwt.logout.map(Logouts::new),
+            logouts: logouts.map(|(config, remember)| Logouts::new(route, config, remember)),
         })
     }
 
@@ -69,7 +73,11 @@ impl JwtCheck {
             return Ok(None);
         };
         let token = self.verified(text, Purpose::Session).await?;
-        let (person, standing) = self.rules.judge(token.claims()?, Moment::now())?;
+        let judged = self.rules.judge(token.claims()?, Moment::now());
+        if let (Err(Flaw::Lasting), Some(logouts)) = (&judged, &self.logouts) {
+            logouts.report_lasting();
+        }
+        let (person, standing) = judged?;
         let (_, standing) = watch::channel(standing);
         Ok(Some(Session {
             person,

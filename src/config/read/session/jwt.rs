@@ -80,7 +80,7 @@ fn logout(
     let memory = t.or(
         "logout_memory",
         Positive(defaults::LOGOUT_MEMORY),
-        "How long a logout is remembered: as long as a session could live.",
+        "How long a logout is remembered; a token that lives longer is refused.",
     );
     t.only_with("logout_memory", "logout_audience");
     let why = "a logout reaches the sessions of one issuer";

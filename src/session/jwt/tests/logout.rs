@@ -1,17 +1,22 @@
 //! Back-channel logout tokens, good and forged.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::{SECRET, by_secret, flaw, route};
 use crate::config::JwtLogout;
+use crate::fault::{Fault, Faulty as _};
 use crate::id::{SessionId, Subject};
 use crate::revocation::{Begun, Whom};
 use crate::session::error::{Flaw, SessionError};
-use crate::session::testing::Mint;
-use crate::session::{Logout, Sessions};
+use crate::session::testing::{Mint, browse, claims};
+use crate::session::{Logout, Sessions, Standing};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-const MEMORY: std::time::Duration = std::time::Duration::from_hours(24);
+const MEMORY: Duration = Duration::from_hours(24);
+const LEEWAY: Duration = Duration::from_secs(30);
 
 fn sessions() -> Sessions {
     let mut jwt = by_secret();
@@ -47,7 +52,7 @@ async fn announce(sessions: &Sessions, claims: &Value) -> Result<Logout, Session
 async fn a_session_is_named_by_sid_and_a_person_by_sub() {
     let sessions = sessions();
     let by_sid = announce(&sessions, &logout(&json!({}))).await.unwrap();
-    assert_eq!(by_sid.remember, MEMORY);
+    assert_eq!(by_sid.remember, MEMORY + LEEWAY);
     let theirs = || Begun {
         subject: Subject::new("ada"),
         until: 1_000_000_000,
@@ -119,4 +124,50 @@ async fn a_logout_is_used_once_and_is_no_session_nor_the_other_way_round() {
 async fn a_route_that_takes_no_logouts_says_so() {
     let refused = announce(&route(by_secret()), &logout(&json!({}))).await;
     assert_eq!(refused, Err(SessionError::Missing));
+}
+
+#[tokio::test]
+async fn a_token_that_could_outlive_its_logout_is_refused() {
+    let (sessions, mint) = (sessions(), Mint::with_secret(SECRET));
+    let now = jsonwebtoken::get_current_timestamp();
+    let token = |issued: Option<u64>, expiry: u64| {
+        mint.sign(&with_all(&json!({"iat": issued, "exp": expiry})))
+    };
+    let day = MEMORY.as_secs();
+    let table = [
+        (Some(now), now + day + 1),
+        (Some(now - day), now + 1),
+        (None, now + 60),
+    ];
+    for (issued, expiry) in table {
+        let refused = flaw(&sessions, &token(issued, expiry)).await;
+        assert_eq!(refused, Flaw::Lasting, "{issued:?} {expiry}");
+        let fault = SessionError::from(refused).fault();
+        assert_eq!(fault, Fault::SessionCheckDown, "no login mends it");
+    }
+    // The latest that can begin before a logout of this moment, by an issuer whose clock is ahead.
+    let issued = now + LEEWAY.as_secs() - 1;
+    let cookie = format!("session={}", token(Some(issued), issued + day));
+    let session = browse(&sessions, &cookie).await.unwrap();
+    let logout = announce(&sessions, &logout(&json!({}))).await.unwrap();
+    let Standing::Valid { until: Some(until) } = *session.standing().borrow() else {
+        panic!("no end");
+    };
+    assert!(until <= Instant::now() + logout.remember);
+}
+
+#[tokio::test]
+async fn where_no_logouts_are_taken_a_token_lives_as_long_as_it_says() {
+    let token = Mint::with_secret(SECRET).sign(&with_all(&json!({"exp": 4_000_000_000_u64})));
+    let session = browse(&route(by_secret()), &format!("session={token}")).await;
+    assert!(session.is_ok());
+}
+
+/// A good token's claims, with some replaced; null takes one away.
+fn with_all(changes: &Value) -> Value {
+    let mut claims = claims();
+    let members = claims.as_object_mut().unwrap();
+    members.extend(changes.as_object().unwrap().clone());
+    members.retain(|_, value| !value.is_null());
+    claims
 }
