@@ -58,6 +58,7 @@ pub(super) const PUBLIC: [Algorithm; 4] = [
 pub(super) const SHARED: [Algorithm; 1] = [Algorithm::HS256];
 pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 pub(super) const JWKS_KEEP: Duration = Duration::from_mins(10);
+pub(super) const JWKS_GRACE: Duration = Duration::from_hours(24);
 pub(super) const JWKS_REFETCH: Duration = Duration::from_secs(30);
 pub(super) const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const LOGOUT_MEMORY: Duration = Duration::from_hours(24);

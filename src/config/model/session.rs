@@ -108,6 +108,8 @@ pub struct Jwks {
     pub url: Url,
     /// How long a fetched set is good (default 10 min).
     pub keep: Duration,
+    /// How old it may grow where it cannot be fetched again (default 24 h).
+    pub grace: Duration,
     /// For an unknown `kid`, fetch again at most this often (default 30 s).
     pub refetch: Duration,
     /// How long a fetch may take (default 5 s).

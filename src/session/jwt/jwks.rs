@@ -2,7 +2,7 @@
 //!
 //! One fetch however many ask. A token that names a key not seen yet costs a fetch at most once a
 //! window, however many such tokens strangers send. An endpoint that fails leaves the keys it gave
-//! before in use; one that never answered means that nobody can be checked.
+//! before in use for a while; after that, or when it never answered, nobody can be checked.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,16 +114,17 @@ impl Shared {
         let good = state
             .fetched
             .is_some_and(|at| at.elapsed() < self.jwks.keep);
-        let pause = if state.keys.is_some() {
+        let keys = state.usable(&self.jwks);
+        let pause = if keys.is_some() {
             self.jwks.refetch
         } else {
             self.jwks.refetch.min(RETRY)
         };
         let resting = state.attempted.is_some_and(|at| at.elapsed() < pause);
-        match (&state.keys, &state.outage) {
-            (Some(keys), _) if good => return Supply::Keys(Arc::clone(keys)),
+        match (keys, &state.outage) {
+            (Some(keys), _) if good => return Supply::Keys(keys),
             _ if state.is_fetching() => {}
-            (Some(keys), _) if resting => return Supply::Keys(Arc::clone(keys)),
+            (Some(keys), _) if resting => return Supply::Keys(keys),
             (None, Some(outage)) if resting => return Supply::Failed(outage.clone()),
             _ => {}
         }
@@ -148,7 +149,7 @@ impl Shared {
     fn verify_with_what_came(&self, token: &Token<'_>) -> Result<(), SessionError> {
         let (keys, outage) = {
             let state = self.state();
-            (state.keys.clone(), state.outage.clone())
+            (state.usable(&self.jwks), state.outage.clone())
         };
         let verdict = keys.map(|keys| verify(&keys, token));
         match (verdict, outage) {
@@ -197,6 +198,10 @@ impl Shared {
             Err(outage) => {
                 self.report_outage(&state, &outage);
                 state.outage = Some(outage);
+                if state.keys.is_some() && state.usable(&self.jwks).is_none() {
+                    tracing::warn!(route = %self.route, "the keys from before have grown older than `jwks_grace`; nobody gets in by them");
+                    state.keys = None;
+                }
             }
         }
     }
@@ -204,7 +209,7 @@ impl Shared {
     fn report_outage(&self, state: &State, outage: &Outage) {
         if state.outage.is_none() {
             let keys = state.keys.as_ref().map_or(0, |keys| keys.len());
-            tracing::warn!(route = %self.route, %outage, keys, "the key set cannot be fetched; keys from before go on being used");
+            tracing::warn!(route = %self.route, %outage, keys, "the key set cannot be fetched; keys from before go on being used, for `jwks_grace`");
         }
     }
 
@@ -223,6 +228,13 @@ impl Shared {
 }
 
 impl State {
+    /// The keys, unless they are too old to go on by.
+    fn usable(&self, jwks: &Jwks) -> Option<Keys> {
+        let age = self.fetched?.elapsed();
+        let young = age < jwks.keep.max(jwks.grace);
+        self.keys.clone().filter(|_| young)
+    }
+
     fn is_fetching(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| !flight.is_over())
     }

@@ -138,6 +138,11 @@ fn jwks(t: &mut Table<'_>) -> Result<Option<Jwks>, Noted> {
         Positive(defaults::JWKS_KEEP),
         "How long a fetched key set is good.",
     );
+    let grace = t.or(
+        "jwks_grace",
+        defaults::JWKS_GRACE,
+        "How old it may grow while it cannot be fetched again; by older keys nobody gets in.",
+    );
     let refetch = t.or(
         "jwks_refetch",
         Positive(defaults::JWKS_REFETCH),
@@ -149,7 +154,13 @@ fn jwks(t: &mut Table<'_>) -> Result<Option<Jwks>, Noted> {
         "How long a fetch of the key set may take.",
     );
     let allow_http = allow_http(t);
-    for name in ["jwks_keep", "jwks_refetch", "timeout", "allow_http"] {
+    for name in [
+        "jwks_keep",
+        "jwks_grace",
+        "jwks_refetch",
+        "timeout",
+        "allow_http",
+    ] {
         t.only_with(name, "jwks");
     }
     let Some(WebUrl(url)) = url? else {
@@ -159,6 +170,7 @@ fn jwks(t: &mut Table<'_>) -> Result<Option<Jwks>, Noted> {
     Ok(Some(Jwks {
         url,
         keep: keep?.0,
+        grace: grace?,
         refetch: refetch?.0,
         timeout: timeout?.0,
     }))

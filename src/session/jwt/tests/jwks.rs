@@ -14,6 +14,7 @@ use crate::fault::{Fault, Faulty as _};
 use crate::session::error::Flaw;
 
 const KEEP: Duration = Duration::from_mins(10);
+const GRACE: Duration = Duration::from_hours(24);
 const REFETCH: Duration = Duration::from_secs(30);
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
 
@@ -26,6 +27,7 @@ fn by_set(server: &Server) -> Sessions {
         JwtKeys::Jwks(Jwks {
             url: server.url("/jwks"),
             keep: KEEP,
+            grace: GRACE,
             refetch: REFETCH,
             timeout: Duration::from_secs(5),
         }),
@@ -142,6 +144,41 @@ async fn stale_keys_serve_while_the_endpoint_fails() {
     server.answer(set(&[stranger.jwk()]));
     clock.advance(REFETCH).await;
     assert!(come(&sessions, &stranger).await.is_ok());
+}
+
+#[tokio::test]
+async fn keys_that_are_too_old_serve_nobody() {
+    let clock = HeldClock::stop();
+    let mint = Mint::p256().named("one");
+    let server = Server::start(set(&[mint.jwk()])).await;
+    let sessions = by_set(&server);
+    assert!(come(&sessions, &mint).await.is_ok());
+    server.answer(Reply::status(500));
+    clock.advance(GRACE.saturating_sub(REFETCH / 2)).await;
+    assert!(come(&sessions, &mint).await.is_ok(), "they are stale");
+    clock.advance(REFETCH / 2).await;
+    for _ in 0..2 {
+        let outcome = come(&sessions, &mint).await;
+        assert!(is_down(outcome, &Outage::Status(500)), "they are too old");
+    }
+    server.answer(set(&[mint.jwk()]));
+    clock.advance(REFETCH).await;
+    assert!(come(&sessions, &mint).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_set_that_nobody_needed_for_long_is_fetched_before_it_serves() {
+    let clock = HeldClock::stop();
+    let mint = Mint::p256().named("one");
+    let server = Server::start(set(&[mint.jwk()])).await;
+    let sessions = by_set(&server);
+    assert!(come(&sessions, &mint).await.is_ok());
+    clock.advance(GRACE * 2).await;
+    assert!(come(&sessions, &mint).await.is_ok());
+    assert_eq!(server.count(), 2);
+    clock.advance(GRACE * 2).await;
+    server.answer(Reply::status(500));
+    assert!(is_down(come(&sessions, &mint).await, &Outage::Status(500)));
 }
 
 #[tokio::test]
@@ -262,6 +299,7 @@ async fn a_key_set_is_never_a_shared_secret() {
     let keys = JwtKeys::Jwks(Jwks {
         url: server.url("/jwks"),
         keep: KEEP,
+        grace: GRACE,
         refetch: REFETCH,
         timeout: Duration::from_secs(5),
     });
