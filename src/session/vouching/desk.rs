@@ -298,6 +298,11 @@ impl<E> Book<E> {
             && let Some(vouch) = self.vouched.remove(print)
         {
             vouch.end();
+            let login = vouch.login();
+            let others = login.iter().flat_map(|login| self.logins.of(login));
+            for other in others.filter(|other| other.proof().print == *print) {
+                other.end();
+            }
         }
     }
 

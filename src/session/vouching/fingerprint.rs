@@ -18,4 +18,9 @@ impl Fingerprint {
         print.copy_from_slice(context.finish().as_ref());
         Self(print)
     }
+
+    /// One number of 256, as good as drawn by lot.
+    pub(in crate::session) fn lot(self) -> u8 {
+        self.0[0]
+    }
 }

@@ -287,10 +287,18 @@ async fn a_session_that_is_over_carries_nothing_on() {
     let mut bench = Bench::new();
     let own = bench.enter("t1", Ok(hers(20.0))).await.unwrap();
     let fresh = bench.enter("t2", Ok(hers(900.0))).await.unwrap();
-    bench.ask("t1", Ok(hers(20.0))).await;
-    bench.ask("t2", Err(NO)).await;
+    for _ in 0..2 {
+        let asking = bench.asked().await;
+        let verdict = match asking.token().as_str() {
+            "t1" => Ok(hers(20.0)),
+            _ => Err(NO),
+        };
+        asking.answer(verdict);
+        settle().await;
+    }
+    let known = left(&own);
     assert_eq!(bench.desk.renew(&fresh), 0);
-    assert_eq!(left(&own), Some(15));
+    assert_eq!((left(&own), own.is_valid()), (known, true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,4 +330,27 @@ async fn a_hundred_renewals_leave_one_token_behind() {
     settle().await;
     assert_eq!(bench.desk.counts(), (0, 0));
     assert!(tokens.iter().all(|token| token.strong_count() == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_came_together_is_asked_about_apart_and_never_late() {
+    let mut bench = Bench::new();
+    let mut open = Vec::new();
+    for number in 0..64 {
+        let answer = yes(&format!("user-{number}"), None, None);
+        open.push(bench.enter(&format!("t{number}"), Ok(answer)).await);
+    }
+    let begun = Instant::now();
+    let mut moments = std::collections::BTreeSet::new();
+    for _ in 0..open.len() {
+        let asking = bench.asked().await;
+        moments.insert(begun.elapsed().as_millis());
+        let subject = asking.token().replace('t', "user-");
+        asking.answer(Ok(yes(&subject, None, None)));
+        settle().await;
+    }
+    assert!(moments.len() > 32, "{moments:?}");
+    let (first, last) = (moments.first().unwrap(), moments.last().unwrap());
+    assert!(*last <= RECHECK.as_millis(), "{last}");
+    assert!(*first >= RECHECK.as_millis() * 94 / 100, "{first}");
 }
