@@ -42,6 +42,8 @@ pub enum Cause {
     Operator,
     /// A leg broke the websocket protocol.
     Protocol(Side),
+    /// Whoever vouches for the app session could not be asked for longer than the grace.
+    SessionCheckDown,
     /// The app session was ended.
     SessionEnded,
     /// The app session expired.
@@ -73,6 +75,7 @@ impl Cause {
             | Self::Idle
             | Self::Moved
             | Self::Operator
+            | Self::SessionCheckDown
             | Self::SessionEnded
             | Self::SessionExpired
             | Self::Stopped
@@ -91,6 +94,7 @@ impl Cause {
             Self::Moved => "moved",
             Self::Operator => "operator",
             Self::Protocol(_) => "protocol",
+            Self::SessionCheckDown => "session_check_down",
             Self::SessionEnded => "session_ended",
             Self::SessionExpired => "session_expired",
             Self::Stalled(_) => "stalled",
@@ -106,7 +110,8 @@ impl Cause {
     pub const fn client_code(self) -> CloseCode {
         match self {
             Self::Closed(_) => CloseCode::ENGINE_PROXY,
-            Self::CredentialRefused => CloseCode::DEPENDENCY,
+            // Not as an end of the session: the app would send everybody through its login, in vain.
+            Self::CredentialRefused | Self::SessionCheckDown => CloseCode::DEPENDENCY,
             Self::Drained | Self::Moved | Self::Stopped => CloseCode::TERMINATING,
             Self::Idle => CloseCode::IDLE,
             Self::Protocol(Side::Client) => CloseCode::PROTOCOL,

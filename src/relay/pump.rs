@@ -156,6 +156,7 @@ where
         match standing {
             Standing::Changed => self.end(Cause::Moved),
             Standing::Ended => self.end(Cause::SessionEnded),
+            Standing::Unknown => self.end(Cause::SessionCheckDown),
             Standing::Valid { until } => self.clock.expiry = until,
         }
     }

@@ -188,6 +188,8 @@ pub enum Outage {
     Answer(&'static str),
     /// Too much is asked of it at once.
     Busy,
+    /// What it holds for one session cannot be read.
+    Content(&'static str),
     /// It answers with this status.
     Status(u16),
     /// It did not answer in time.
@@ -198,6 +200,14 @@ pub enum Outage {
     Transport(String),
 }
 
+impl Outage {
+    /// Whether it says nothing of how others fare.
+    #[must_use]
+    pub fn is_of_one_session(&self) -> bool {
+        matches!(self, Self::Content(_) | Self::TooLarge)
+    }
+}
+
 impl From<LineError> for Outage {
     fn from(error: LineError) -> Self {
         match error {
@@ -206,7 +216,7 @@ impl From<LineError> for Outage {
                 Self::Transport(words)
             }
             LineError::Authorities | LineError::Host | LineError::Lost => {
-                Self::Answer("the line to it was lost")
+                Self::Transport("the line to it was lost".to_owned())
             }
         }
     }
@@ -217,6 +227,7 @@ impl fmt::Display for Outage {
         match self {
             Self::Answer(what) => write!(f, "its answer is not understood: {what}"),
             Self::Busy => f.write_str("too many askings at once"),
+            Self::Content(what) => write!(f, "what it holds cannot be read: {what}"),
             Self::Status(status) => write!(f, "it answers with status {status}"),
             Self::Timeout => f.write_str("no answer in time"),
             Self::TooLarge => f.write_str("its answer is too large"),

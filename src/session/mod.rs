@@ -289,7 +289,7 @@ impl Session {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         match *self.standing.borrow() {
-            Standing::Changed | Standing::Ended => false,
+            Standing::Changed | Standing::Ended | Standing::Unknown => false,
             Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
         }
     }
@@ -298,7 +298,7 @@ impl Session {
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
         match *self.standing.borrow() {
-            Standing::Changed | Standing::Ended => None,
+            Standing::Changed | Standing::Ended | Standing::Unknown => None,
             Standing::Valid { until } => until.map(|until| Moment::now().unix_at(until)),
         }
     }
@@ -311,6 +311,8 @@ pub enum Standing {
     Changed,
     /// It is over: logged out, revoked, or no longer vouched for.
     Ended,
+    /// Nobody could say for too long whether it goes on.
+    Unknown,
     /// It is valid, until then if that is known.
     Valid {
         /// When it expires.

@@ -1,7 +1,10 @@
 // Why a socket ends, with what code, how soon, and what the client libraries then do. The README's table "When sockets
 // end" is held to what is seen here, row by row.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import WebSocket from 'ws';
@@ -11,6 +14,7 @@ import { startAskedApp, startAuthority, startStore } from './support/asked-app.m
 import { startDisguise } from './support/disguise.mjs';
 import { cookie } from './support/enigma.mjs';
 import { apiSession, enigmaSession, tellsToResume } from './support/listeners.mjs';
+import { startRedis } from './support/redis-app.mjs';
 import { signToken } from './support/tokens.mjs';
 import { until, within } from './support/waiting.mjs';
 import { ORIGIN, route, startWorld } from './support/world.mjs';
@@ -29,30 +33,40 @@ const TOKENS = `kind = "jwt"
 cookie = "app_session"
 secret = { env = "APP_JWT_SECRET" }
 issuer = "${ISSUER}"
-leeway = "0s"
 logout_audience = "the-app"`;
+
+const INGRESS = `kind = "trusted-header"
+peers = ["127.0.0.1"]
+subject = "x-user"
+lists = { apps = "x-apps" }
+max_age = "${SHORT}ms"`;
 
 describe('when sockets end', () => {
   let world;
   let app;
   let authority;
   let store;
+  let folder;
+  let shared;
   const rows = [];
 
   before(async () => {
     const known = { clients: CLIENTS, apps: [SALES] };
     app = await startAskedApp(known);
     authority = await startAuthority(known);
+    folder = await mkdtemp(join(tmpdir(), 'qix-ends-'));
+    shared = await startRedis(folder);
     world = await startWorld({
       prepare: async ({ secrets }) => {
         store = await startStore({ ...known, secret: secrets.jwt });
         return {};
       },
-      routes: (engine) => routes(engine, { app, authority, store }),
+      routes: (engine) => routes(engine, { app, authority, store, shared }),
     });
   });
   after(async () => {
-    for (const one of [world, app, authority, store]) await one?.stop();
+    for (const one of [world, app, authority, store, shared]) await one?.stop();
+    await rm(folder, { recursive: true, force: true });
   });
 
   const token = (claims) => signToken(world.secrets.jwt, { iss: ISSUER, apps: [SALES], ...claims });
@@ -62,8 +76,8 @@ describe('when sockets end', () => {
   const tokensOf = (sub, claims) => CLIENTS.map(() => token({ sub, ...claims }));
 
   /** Opens the three clients of one person. */
-  const enter = async ({ path = '/qlik', cookies, id = SALES }) => {
-    const ways = await Promise.all(cookies.map((value) => startDisguise({ target: world.proxy, headers: cookie(value, ORIGIN) })));
+  const enter = async ({ path = '/qlik', cookies, id = SALES, dress = cookie }) => {
+    const ways = await Promise.all(cookies.map((value) => startDisguise({ target: world.proxy, headers: dress(value, ORIGIN) })));
     const [closing, suspending, api] = ways.map((way) => `${way.url}${path}`);
     return {
       ways,
@@ -103,9 +117,9 @@ describe('when sockets end', () => {
   };
 
   /** Sockets that are open, and end for a reason. */
-  const ends = ({ event, soon, code, least = 0, most, path, cookies, cause = () => {} }) => {
+  const ends = ({ event, soon, code, least = 0, most, path, cookies, dress, cause = () => {} }) => {
     test(`${event}: ${code}`, async (t) => {
-      const clients = await enter({ path, cookies: await cookies() });
+      const clients = await enter({ path, dress, cookies: await cookies() });
       t.after(() => leave(clients));
       for (const name of CLIENTS) await within(`an app for ${name}`, clients[name].opened());
       const begun = Date.now();
@@ -130,6 +144,14 @@ describe('when sockets end', () => {
       }
       keep({ event, code: '–', soon: '–', enigma: 'goes on', api: 'goes on' });
     });
+  };
+
+  /** The issuer tells a proxy of a logout. */
+  const announce = async (proxy, claims) => {
+    const whole = { iss: ISSUER, aud: 'the-app', sid: undefined, jti: randomUUID(), events: { [EVENT]: {} }, ...claims };
+    const body = new URLSearchParams({ logout_token: signToken(world.secrets.jwt, whole) });
+    const { status } = await fetch(`${proxy}/qlik/backchannel-logout`, { method: 'POST', body });
+    assert.equal(status, 200);
   };
 
   const untilPast = (moment) => until('the end that was', () => Date.now() > moment + SECOND);
@@ -190,11 +212,32 @@ describe('when sockets end', () => {
     soon: 'at once',
     most: SECOND,
     cookies: () => tokensOf('bob'),
+    cause: () => announce(world.proxy, { sub: 'bob' }),
+  });
+
+  ends({
+    event: 'one that another replica takes (`[replicas]`)',
+    code: 4006,
+    soon: 'within 1 s',
+    most: SECOND,
+    cookies: () => tokensOf('boris'),
     cause: async () => {
-      const claims = { iss: ISSUER, aud: 'the-app', sub: 'bob', sid: undefined, jti: 'j-1', events: { [EVENT]: {} } };
-      const body = new URLSearchParams({ logout_token: signToken(world.secrets.jwt, claims) });
-      const { status } = await fetch(`${world.proxy}/qlik/backchannel-logout`, { method: 'POST', body });
-      assert.equal(status, 200);
+      const other = await world.startAnotherProxy();
+      const begun = Date.now();
+      await announce(other, { sub: 'boris' });
+      return begun;
+    },
+  });
+
+  ends({
+    event: 'an operator closes the socket',
+    code: 4006,
+    soon: 'at once',
+    most: SECOND,
+    cookies: () => tokensOf('bella'),
+    cause: async () => {
+      const answer = await world.operate('DELETE', '/sockets?subject=bella');
+      assert.deepEqual(await answer.json(), { closed: CLIENTS.length });
     },
   });
 
@@ -209,8 +252,20 @@ describe('when sockets end', () => {
   });
 
   ends({
+    event: 'that app lists other apps for the person, in a claim that decides',
+    code: 4003,
+    soon: 'within `recheck`',
+    most: RECHECK + SECOND,
+    path: '/asked',
+    cookies: () => app.logIn('conrad'),
+    cause: () => {
+      app.grant('conrad', [SALES, FINANCE]);
+    },
+  });
+
+  ends({
     event: 'that app fails for longer than `grace`',
-    code: 4006,
+    code: 4211,
     soon: 'after `grace`',
     least: GRACE - RECHECK,
     most: GRACE + RECHECK + SECOND,
@@ -285,13 +340,23 @@ describe('when sockets end', () => {
 
   ends({
     event: 'that Redis is down for longer than `grace`',
-    code: 4006,
+    code: 4211,
     soon: 'after `grace`',
     least: GRACE - RECHECK,
     most: GRACE + RECHECK + SECOND,
     path: '/store',
     cookies: () => store.logIn('sven', MINUTE),
     cause: () => store.kill(),
+  });
+
+  ends({
+    event: 'a socket by `trusted-header` grows older than `max_age`',
+    code: 4006,
+    soon: 'after `max_age`',
+    most: SHORT + SECOND,
+    path: '/ingress',
+    cookies: () => CLIENTS.map((client) => `tina-${client}`),
+    dress: (user, Origin) => ({ 'X-User': user, 'X-Apps': SALES, Origin }),
   });
 
   ends({
@@ -333,6 +398,26 @@ describe('when sockets end', () => {
     cause: async () => {
       await world.sim.script({ live: { close: { code: 1000, reason: '' } } });
     },
+  });
+
+  ends({
+    event: 'the config is read anew and leads elsewhere',
+    code: 4003,
+    soon: 'at once',
+    most: SECOND,
+    path: '/moved',
+    cookies: () => tokensOf('ursula'),
+    cause: () => world.reload((toml) => toml.replace('leeway = "20s"', 'leeway = "21s"')),
+  });
+
+  ends({
+    event: 'the config is read anew and permits the app no more',
+    code: 4203,
+    soon: 'at once',
+    most: SECOND,
+    path: '/listed',
+    cookies: () => tokensOf('victor'),
+    cause: () => world.reload((toml) => toml.replace(`apps = ["${SALES}"]`, `apps = ["${FINANCE}"]`)),
   });
 
   refuses({ event: 'no session, or one that ended', code: 4006, cookies: () => CLIENTS.map(() => 'no-token') });
@@ -395,7 +480,7 @@ describe('when sockets end', () => {
   });
 });
 
-function routes(engine, { app, authority, store }) {
+function routes(engine, { app, authority, store, shared }) {
   const checked = { engine, origins: [ORIGIN], clients: 'refuse' };
   const rhythm = `recheck = "${RECHECK}ms"\ngrace = "${GRACE}ms"\ncache = "0s"`;
   const asked = `kind = "forward-auth"
@@ -420,12 +505,15 @@ subject = "/user"
 claims = { apps = "/apps" }
 ${rhythm}`;
   return [
-    `[limits]\nsockets_per_subject = ${MOST}\n`,
+    `[limits]\nsockets_per_subject = ${MOST}\n\n[replicas]\nurl = "${shared.url}"\n`,
     route('/qlik', { ...checked, session: TOKENS, more: '[route.limits]\nclient_message = "64 KiB"\n' }),
     route('/asked', { ...checked, session: asked }),
     route('/token', { ...checked, session: opaque }),
     route('/store', { ...checked, session: stored }),
     route('/touched', { ...checked, session: `${stored}\ntouch = "${SHORT}ms"` }),
+    route('/ingress', { ...checked, session: INGRESS }),
+    route('/moved', { ...checked, session: `${TOKENS}\nleeway = "20s"` }),
+    route('/listed', { ...checked, session: TOKENS }).replace('apps_claim = "apps"', `apps = ["${SALES}"]`),
     route('/idle', { ...checked, session: TOKENS, more: `[route.limits]\nidle = "${IDLE}ms"\n` }),
   ].join('');
 }

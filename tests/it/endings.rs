@@ -280,7 +280,7 @@ async fn an_app_that_fails_is_given_a_grace_and_no_more() {
     let asked = portal.asked().len();
     until(|| portal.asked().len() >= asked + 2).await;
     portal.say(Some(Reply::page(500)));
-    assert_eq!(ada.closed().await.0, 4006);
+    assert_eq!(ada.closed().await.0, 4211, "the session may be good still");
     assert!(
         begun.elapsed() > Duration::from_millis(3200),
         "{:?}",
@@ -291,6 +291,16 @@ async fn an_app_that_fails_is_given_a_grace_and_no_more() {
         4211,
         "what cannot be asked is no yes"
     );
+    let log = world.log();
+    let told = |level: &str, text: &str| {
+        let lines = log.iter().filter(|line| line.level == level);
+        lines.filter(|line| line.message.contains(text)).count()
+    };
+    assert!(told("WARN", "open sockets are closed with 4211") >= 1);
+    let mut ended = log.iter().filter(|line| line.message == "socket ended");
+    assert!(ended.any(|line| line.field("cause") == "session_check_down"));
+    let counted = "qix_proxy_sockets_ended_total{route=\"/qlik\",reason=\"session_check_down\",side=\"proxy\"}";
+    assert_eq!(world.metric(counted).await, 1);
 }
 
 #[tokio::test]

@@ -151,6 +151,25 @@ async fn a_frame_that_never_ends_is_cut_after_the_grace() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_nobody_can_ask_about_is_no_session_that_ended() {
+    let mut bench = Bench::new(&consumer());
+    bench.standing.send(Standing::Unknown).unwrap();
+    let told = bench.client_close().await;
+    assert_eq!(told, Close::Code(CloseCode::DEPENDENCY));
+    assert_eq!(
+        bench.engine_close().await,
+        Close::Code(CloseCode::GOING_AWAY)
+    );
+    drop(bench.client);
+    drop(bench.engine);
+    let cause = bench.task.await.unwrap().cause;
+    assert_eq!(
+        (cause, cause.label()),
+        (Cause::SessionCheckDown, "session_check_down")
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drain_closes_with_4003() {
     let mut bench = Bench::new(&consumer());
     bench.live.drain();

@@ -284,7 +284,7 @@ async fn a_server_that_is_down_ends_them_after_the_grace_alone() {
         server.until_asked(round).await;
     }
     clock.advance(RECHECK).await;
-    until(|| standing(&session) == Standing::Ended).await;
+    until(|| standing(&session) == Standing::Unknown).await;
 }
 
 #[tokio::test]

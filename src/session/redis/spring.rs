@@ -68,7 +68,7 @@ pub(super) fn refuse_java(value: Option<&Option<Vec<u8>>>) -> Result<(), Session
     match value {
         Some(Some(value)) if value.starts_with(&JAVA) => {
             let what = "the subject is serialised by Java, which is never decoded";
-            Err(Store::down(Outage::Answer(what)))
+            Err(Store::down(Outage::Content(what)))
         }
         _ => Ok(()),
     }

@@ -200,7 +200,7 @@ impl Store {
             return Err(Self::down(Outage::TooLarge));
         }
         let content = express::content(&value);
-        let content = content.ok_or_else(|| Self::down(Outage::Answer("no unambiguous JSON")))?;
+        let content = content.ok_or_else(|| Self::down(Outage::Content("no unambiguous JSON")))?;
         let person = places.person(self.issuer.clone(), id, &content)?;
         Ok(Answer { person, expires })
     }

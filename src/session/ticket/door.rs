@@ -3,9 +3,9 @@
 use http::header::{AUTHORIZATION, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 
-use super::super::error::{SessionError, Spoilt};
+use super::super::error::{Outage, SessionError, Spoilt};
 use super::super::evidence::Shown;
-use super::super::{Check, Client, Knock, Session, Sessions};
+use super::super::{Check, Client, Knock, Session, Sessions, Standing};
 use super::shelf::{Found, Holder, Who};
 use super::{Ticket, TicketCheck};
 use crate::id::AppId;
@@ -67,8 +67,12 @@ impl Sessions {
             Holder::Known(session) => session,
             Holder::Asked { shown, who } => self.find_again(&shown, who).await?,
         };
+        let standing = *session.standing.borrow();
         if session.is_valid() {
             Ok(Some(session.only(stub.app)))
+        } else if standing == Standing::Unknown {
+            let (what, outage) = ("whoever vouches for it", Outage::Timeout);
+            Err(SessionError::Down { what, outage })
         } else {
             Err(Spoilt::Unknown.into())
         }

@@ -15,7 +15,7 @@ use super::super::error::{Outage, SessionError};
 use super::super::login::Login;
 use super::super::{Activity, Session};
 use super::logins::Logins;
-use super::vouch::{Proof, Terms, Vouch};
+use super::vouch::{Lesson, Proof, Terms, Vouch};
 use super::{Answer, Fingerprint, Source};
 use crate::flight::Flight;
 use crate::person::ClaimPath;
@@ -255,9 +255,12 @@ impl<S: Source> Desk<S> {
             // Another may rest on the same: what was issued anew and shown, and nothing else.
             self.book().end_if_denied(&proof.print, error);
         }
-        let confirmed = vouch.learn(&proof, &outcome, began, grace);
+        let lesson = vouch.learn(&proof, &outcome, began, grace);
+        if lesson == Lesson::Cut {
+            self.source.health().report_cut();
+        }
         if let Ok(answer) = &outcome
-            && confirmed
+            && lesson == Lesson::Confirmed
             && vouch.take_activity()
         {
             self.source.touch(&proof.evidence, answer).await;

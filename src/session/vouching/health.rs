@@ -11,6 +11,8 @@ pub(in crate::session) struct Health {
     route: RouteName,
     what: &'static str,
     failing: AtomicBool,
+    cutting: AtomicBool,
+    puzzled: AtomicBool,
 }
 
 impl Health {
@@ -20,6 +22,8 @@ impl Health {
             route: route.clone(),
             what,
             failing: AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
+            puzzled: AtomicBool::new(false),
         }
     }
 
@@ -28,21 +32,36 @@ impl Health {
         !self.failing.load(Ordering::Relaxed)
     }
 
-    /// Learns from an answer.
+    /// Learns from an answer. One that cannot be used because of what it says of one session is an
+    /// answer all the same.
     pub(in crate::session) fn learn<T>(&self, answer: &Result<T, SessionError>) {
-        let outage = match answer {
-            Err(SessionError::Down { outage, .. }) => Some(outage),
-            _ => None,
-        };
-        let was_failing = self.failing.swap(outage.is_some(), Ordering::Relaxed);
-        match outage {
-            Some(outage) if !was_failing => {
-                tracing::warn!(route = %self.route, %outage, "{} fails", self.what);
+        match answer {
+            Err(SessionError::Down { outage, .. }) if outage.is_of_one_session() => {
+                if !self.puzzled.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(route = %self.route, %outage, "what {} says of a session cannot be used; said once", self.what);
+                }
+                self.recover();
             }
-            None if was_failing => {
-                tracing::info!(route = %self.route, "{} answers again", self.what);
+            Err(SessionError::Down { outage, .. }) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(route = %self.route, %outage, "{} fails", self.what);
+                }
             }
-            _ => {}
+            _ => self.recover(),
+        }
+    }
+
+    /// Open sockets are closed because it has failed for so long.
+    pub(in crate::session) fn report_cut(&self) {
+        if !self.cutting.swap(true, Ordering::Relaxed) {
+            tracing::warn!(route = %self.route, "{} has failed for longer than `grace`: open sockets are closed with 4211", self.what);
+        }
+    }
+
+    fn recover(&self) {
+        self.cutting.store(false, Ordering::Relaxed);
+        if self.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!(route = %self.route, "{} answers again", self.what);
         }
     }
 }

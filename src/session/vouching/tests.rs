@@ -154,7 +154,7 @@ fn hers(seconds: f64) -> Answer {
 
 fn left(session: &Session) -> Option<u64> {
     match *session.standing().borrow() {
-        Standing::Changed | Standing::Ended => Some(0),
+        Standing::Changed | Standing::Ended | Standing::Unknown => Some(0),
         Standing::Valid { until } => until.map(|until| {
             let left = until.saturating_duration_since(Instant::now());
             left.as_millis().div_ceil(1000).try_into().unwrap()
@@ -353,4 +353,42 @@ async fn who_came_together_is_asked_about_apart_and_never_late() {
     let (first, last) = (moments.first().unwrap(), moments.last().unwrap());
     assert!(*last <= RECHECK.as_millis(), "{last}");
     assert!(*first >= RECHECK.as_millis() * 94 / 100, "{first}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_beyond_the_grace_is_no_end_of_the_session() {
+    let mut bench = Bench::new();
+    let own = bench.enter("t1", Ok(hers(900.0))).await.unwrap();
+    let begun = Instant::now();
+    while own.is_valid() {
+        let asking = bench.asked().await;
+        settle().await;
+        // The last is not waited for.
+        let _ = asking.verdict.send(Err(Oracle::down(Outage::Timeout)));
+        settle().await;
+    }
+    assert!(begun.elapsed() > RECHECK && begun.elapsed() <= RECHECK * 2);
+    assert_eq!(*own.standing().borrow(), Standing::Unknown);
+}
+
+#[test]
+fn only_what_concerns_everybody_is_a_failure_of_the_source() {
+    let table = [
+        (Outage::Answer("no JSON"), false),
+        (Outage::Status(500), false),
+        (Outage::Timeout, false),
+        (Outage::Transport("refused".to_owned()), false),
+        (Outage::Content("no JSON"), true),
+        (Outage::TooLarge, true),
+    ];
+    for (outage, well) in table {
+        let health = Health::new(&RouteName::new("test"), Oracle::WHAT);
+        health.learn::<()>(&Err(Oracle::down(outage.clone())));
+        assert_eq!(health.is_well(), well, "{outage}");
+        health.learn(&Ok(()));
+        assert!(health.is_well());
+        health.learn::<()>(&Err(Oracle::down(Outage::Status(500))));
+        health.learn::<()>(&Err(Oracle::down(outage.clone())));
+        assert_eq!(health.is_well(), well, "it has answered: {outage}");
+    }
 }

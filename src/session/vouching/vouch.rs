@@ -28,6 +28,17 @@ pub(super) struct Vouch<E> {
     record: Mutex<Record<E>>,
 }
 
+/// What came of an asking.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lesson {
+    /// It is confirmed, and still in force.
+    Confirmed,
+    /// It is over because nobody could be asked for too long.
+    Cut,
+    /// Neither.
+    Nothing,
+}
+
 /// What its sessions are held to.
 pub(super) struct Terms {
     /// What they are given beyond their end.
@@ -132,7 +143,7 @@ impl<E> Vouch<E> {
     /// Whether it is good for one more socket without asking.
     pub(super) fn is_fresh(&self, cache: Duration) -> bool {
         let valid = match *self.standing.borrow() {
-            Standing::Changed | Standing::Ended => false,
+            Standing::Changed | Standing::Ended | Standing::Unknown => false,
             Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
         };
         valid && self.fresh_until(cache) > Instant::now()
@@ -153,7 +164,8 @@ impl<E> Vouch<E> {
         self.standing.closed().await;
     }
 
-    /// When the source is to be asked again.
+    /// When the source is to be asked again: a little sooner than it must be, each by a different little,
+    /// so that those who came at the same moment are not asked about at the same moment for ever.
     pub(super) fn due(&self, recheck: Duration) -> Instant {
         let record = self.record();
         record.asked + recheck - recheck / SOONER * record.proof.print.lot().into() / 256
@@ -183,24 +195,25 @@ impl<E> Vouch<E> {
     }
 
     /// Learns what the source said of a proof, asked since `began`. What it rested on once says
-    /// nothing of it any more. Whether it is confirmed, and still in force.
+    /// nothing of it any more.
     pub(super) fn learn(
         &self,
         of: &Proof<E>,
         outcome: &Result<Answer, SessionError>,
         began: Instant,
         grace: Duration,
-    ) -> bool {
+    ) -> Lesson {
         let mut record = self.record();
         if !record.proof.is(of) {
-            return false;
+            return Lesson::Nothing;
         }
         match outcome {
-            Ok(answer) => return self.accept(&mut record, answer),
-            Err(SessionError::Down { .. }) => self.miss(&mut record, began, grace),
+            Ok(answer) if self.accept(&mut record, answer) => return Lesson::Confirmed,
+            Ok(_) => {}
+            Err(SessionError::Down { .. }) => return self.miss(&mut record, began, grace),
             Err(_) => self.end(),
         }
-        false
+        Lesson::Nothing
     }
 
     /// Rests on what another of the same app session rests on from now on, and lasts as long; only
@@ -209,7 +222,7 @@ impl<E> Vouch<E> {
         let fresh = other.record().copy();
         let mut record = self.record();
         let is_valid = match *self.standing.borrow() {
-            Standing::Changed | Standing::Ended => false,
+            Standing::Changed | Standing::Ended | Standing::Unknown => false,
             Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
         };
         let moves = is_valid
@@ -251,13 +264,15 @@ impl<E> Vouch<E> {
     }
 
     /// Notes that the source could not be asked since `began`; it is over when the grace is.
-    fn miss(&self, record: &mut Record<E>, began: Instant, grace: Duration) {
+    fn miss(&self, record: &mut Record<E>, began: Instant, grace: Duration) -> Lesson {
         let now = Instant::now();
         record.asked = now;
         let since = *record.failing.get_or_insert(began);
-        if since + grace <= now {
-            self.end();
+        if since + grace > now {
+            return Lesson::Nothing;
         }
+        self.stand(Standing::Unknown);
+        Lesson::Cut
     }
 
     /// Whether a claim that is minded says something else.

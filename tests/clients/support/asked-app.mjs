@@ -14,11 +14,12 @@ import { startRedis } from './redis-app.mjs';
 /** The app whose endpoint is asked who somebody is. */
 export async function startAskedApp({ clients, apps }) {
   const sessions = new Map();
+  const granted = new Map();
   let failing = false;
   const server = await listen((request, response) => {
     const user = sessions.get(/app_session=([^;]+)/.exec(request.headers.cookie ?? '')?.[1]);
     if (failing || !user) return response.writeHead(failing ? 500 : 401).end();
-    return tell(response, { user, session: request.headers.cookie, apps });
+    return tell(response, { user, session: request.headers.cookie, apps: granted.get(user) ?? apps });
   });
   return {
     url: server.url,
@@ -31,6 +32,7 @@ export async function startAskedApp({ clients, apps }) {
       return `${user}-${client}`;
     }),
     logOut: (user) => clients.forEach((client) => sessions.delete(`${user}-${client}`)),
+    grant: (user, others) => granted.set(user, others),
   };
 }
 

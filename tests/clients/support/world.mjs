@@ -13,6 +13,8 @@ export const bin = resolve(process.env.QIX_BIN ?? fileURLToPath(new URL('../../.
 // The runner ends a suite that takes too long by a signal: go the way that takes the programs along.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
+const CONFIG = 'qix-proxy.toml';
+
 /** The origin that the routes allow; no server needs to be there. */
 export const ORIGIN = 'http://app.test:1234';
 
@@ -22,7 +24,7 @@ export const ORIGIN = 'http://app.test:1234';
  */
 export async function startWorld({ routes = threeRoutes, listen = () => '', prepare = async () => ({}) } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'qix-clients-'));
-  const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret() };
+  const secrets = { jwt: newSecret(), trusted: newSecret(), machine: newSecret(), apiKey: newSecret(), identity: newSecret(), admin: newSecret() };
   const programs = [];
   const stop = async () => {
     for (const program of programs.splice(0).reverse()) await stopProgram(program);
@@ -44,9 +46,22 @@ export async function startWorld({ routes = threeRoutes, listen = () => '', prep
       proxyLog: () => readFile(proxy.log, 'utf8'),
       terminateProxy: () => stopProgram(proxy),
       startAnotherProxy: async () => {
-        const other = await startProxy({ folder, secrets, toml: listen() + routes(sim.address, folder) });
+        const toml = listen() + routes(sim.address, folder);
+        const other = await startProxy({ folder, secrets, toml, name: `qix-proxy-${programs.length}` });
         programs.push(other);
         return other.address;
+      },
+      /** Changes the config's text, and lets the first proxy read it anew. */
+      reload: async (change) => {
+        const config = join(folder, CONFIG);
+        await writeFile(config, change(await readFile(config, 'utf8')));
+        proxy.child.kill('SIGHUP');
+      },
+      /** Asks at the first proxy's operators' door. */
+      operate: async (method, path) => {
+        const facts = (await readFile(proxy.log, 'utf8')).split('\n').filter(Boolean).map((line) => JSON.parse(line));
+        const { address } = facts.find(({ message, door }) => message === 'listening' && door === 'admin');
+        return fetch(`http://${address}${path}`, { method, headers: { Authorization: `Bearer ${secrets.admin}` } });
       },
     };
   } catch (error) {
@@ -66,11 +81,11 @@ function startSim({ folder, secrets, more: { simArgs = [], simEnv = {} } }) {
   });
 }
 
-async function startProxy({ folder, secrets, toml }) {
-  const config = join(folder, 'qix-proxy.toml');
+async function startProxy({ folder, secrets, toml, name = 'qix-proxy' }) {
+  const config = join(folder, CONFIG);
   await writeFile(config, proxyConfig(toml));
   return startProgram({
-    name: 'qix-proxy',
+    name,
     command: join(bin, 'qix-proxy'),
     args: ['run', '--config', config],
     env: {
@@ -79,8 +94,9 @@ async function startProxy({ folder, secrets, toml }) {
       TRUSTED_SECRET: secrets.trusted,
       MACHINE_SECRET: secrets.machine,
       API_KEY: secrets.apiKey,
+      ADMIN_TOKEN: secrets.admin,
     },
-    log: join(folder, 'qix-proxy.log'),
+    log: join(folder, `${name}.log`),
     listening: proxyListening,
   });
 }
@@ -96,6 +112,7 @@ address = "127.0.0.1:0"
 
 [admin]
 address = "127.0.0.1:0"
+token = { env = "ADMIN_TOKEN" }
 ${routes}`;
 }
 
@@ -115,8 +132,7 @@ const PERSON = { id: 'trusted', kind: 'oauth-impersonation', secret: 'TRUSTED_SE
 const OWN_TOKENS = `kind = "jwt"
 cookie = "app_session"
 secret = { env = "APP_JWT_SECRET" }
-algorithms = ["HS256"]
-leeway = "0s"`;
+algorithms = ["HS256"]`;
 
 /** A route with the engine at `engine`, for the sessions and the pages that are named; `more` are tables of its own. */
 export function route(path, { engine, origins, session, credential = PERSON, clients = 'bearer', more = '' }) {

@@ -93,7 +93,7 @@ async fn what_java_wrote_is_never_decoded() {
     let () = redis.run(&["EVAL", script, "1", &key]).await;
     let sessions = spring(&redis, "sessionAttr:name", Index::None);
     let error = browse(&sessions, &session_cookie(ID)).await.unwrap_err();
-    assert!(matches!(down(&error), Outage::Answer(_)), "{error}");
+    assert!(matches!(down(&error), Outage::Content(_)), "{error}");
 }
 
 #[tokio::test]

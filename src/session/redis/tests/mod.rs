@@ -74,7 +74,7 @@ fn standing(session: &Session) -> Standing {
 fn until(session: &Session) -> Option<Instant> {
     match standing(session) {
         Standing::Valid { until } => until,
-        Standing::Changed | Standing::Ended => panic!("it ended"),
+        Standing::Changed | Standing::Ended | Standing::Unknown => panic!("it ended"),
     }
 }
 
@@ -187,7 +187,7 @@ async fn what_is_no_session_of_the_app_is_down() {
     let redis = RealRedis::start(&[]).await;
     let sessions = route(config(redis.server()));
     let large = json!({"passport": {"user": "ada"}, "pad": "x".repeat(256 * 1024)});
-    let json = Outage::Answer("no unambiguous JSON");
+    let json = Outage::Content("no unambiguous JSON");
     for (value, expected) in [
         ("canary", &json),
         ("[]", &json),
