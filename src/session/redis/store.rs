@@ -161,6 +161,7 @@ impl Store {
         let mut names = vec![spring::field(&places.subject)];
         names.extend(places.claims.values().map(spring::field));
         names.extend([spring::LAST_USED, spring::LONGEST_PAUSE].map(str::to_owned));
+        self.refuse_large(&key, &names).await?;
         let mut asking = Pipeline::with_capacity(2);
         asking.cmd("HMGET").arg(&key).arg(&names);
         asking.cmd("PTTL").arg(&key);
@@ -178,6 +179,19 @@ impl Store {
         let person = places.person(self.issuer.clone(), id, &content)?;
         let expires = by_key.into_iter().chain(by_hash).reduce(f64::min);
         Ok(Answer { person, expires })
+    }
+
+    /// `HMGET` has no limit: what it would bring is asked first.
+    async fn refuse_large(&self, key: &str, names: &[String]) -> Result<(), SessionError> {
+        let mut asking = Pipeline::with_capacity(names.len());
+        for name in names {
+            asking.cmd("HSTRLEN").arg(key).arg(name);
+        }
+        let lengths: Vec<usize> = self.fetch(&asking).await?;
+        if lengths.iter().sum::<usize>() > LARGEST {
+            return Err(Self::down(Outage::TooLarge));
+        }
+        Ok(())
     }
 
     /// Where hashes outlive their sessions, a key beside each lives as long as the session.

@@ -97,6 +97,21 @@ async fn what_java_wrote_is_never_decoded() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_is_never_fetched() {
+    let redis = RealRedis::start(&[]).await;
+    let large = format!(r#"{{"id":42,"pad":"{}"}}"#, "x".repeat(256 * 1024));
+    save(&redis, &[("sessionAttr:user", &large)]).await;
+    let sessions = spring(&redis, "/sessionAttr:user/id", Index::None);
+    let error = browse(&sessions, &session_cookie(ID)).await.unwrap_err();
+    assert_eq!(down(&error), &Outage::TooLarge);
+    let asked: String = redis.run(&["INFO", "commandstats"]).await;
+    assert!(
+        asked.contains("hstrlen") && !asked.contains("hmget"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
 async fn nobody_else_is_a_spring_session() {
     let redis = RealRedis::start(&[]).await;
     save(&redis, &[USER]).await;
