@@ -275,7 +275,9 @@ impl Gate {
                 document: target.document.as_str(),
             }),
         };
-        let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
+        let showing = lane.sessions.showing(knock);
+        let quotas = &self.books.quotas;
+        let attempt = quotas.attempt(caller.address, showing.as_ref())?;
         let identified = lane.sessions.identify(knock).await;
         attempt.settle(finding(&identified));
         Ok(identified?)
