@@ -85,6 +85,13 @@ impl Quotas {
         lock(&self.tickets).remember(print, self.now());
     }
 
+    /// Counts what an address did wrong without an attempt, where there is room.
+    pub fn fail(&self, address: IpAddr) -> Result<(), QuotaError> {
+        let key = self.hashing.hash_one(household(address));
+        let taken = lock(&self.failures).take(key, self.now());
+        taken.map_err(|Empty { wait }| QuotaError::Failures { wait })
+    }
+
     /// Counts one more socket that a person wants to open.
     pub fn open(&self, person: &Person) -> Result<(), QuotaError> {
         let owner = (person.issuer(), person.subject());

@@ -223,17 +223,44 @@ impl Gate {
 
     /// Takes a logout token that a route's issuer has sent: remembers the logout, ends the sockets
     /// it hits on every route, and tells the other replicas; says how many it ended here.
-    pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
-        let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
+    ///
+    /// Whatever came from an address before, a token is looked at: a logout must not be lost to what
+    /// its neighbours do, and a signature costs less than the request that brings it. Those that are
+    /// not good count among the failures of their address; beyond its budget they are `TooMany`.
+    pub async fn log_out(
+        &self,
+        route: &Route,
+        address: IpAddr,
+        token: &[u8],
+    ) -> Result<usize, Refusal> {
+        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
+        let judged = lane.sessions.logout(token).await;
         let Logout {
             revocation,
             remember,
-        } = lane.sessions.logout(token).await?;
+        } = judged.map_err(|error| self.no_logout(address, error))?;
         let ended = self.books.revoked.revoke(&revocation, remember);
         if let Some(replicas) = &self.books.replicas {
             replicas.announce(&revocation, remember);
         }
         Ok(ended)
+    }
+
+    /// Counts what was presented as a logout and is none.
+    fn no_logout(&self, address: IpAddr, error: SessionError) -> Refusal {
+        if error == SessionError::Missing {
+            return Fault::NotFound.into();
+        }
+        if error.fault() == Fault::SessionCheckDown {
+            return error.into();
+        }
+        match self.books.quotas.fail(address) {
+            Ok(()) => Refusal {
+                fault: Fault::BadRequest,
+                ..error.into()
+            },
+            Err(over) => over.into(),
+        }
     }
 
     /// Every route with its hands, for telemetry.

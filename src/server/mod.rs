@@ -272,7 +272,7 @@ impl Server {
                 let (head, _body) = request.into_parts();
                 upgrade::open(&house, head, knock, handover).await
             }
-            Door::BackchannelLogout => logout::take(&house, &found.route, request).await,
+            Door::BackchannelLogout => logout::take(&house, &found.route, source(), request).await,
             Door::Session if request.method() != Method::OPTIONS => {
                 session::answer(&house, &found.route, source(), request).await
             }

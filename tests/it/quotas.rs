@@ -3,7 +3,7 @@
 use engine_sim::engine::SALES_APP;
 use serde_json::json;
 
-use crate::support::{Answer, Knock, ORIGIN, Portal, Recipe, Reply, World, unique};
+use crate::support::{Answer, Issuer, Knock, ORIGIN, Portal, Recipe, Reply, World, unique};
 
 const BEARER: &str = "clients_without_origin = \"bearer\"";
 /// What programs are known by where pages are known otherwise.
@@ -222,6 +222,50 @@ async fn somebody_who_opens_too_often_waits() {
     assert_too_many(&refused, 20);
     assert_eq!(world.upgrades().len(), 3, "the engine is not asked");
     world.visit("eve", SALES_APP).open().await.is_alive().await;
+}
+
+#[tokio::test]
+async fn logouts_that_are_none_count_and_a_good_one_is_taken_all_the_same() {
+    let (issuer, office) = (Issuer::start().await, "203.0.113.77");
+    let recipe = issuer.recipe().listen(TRUSTED);
+    let limits = "[limits]\nfailures_per_minute = 3\n";
+    let world = recipe.process(limits).start().await;
+    let page = |session: &str| {
+        let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
+        knock.cookie(session).with("x-forwarded-for", office)
+    };
+    let session = issuer.session(&json!({"sub": "ada", "sid": "s-1"}));
+    let mut ada = page(&session).open().await;
+    let announce = async |form: &str| {
+        let knock = world.http("POST", "/qlik/backchannel-logout");
+        let knock = knock.with("x-forwarded-for", office);
+        knock.form(form.as_bytes()).refused().await
+    };
+
+    for bad in ["no=form", "logout_token=x.y.z", ""] {
+        assert_eq!(announce(bad).await.status, 400, "{bad}");
+    }
+    for _ in 0..5 {
+        assert_too_many(&announce("logout_token=x.y.z").await, 20);
+    }
+    for (reason, count) in [("bad_request", 3), ("too_many", 5)] {
+        let refused = format!("qix_proxy_refused_total{{reason=\"{reason}\"}}");
+        assert_eq!(world.metric(&refused).await, count, "{reason}");
+    }
+    let log = world.log();
+    let said = log.iter().filter(|line| {
+        line.message == "a logout was refused" && line.field("client.address") == office
+    });
+    assert_eq!(said.count(), 3, "nothing more is said");
+    assert_eq!(page("x.y.z").closed().await.0, 4205, "it is one budget");
+
+    ada.is_alive().await;
+    let logout = world.keep(issuer.logout(&json!({"sid": "s-1"})));
+    assert_eq!(
+        announce(&format!("logout_token={logout}")).await.status,
+        200
+    );
+    assert_eq!(ada.closed().await.0, 4006);
 }
 
 #[tokio::test]
