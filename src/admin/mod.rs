@@ -1,8 +1,12 @@
 //! The operators' door: is it alive, is it ready, its numbers; and, for whoever has the token, the
 //! open sockets. Loopback unless the config says otherwise. The numbers name no person.
+//!
+//! Each connection has one answer and little time. Where too many come the newest is let in and the
+//! oldest goes: whoever is slow on purpose cannot keep a probe out, and takes no more than a few files.
 
 mod sockets;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::ready;
 use std::sync::Arc;
@@ -15,12 +19,14 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use self::sockets::Sockets;
@@ -29,8 +35,12 @@ use crate::live::Live;
 use crate::telemetry::Metrics;
 use crate::tls::Acceptor;
 
-/// How long an operator may take for a request head, or for TLS.
+/// How long a connection may take, from its acceptance to the end of its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many connections there are at once.
+const MOST: usize = 64;
+/// The largest request head, in bytes.
+const LARGEST_HEAD: usize = 16 << 10;
 
 /// The operators' door.
 pub struct Admin {
@@ -79,10 +89,15 @@ impl Admin {
 
     /// Answers until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let admin = Arc::new(self);
+        let (admin, mut guests) = (Arc::new(self), Guests::default());
         while let Some(accepted) = stop.run_until_cancelled(admin.listener.accept()).await {
             match accepted {
-                Ok((tcp, _)) => drop(tokio::spawn(Arc::clone(&admin).secure(tcp))),
+                Ok((tcp, _)) => {
+                    let answering = timeout(PATIENCE, Arc::clone(&admin).secure(tcp));
+                    guests.let_in(tokio::spawn(async {
+                        let _ = answering.await;
+                    }));
+                }
                 Err(error) => {
                     warn!(%error, "the admin door cannot accept for a moment");
                     sleep(Duration::from_millis(100)).await;
@@ -95,7 +110,7 @@ impl Admin {
         let Some(acceptor) = &self.tls else {
             return self.serve(tcp).await;
         };
-        if let Ok(Ok(tls)) = timeout(PATIENCE, acceptor.accept(tcp)).await {
+        if let Ok(tls) = acceptor.accept(tcp).await {
             self.serve(tls).await;
         }
     }
@@ -103,8 +118,8 @@ impl Admin {
     async fn serve(&self, io: impl AsyncRead + AsyncWrite + Unpin) {
         let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(&request))));
         let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
+            .keep_alive(false)
+            .max_buf_size(LARGEST_HEAD)
             .serve_connection(TokioIo::new(io), service)
             .await;
         if let Err(error) = served {
@@ -147,6 +162,21 @@ impl Admin {
         }
         self.reload.notify_one();
         text(StatusCode::ACCEPTED, "the config is read anew\n")
+    }
+}
+
+/// Who is being answered, the oldest first.
+#[derive(Default)]
+struct Guests(VecDeque<AbortOnDropHandle<()>>);
+
+impl Guests {
+    fn let_in(&mut self, guest: JoinHandle<()>) {
+        self.0.retain(|other| !other.is_finished());
+        if self.0.len() >= MOST {
+            debug!(most = MOST, "too many at the admin door; the oldest goes");
+            self.0.pop_front();
+        }
+        self.0.push_back(AbortOnDropHandle::new(guest));
     }
 }
 
