@@ -1,5 +1,6 @@
 //! The whole proxy: a config enters, two doors open, and a stop ends it in order.
 
+mod files;
 mod outgoing;
 mod reload;
 mod stock;
@@ -77,6 +78,7 @@ pub struct Addresses {
 impl Proxy {
     /// Builds every room and binds both doors. `source` is asked when the config is to be read anew.
     pub async fn bind(config: Config, source: Source) -> Result<Self, StartError> {
+        files::look(&config);
         let mut registry = Registry::with_prefix("qix_proxy");
         let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
