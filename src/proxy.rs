@@ -27,7 +27,7 @@ use crate::admin::{Admin, Inside};
 use crate::config::{Config, Http2, Limits, Listen, ListenAddress, ListenTls};
 use crate::credential::{CredentialError, Keepers};
 use crate::engine::EngineError;
-use crate::gate::{Books, IdentityKey, Lanes};
+use crate::gate::{Books, IdentityKey, Lanes, Named};
 use crate::line::LineError;
 use crate::live::Live;
 use crate::probe::Rehearsal;
@@ -169,10 +169,11 @@ impl Proxy {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         info!(door = "public", address = %self.place, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
+        let identities = &self.upkeep.stock.identities;
         let talk = self
             .replicas
             .clone()
-            .map(|replicas| talk(replicas, self.revoked));
+            .map(|replicas| talk(replicas, self.revoked, Arc::clone(identities)));
         let doors = self.stop.child_token();
         let server = tokio::spawn(open(self.server, self.replicas.clone(), doors));
         let admin = tokio::spawn(self.admin.run(self.stop.clone()));
@@ -203,12 +204,20 @@ impl Proxy {
 }
 
 /// Begins to tell and to hear logouts; ends when it is dropped.
-fn talk(replicas: Arc<Replicas>, revoked: Arc<Revoked>) -> AbortOnDropHandle<()> {
+fn talk(
+    replicas: Arc<Replicas>,
+    revoked: Arc<Revoked>,
+    identities: Arc<IdentityKey>,
+) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let hear = |revocation: &Revocation, remember| {
             let sockets = revoked.revoke(revocation, remember);
             if sockets > 0 {
-                info!(sockets, "logged out by the issuer, as another replica says");
+                let Named { session, subject } = identities.name_logout(revocation);
+                info!(
+                    session.hash = session,
+                    subject, sockets, "logged out by the issuer, as another replica says"
+                );
             }
         };
         replicas.converse(hear).await;

@@ -9,6 +9,7 @@ mod sockets;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::ready;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,11 +93,8 @@ impl Admin {
         let (admin, mut guests) = (Arc::new(self), Guests::default());
         while let Some(accepted) = stop.run_until_cancelled(admin.listener.accept()).await {
             match accepted {
-                Ok((tcp, _)) => {
-                    let answering = timeout(PATIENCE, Arc::clone(&admin).secure(tcp));
-                    guests.let_in(tokio::spawn(async {
-                        let _ = answering.await;
-                    }));
+                Ok((tcp, from)) => {
+                    guests.let_in(tokio::spawn(Arc::clone(&admin).receive(tcp, from.ip())));
                 }
                 Err(error) => {
                     warn!(%error, "the admin door cannot accept for a moment");
@@ -106,17 +104,23 @@ impl Admin {
         }
     }
 
-    async fn secure(self: Arc<Self>, tcp: TcpStream) {
-        let Some(acceptor) = &self.tls else {
-            return self.serve(tcp).await;
-        };
-        if let Ok(tls) = acceptor.accept(tcp).await {
-            self.serve(tls).await;
+    async fn receive(self: Arc<Self>, tcp: TcpStream, from: IpAddr) {
+        if timeout(PATIENCE, self.secure(tcp, from)).await.is_err() {
+            debug!(%from, "an admin connection took too long");
         }
     }
 
-    async fn serve(&self, io: impl AsyncRead + AsyncWrite + Unpin) {
-        let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(&request))));
+    async fn secure(&self, tcp: TcpStream, from: IpAddr) {
+        let Some(acceptor) = &self.tls else {
+            return self.serve(tcp, from).await;
+        };
+        if let Ok(tls) = acceptor.accept(tcp).await {
+            self.serve(tls, from).await;
+        }
+    }
+
+    async fn serve(&self, io: impl AsyncRead + AsyncWrite + Unpin, from: IpAddr) {
+        let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(&request, from))));
         let served = http1::Builder::new()
             .keep_alive(false)
             .max_buf_size(LARGEST_HEAD)
@@ -127,10 +131,10 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answer(&self, request: &Request<Incoming>, from: IpAddr) -> Response<Full<Bytes>> {
         let (method, path) = (request.method(), request.uri().path());
         if path == "/sockets" {
-            return self.sockets.answer(request);
+            return self.sockets.answer(request, from);
         }
         if path == "/reload" {
             return self.reload(request);

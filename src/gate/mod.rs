@@ -7,6 +7,7 @@
 mod home;
 mod identity;
 mod law;
+mod logout;
 mod origin;
 mod plain;
 mod refusal;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 pub use self::home::{Home, Homes};
 pub use self::identity::IdentityKey;
 pub use self::law::{Lanes, Law};
+pub use self::logout::{LoggedOut, Named};
 pub use self::plain::Asker;
 pub use self::refusal::Refusal;
 use self::second::Redial;
@@ -39,7 +41,7 @@ use crate::record::{Ledger, Meters, Opening};
 use crate::relay::{Compression, Leash, Second, Terms};
 use crate::replicas::Replicas;
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Logout, Session, SessionError, Sessions, Upgrade};
+use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -219,48 +221,6 @@ impl Gate {
             },
             engine,
         })
-    }
-
-    /// Takes a logout token that a route's issuer has sent: remembers the logout, ends the sockets
-    /// it hits on every route, and tells the other replicas; says how many it ended here.
-    ///
-    /// Whatever came from an address before, a token is looked at: a logout must not be lost to what
-    /// its neighbours do, and a signature costs less than the request that brings it. Those that are
-    /// not good count among the failures of their address; beyond its budget they are `TooMany`.
-    pub async fn log_out(
-        &self,
-        route: &Route,
-        address: IpAddr,
-        token: &[u8],
-    ) -> Result<usize, Refusal> {
-        let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
-        let judged = lane.sessions.logout(token).await;
-        let Logout {
-            revocation,
-            remember,
-        } = judged.map_err(|error| self.no_logout(address, error))?;
-        let ended = self.books.revoked.revoke(&revocation, remember);
-        if let Some(replicas) = &self.books.replicas {
-            replicas.announce(&revocation, remember);
-        }
-        Ok(ended)
-    }
-
-    /// Counts what was presented as a logout and is none.
-    fn no_logout(&self, address: IpAddr, error: SessionError) -> Refusal {
-        if error == SessionError::Missing {
-            return Fault::NotFound.into();
-        }
-        if error.fault() == Fault::SessionCheckDown {
-            return error.into();
-        }
-        match self.books.quotas.fail(address) {
-            Ok(()) => Refusal {
-                fault: Fault::BadRequest,
-                ..error.into()
-            },
-            Err(over) => over.into(),
-        }
     }
 
     /// Every route with its hands, for telemetry.

@@ -13,7 +13,7 @@ use super::peers::Source;
 use super::reply::{self, Body};
 use crate::config::Route;
 use crate::fault::Fault;
-use crate::gate::Refusal;
+use crate::gate::{LoggedOut, Refusal};
 
 /// The largest form: one token.
 const LARGEST: usize = 16 << 10;
@@ -31,10 +31,13 @@ pub(super) async fn take(
     }
     // Without a token it is nobody's.
     let token = token(request.into_body()).await.unwrap_or_default();
-    let taken = house.gate.log_out(route, source.address, token.as_bytes());
-    match taken.await {
-        Ok(ended) => {
-            info!(route = %route.name, sockets = ended, "logged out by the issuer");
+    let gate = &house.gate;
+    match gate.log_out(route, source.address, token.as_bytes()).await {
+        Ok(LoggedOut { named, sockets }) => {
+            info!(
+                client.address = %source.address, route = %route.name, session.hash = named.session,
+                subject = named.subject, sockets, "logged out by the issuer"
+            );
             reply::empty(StatusCode::OK)
         }
         Err(refusal) => refuse(house, route, source, &refusal),

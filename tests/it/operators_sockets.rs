@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::support::{Answer, Authority, Browser, Files, Knock, Recipe, World, now, soon};
+use crate::support::{Answer, Authority, Browser, Files, Knock, Recipe, World, now, soon, unique};
 
 async fn world() -> World {
     Recipe::default()
@@ -156,6 +156,45 @@ async fn nobody_gets_in_without_the_token_or_under_a_foreign_name() {
 async fn without_a_token_in_the_config_there_is_no_list() {
     let world = World::start().await;
     assert_eq!(ask(&world, "GET", "/sockets").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_log_says_what_an_operator_closed_and_no_session_id() {
+    let world = world().await;
+    let who = unique("ada");
+    let said = || {
+        let mut lines = world.log();
+        lines.retain(|line| line.message == "sockets closed by an operator");
+        let by = lines.iter().map(|line| line.field("by").to_owned());
+        by.collect::<Vec<_>>()
+    };
+    let mut ada = visit(&world, &who).await;
+    let list = ask(&world, "GET", "/sockets").await.json();
+    let hash = list["sockets"][0]["session"].as_str().unwrap().to_owned();
+    let id = world.keep(format!("session-of-{who}"));
+    for (query, by) in [
+        (
+            format!("session={id}&subject={who}"),
+            format!("session=(none of ours) subject={who}"),
+        ),
+        (
+            format!("subject={who}%0a%1b&app=x"),
+            format!("subject={who}\\n\\u{{1b}} app=x"),
+        ),
+        (
+            format!("subject={who}&session={hash}"),
+            format!("subject={who} session={hash}"),
+        ),
+    ] {
+        ask(&world, "DELETE", &format!("/sockets?{query}")).await;
+        assert!(said().contains(&by), "{by} in {:?}", said());
+    }
+    assert_eq!(ada.closed().await.0, 4006);
+    let log = world.log();
+    let line = log.iter().find(|line| line.field("by").contains(&hash));
+    let line = line.unwrap();
+    assert_eq!(line.field("operator.address"), "127.0.0.1");
+    assert_eq!(line.field("closed"), "1");
 }
 
 #[tokio::test]
