@@ -1,5 +1,6 @@
 //! The whole proxy: a config enters, two doors open, and a stop ends it in order.
 
+mod files;
 mod outgoing;
 mod reload;
 mod stock;
@@ -26,7 +27,7 @@ use crate::admin::{Admin, Inside};
 use crate::config::{Config, Http2, Limits, Listen, ListenAddress, ListenTls};
 use crate::credential::{CredentialError, Keepers};
 use crate::engine::EngineError;
-use crate::gate::{Books, IdentityKey, Lanes};
+use crate::gate::{Books, IdentityKey, Lanes, Named};
 use crate::line::LineError;
 use crate::live::Live;
 use crate::probe::Rehearsal;
@@ -77,6 +78,7 @@ pub struct Addresses {
 impl Proxy {
     /// Builds every room and binds both doors. `source` is asked when the config is to be read anew.
     pub async fn bind(config: Config, source: Source) -> Result<Self, StartError> {
+        files::look(&config);
         let mut registry = Registry::with_prefix("qix_proxy");
         let outgoing = Outgoing::new(config.outbound, config.outbound_print)?;
         let shared = config.replicas.as_ref().zip(config.identity_key.as_ref());
@@ -167,10 +169,11 @@ impl Proxy {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         info!(door = "public", address = %self.place, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
+        let identities = &self.upkeep.stock.identities;
         let talk = self
             .replicas
             .clone()
-            .map(|replicas| talk(replicas, self.revoked));
+            .map(|replicas| talk(replicas, self.revoked, Arc::clone(identities)));
         let doors = self.stop.child_token();
         let server = tokio::spawn(open(self.server, self.replicas.clone(), doors));
         let admin = tokio::spawn(self.admin.run(self.stop.clone()));
@@ -201,12 +204,20 @@ impl Proxy {
 }
 
 /// Begins to tell and to hear logouts; ends when it is dropped.
-fn talk(replicas: Arc<Replicas>, revoked: Arc<Revoked>) -> AbortOnDropHandle<()> {
+fn talk(
+    replicas: Arc<Replicas>,
+    revoked: Arc<Revoked>,
+    identities: Arc<IdentityKey>,
+) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let hear = |revocation: &Revocation, remember| {
             let sockets = revoked.revoke(revocation, remember);
             if sockets > 0 {
-                info!(sockets, "logged out by the issuer, as another replica says");
+                let Named { session, subject } = identities.name_logout(revocation);
+                info!(
+                    session.hash = session,
+                    subject, sockets, "logged out by the issuer, as another replica says"
+                );
             }
         };
         replicas.converse(hear).await;

@@ -1,10 +1,15 @@
 //! The operators' door: is it alive, is it ready, its numbers; and, for whoever has the token, the
 //! open sockets. Loopback unless the config says otherwise. The numbers name no person.
+//!
+//! Each connection has one answer and little time. Where too many come the newest is let in and the
+//! oldest goes: whoever is slow on purpose cannot keep a probe out, and takes no more than a few files.
 
 mod sockets;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::ready;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +20,14 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use self::sockets::Sockets;
@@ -29,8 +36,12 @@ use crate::live::Live;
 use crate::telemetry::Metrics;
 use crate::tls::Acceptor;
 
-/// How long an operator may take for a request head, or for TLS.
+/// How long a connection may take, from its acceptance to the end of its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many connections there are at once.
+const MOST: usize = 64;
+/// The largest request head, in bytes.
+const LARGEST_HEAD: usize = 16 << 10;
 
 /// The operators' door.
 pub struct Admin {
@@ -79,10 +90,12 @@ impl Admin {
 
     /// Answers until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let admin = Arc::new(self);
+        let (admin, mut guests) = (Arc::new(self), Guests::default());
         while let Some(accepted) = stop.run_until_cancelled(admin.listener.accept()).await {
             match accepted {
-                Ok((tcp, _)) => drop(tokio::spawn(Arc::clone(&admin).secure(tcp))),
+                Ok((tcp, from)) => {
+                    guests.let_in(tokio::spawn(Arc::clone(&admin).receive(tcp, from.ip())));
+                }
                 Err(error) => {
                     warn!(%error, "the admin door cannot accept for a moment");
                     sleep(Duration::from_millis(100)).await;
@@ -91,20 +104,26 @@ impl Admin {
         }
     }
 
-    async fn secure(self: Arc<Self>, tcp: TcpStream) {
-        let Some(acceptor) = &self.tls else {
-            return self.serve(tcp).await;
-        };
-        if let Ok(Ok(tls)) = timeout(PATIENCE, acceptor.accept(tcp)).await {
-            self.serve(tls).await;
+    async fn receive(self: Arc<Self>, tcp: TcpStream, from: IpAddr) {
+        if timeout(PATIENCE, self.secure(tcp, from)).await.is_err() {
+            debug!(%from, "an admin connection took too long");
         }
     }
 
-    async fn serve(&self, io: impl AsyncRead + AsyncWrite + Unpin) {
-        let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(&request))));
+    async fn secure(&self, tcp: TcpStream, from: IpAddr) {
+        let Some(acceptor) = &self.tls else {
+            return self.serve(tcp, from).await;
+        };
+        if let Ok(tls) = acceptor.accept(tcp).await {
+            self.serve(tls, from).await;
+        }
+    }
+
+    async fn serve(&self, io: impl AsyncRead + AsyncWrite + Unpin, from: IpAddr) {
+        let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(&request, from))));
         let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
+            .keep_alive(false)
+            .max_buf_size(LARGEST_HEAD)
             .serve_connection(TokioIo::new(io), service)
             .await;
         if let Err(error) = served {
@@ -112,10 +131,10 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answer(&self, request: &Request<Incoming>, from: IpAddr) -> Response<Full<Bytes>> {
         let (method, path) = (request.method(), request.uri().path());
         if path == "/sockets" {
-            return self.sockets.answer(request);
+            return self.sockets.answer(request, from);
         }
         if path == "/reload" {
             return self.reload(request);
@@ -147,6 +166,21 @@ impl Admin {
         }
         self.reload.notify_one();
         text(StatusCode::ACCEPTED, "the config is read anew\n")
+    }
+}
+
+/// Who is being answered, the oldest first.
+#[derive(Default)]
+struct Guests(VecDeque<AbortOnDropHandle<()>>);
+
+impl Guests {
+    fn let_in(&mut self, guest: JoinHandle<()>) {
+        self.0.retain(|other| !other.is_finished());
+        if self.0.len() >= MOST {
+            debug!(most = MOST, "too many at the admin door; the oldest goes");
+            self.0.pop_front();
+        }
+        self.0.push_back(AbortOnDropHandle::new(guest));
     }
 }
 

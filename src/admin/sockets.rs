@@ -17,6 +17,7 @@ use url::form_urlencoded;
 
 use super::{text, typed};
 use crate::config;
+use crate::gate;
 use crate::id::CustomerName;
 use crate::live::{Live, Socket};
 use crate::record::{Cause, Opening, Traffic, Way};
@@ -37,13 +38,17 @@ impl Sockets {
         }
     }
 
-    pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(super) fn answer(
+        &self,
+        request: &Request<Incoming>,
+        from: IpAddr,
+    ) -> Response<Full<Bytes>> {
         if let Err(refused) = self.admit(request.headers()) {
             return refused;
         }
         match *request.method() {
             Method::GET => self.list(),
-            Method::DELETE => self.close(request.uri().query().unwrap_or_default()),
+            Method::DELETE => self.close(request.uri().query().unwrap_or_default(), from),
             _ => text(StatusCode::METHOD_NOT_ALLOWED, "GET or DELETE\n"),
         }
     }
@@ -100,7 +105,7 @@ impl Sockets {
         answer(&json!({ "sockets": sockets }))
     }
 
-    fn close(&self, query: &str) -> Response<Full<Bytes>> {
+    fn close(&self, query: &str, from: IpAddr) -> Response<Full<Bytes>> {
         let wanted: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
@@ -115,7 +120,8 @@ impl Sockets {
             |socket| wanted.iter().all(|(name, value)| is(socket, name, value)),
             Cause::Operator,
         );
-        info!(closed, "sockets closed by an operator");
+        let by: Vec<String> = wanted.iter().map(|it| for_log(it, closed)).collect();
+        info!(operator.address = %from, by = by.join(" "), closed, "sockets closed by an operator");
         answer(&json!({ "closed": closed }))
     }
 }
@@ -132,6 +138,15 @@ fn is(socket: &Socket, name: &str, value: &str) -> bool {
         "session" => opening.session.as_deref() == Some(value),
         "subject" => socket.person().subject().as_str() == value,
         _ => false,
+    }
+}
+
+/// What was asked for, escaped and cut. A session that no socket has may be its id, not its hash.
+fn for_log((name, value): &(String, String), closed: usize) -> String {
+    if name == "session" && closed == 0 {
+        "session=(none of ours)".to_owned()
+    } else {
+        format!("{name}={}", gate::for_log(value))
     }
 }
 

@@ -7,6 +7,7 @@
 mod home;
 mod identity;
 mod law;
+mod logout;
 mod origin;
 mod plain;
 mod refusal;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 pub use self::home::{Home, Homes};
 pub use self::identity::IdentityKey;
 pub use self::law::{Lanes, Law};
+pub use self::logout::{LoggedOut, Named};
 pub use self::plain::Asker;
 pub use self::refusal::Refusal;
 use self::second::Redial;
@@ -39,7 +41,7 @@ use crate::record::{Ledger, Meters, Opening};
 use crate::relay::{Compression, Leash, Second, Terms};
 use crate::replicas::Replicas;
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Logout, Session, SessionError, Sessions, Upgrade};
+use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -221,21 +223,6 @@ impl Gate {
         })
     }
 
-    /// Takes a logout token that a route's issuer has sent: remembers the logout, ends the sockets
-    /// it hits on every route, and tells the other replicas; says how many it ended here.
-    pub async fn log_out(&self, route: &Route, token: &[u8]) -> Result<usize, SessionError> {
-        let lane = self.lanes.get(&route.name).ok_or(SessionError::Missing)?;
-        let Logout {
-            revocation,
-            remember,
-        } = lane.sessions.logout(token).await?;
-        let ended = self.books.revoked.revoke(&revocation, remember);
-        if let Some(replicas) = &self.books.replicas {
-            replicas.announce(&revocation, remember);
-        }
-        Ok(ended)
-    }
-
     /// Every route with its hands, for telemetry.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values().map(Arc::as_ref)
@@ -275,7 +262,9 @@ impl Gate {
                 document: target.document.as_str(),
             }),
         };
-        let attempt = self.books.quotas.attempt(caller.address, caller.headers)?;
+        let showing = lane.sessions.showing(knock);
+        let quotas = &self.books.quotas;
+        let attempt = quotas.attempt(caller.address, showing.as_ref())?;
         let identified = lane.sessions.identify(knock).await;
         attempt.settle(finding(&identified));
         Ok(identified?)

@@ -34,8 +34,10 @@ impl Gate {
     pub async fn recognise(&self, route: &Route, asker: Asker<'_>) -> Result<Session, Refusal> {
         let lane = self.lanes.get(&route.name).ok_or(Fault::NotFound)?;
         let quotas = &self.books.quotas;
-        let attempt = quotas.attempt(asker.address, asker.headers)?;
-        let identified = lane.sessions.recognise(asker.knock()).await;
+        let knock = asker.knock();
+        let showing = lane.sessions.showing_plainly(knock);
+        let attempt = quotas.attempt(asker.address, showing.as_ref())?;
+        let identified = lane.sessions.recognise(knock).await;
         attempt.settle(finding(&identified));
         let session = identified?;
         self.books.revoked.refuse_ended(session.person())?;
@@ -90,7 +92,9 @@ impl Gate {
             let home = lane.homes.of(session.person())?;
             permit(&home.access, session.person(), &target)?;
         }
-        Ok(lane.sessions.ticket(session, asker.knock(), app).await?)
+        let ticket = lane.sessions.ticket(session, asker.knock(), app).await?;
+        self.books.quotas.expect(&ticket);
+        Ok(ticket)
     }
 
     /// Whether a route has tickets.

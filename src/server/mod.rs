@@ -4,6 +4,7 @@ mod body;
 mod farewell;
 mod http2;
 mod listener;
+mod lobby;
 mod login;
 mod logout;
 mod peers;
@@ -23,7 +24,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,7 @@ use tracing::{debug, warn};
 use self::body::Readable;
 pub use self::listener::Listener;
 use self::listener::Socket;
+use self::lobby::{GRACE, Lobby};
 pub use self::peers::Peers;
 use self::reply::Body;
 use self::upgrade::Handover;
@@ -92,6 +94,7 @@ pub struct Server {
     tls: Option<Acceptor>,
     estate: Arc<Estate>,
     seats: Arc<Semaphore>,
+    lobby: Arc<Lobby>,
     limits: Bounds,
 }
 
@@ -148,6 +151,7 @@ impl Server {
             tls,
             estate,
             seats,
+            lobby: Arc::default(),
             limits,
         }
     }
@@ -174,8 +178,7 @@ impl Server {
     }
 
     async fn accept(&self) -> std::io::Result<(Socket, Connection)> {
-        let seat = Arc::clone(&self.seats).acquire_owned().await;
-        let seat = seat.map_err(std::io::Error::other)?;
+        let seat = self.seat().await.map_err(std::io::Error::other)?;
         let (tcp, peer) = self.listener.accept().await?;
         let connection = Connection {
             peer,
@@ -186,22 +189,41 @@ impl Server {
         Ok((tcp, connection))
     }
 
+    /// Waits for a seat; when there is none, whoever asks for nothing has to give theirs.
+    async fn seat(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        loop {
+            tokio::select! {
+                biased;
+                seat = Arc::clone(&self.seats).acquire_owned() => return seat,
+                () = self.lobby.make_room() => {}
+            }
+            // One seat is enough: nobody else has to go before that one is free.
+            let seat = Arc::clone(&self.seats).acquire_owned();
+            if let Ok(seat) = timeout(GRACE, seat).await {
+                return seat;
+            }
+        }
+    }
+
     async fn serve(
         self: Arc<Self>,
         tcp: Socket,
         mut connection: Connection,
         stop: CancellationToken,
     ) {
-        let peer = connection.peer;
-        let io = match self.secure(tcp).await {
-            Ok(io) => io,
-            Err(error) => return debug!(%peer, %error, "no TLS"),
+        let (peer, guest) = (connection.peer, self.lobby.enter());
+        let io = match guest.unless_sent_away(self.secure(tcp)).await {
+            Some(Ok(io)) => io,
+            Some(Err(error)) => return debug!(%peer, %error, "no TLS"),
+            None => return debug!(%peer, "no TLS before its seat was needed"),
         };
         connection.peer = certified(&io, peer);
         if let (Some(limits), Protocol::Http2) = (self.limits.http2, agreed(&io)) {
+            drop(guest);
             return Box::pin(http2::serve(self, limits, io, connection, stop)).await;
         }
         let service = service_fn(async |request| {
+            guest.leave();
             let answer = self.answer_whole(request, connection.clone()).await;
             Ok::<_, Infallible>(answer)
         });
@@ -214,6 +236,7 @@ impl Server {
         let mut http = std::pin::pin!(http);
         let served = tokio::select! {
             served = &mut http => served,
+            () = guest.sent_away() => return debug!(%peer, "no request before its seat was needed"),
             () = stop.cancelled() => {
                 http.as_mut().graceful_shutdown();
                 http.await
@@ -272,7 +295,7 @@ impl Server {
                 let (head, _body) = request.into_parts();
                 upgrade::open(&house, head, knock, handover).await
             }
-            Door::BackchannelLogout => logout::take(&house, &found.route, request).await,
+            Door::BackchannelLogout => logout::take(&house, &found.route, source(), request).await,
             Door::Session if request.method() != Method::OPTIONS => {
                 session::answer(&house, &found.route, source(), request).await
             }

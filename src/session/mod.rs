@@ -18,6 +18,7 @@ mod moment;
 mod pseudonym;
 mod redis;
 mod renewal;
+mod showing;
 mod subject;
 mod tally;
 #[cfg(test)]
@@ -46,6 +47,7 @@ use self::moment::Moment;
 pub use self::pseudonym::Pseudonyms;
 use self::redis::RedisCheck;
 use self::renewal::Renewals;
+pub use self::showing::Showing;
 use self::tally::Tally;
 pub use self::tally::{CheckOutcome, CheckReport};
 use self::ticket::TicketCheck;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Check, Session, SessionError, Sessions};
+use super::{Check, Session, SessionError, Sessions, Ticket};
 
 /// How a check of a request that brought a credential of its sort ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,13 +94,13 @@ impl CheckReport {
 }
 
 impl Check {
-    const fn kind(&self) -> &'static str {
+    pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::ForwardAuth(_) => "forward-auth",
             Self::Introspection(_) => "introspection",
             Self::Jwt(_) => "jwt",
             Self::Redis(_) => "redis",
-            Self::Ticket(_) => "ticket",
+            Self::Ticket(_) => Ticket::KIND,
             Self::TrustedHeader(_) => "trusted-header",
         }
     }

@@ -48,10 +48,7 @@ impl TrustedHeaderCheck {
     /// Reads who the ingress says it is; `None` when it says nothing, or is not the ingress.
     /// Programs are known by bearer tokens alone.
     pub(super) fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
-        if knock.client == Client::Program || !self.believes(knock.peer) {
-            return Ok(None);
-        }
-        let Some(name) = single(knock.headers, &self.subject)? else {
+        let Some(name) = self.shown(knock)? else {
             return Ok(None);
         };
         let subject = subject::parse(name);
@@ -81,6 +78,14 @@ impl TrustedHeaderCheck {
     }
 
     /// Whether a peer is the ingress.
+    /// The subject that a believed peer names.
+    pub(super) fn shown<'a>(&self, knock: Knock<'a>) -> Result<Option<&'a str>, SessionError> {
+        if knock.client == Client::Program || !self.believes(knock.peer) {
+            return Ok(None);
+        }
+        single(knock.headers, &self.subject)
+    }
+
     fn believes(&self, peer: Peer) -> bool {
         self.peers.iter().any(|believed| believed.covers(peer))
     }

@@ -155,6 +155,14 @@ impl Process {
         Self::start(world, command, config)
     }
 
+    /// One that may open so many files.
+    fn run_with_files(world: &World, config: &str, files: u32) -> Self {
+        let mut command = std::process::Command::new("sh");
+        let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        command.args(["-c", &limited, BINARY]);
+        Self::start(world, command, config)
+    }
+
     fn start(world: &World, mut command: std::process::Command, config: &str) -> Self {
         for name in [
             "QIX_IDENTITY_KEY",
@@ -283,6 +291,24 @@ async fn on_one_core_it_is_one_thread() {
     assert_eq!(ada.closed().await.0, 4003);
     let (code, said) = process.end();
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_few_files_for_what_may_come_are_told_at_the_start() {
+    let (world, files) = (World::start().await, Files::new());
+    let few = "connections = 100\n[limits]\nsockets = 100\n";
+    for (listen, told) in [("", true), (few, false)] {
+        let recipe = Recipe::default().process("[log]\nformat = \"json\"\n");
+        let recipe = recipe.listen(listen);
+        let path = files.write("proxy.toml", &recipe.toml(&world.tenant.url()));
+        let mut process = Process::run_with_files(&world, &path, 1000);
+        process.door("admin");
+        process.signal("TERM");
+        let (code, said) = process.end();
+        assert_eq!(code, Some(0), "{said}");
+        let warned = said.contains("\"files\":1000,\"needed\":22500");
+        assert_eq!(warned, told, "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::issuer::{CLIENT, EVENT, ISSUER};
-use crate::support::{Answer, Issuer, Knock, Recipe, Signer, World, now, soon};
+use crate::support::{Answer, Issuer, Knock, Recipe, Signer, World, now, soon, unique};
 
 const ENDED: (u16, &str) = (4006, "App session ended or not valid");
 
@@ -160,6 +160,34 @@ async fn what_could_outlive_its_logout_does_not_get_in() {
         .iter()
         .filter(|line| line.level == "WARN" && line.message.contains("logout_memory"));
     assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
+async fn the_log_says_whom_a_logout_names_by_hash_or_by_subject() {
+    let issuer = Issuer::start().await;
+    let world = issuer.recipe().start().await;
+    let (who, sid) = (unique("ada"), world.keep(unique("sid")));
+    let session = issuer.session(&json!({"sub": who, "sid": sid}));
+    let _ada = visit(&world, &session).open().await;
+    let log = world.log();
+    let opened = log
+        .iter()
+        .find(|line| line.message == "socket opened" && line.field("subject") == who);
+    let hash = opened.unwrap().field("session.hash").to_owned();
+    for named in [json!({"sid": sid}), json!({"sub": who})] {
+        let logout = issuer.logout(&named);
+        assert_eq!(world.announce("/qlik", &logout).await.status, 200);
+    }
+    let mut lines = world.log();
+    lines.retain(|line| line.message == "logged out by the issuer");
+    let by = |name, value: &str| {
+        lines
+            .iter()
+            .filter(|line| line.field(name) == value)
+            .count()
+    };
+    assert_eq!(by("session.hash", &hash), 1, "{lines:?}");
+    assert_eq!(by("subject", &who), 1, "{lines:?}");
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ mod replicas;
 mod replicas_credentials;
 mod replicas_load;
 mod replicas_tickets;
+mod seats;
 mod session_door;
 mod session_renewed;
 mod session_sources;

@@ -1,13 +1,15 @@
 //! What an operator sees: the other door, the numbers, the records.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine_sim::engine::SALES_APP;
 use engine_sim::tenant::{LiveFault, Script, UpgradeFault};
 use qix_proxy::proxy::Proxy;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{Line, Recipe, World, no_source, soon, unique, until};
 
@@ -31,6 +33,57 @@ async fn the_other_door_says_whether_it_lives_and_is_ready() {
             .starts_with("application/openmetrics-text")
     );
     assert!(metrics.body.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn an_answer_ends_its_connection_and_a_head_is_small() {
+    let world = World::start().await;
+    let mut probe = TcpStream::connect(world.proxy.admin).await.unwrap();
+    let request = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    probe.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    timeout(Duration::from_secs(5), probe.read_to_string(&mut answer))
+        .await
+        .expect("it is kept open")
+        .unwrap();
+    assert!(
+        answer.to_lowercase().contains("connection: close"),
+        "{answer}"
+    );
+    let large = world.http("GET", "/livez").at(world.proxy.admin);
+    let large = large.with("x-large", &"x".repeat(20 << 10));
+    assert_eq!(large.refused().await.status, 431);
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let world = World::start().await;
+    let mut slow = TcpStream::connect(world.proxy.admin).await.unwrap();
+    slow.write_all(b"GET /livez HT").await.unwrap();
+    let begun = Instant::now();
+    let read = timeout(Duration::from_secs(15), slow.read(&mut [0; 1])).await;
+    assert!(matches!(read, Ok(Ok(0))), "{read:?}");
+    assert!(begun.elapsed() > Duration::from_secs(9));
+}
+
+#[tokio::test]
+async fn strangers_who_say_nothing_keep_no_probe_out() {
+    let world = World::start().await;
+    let mut strangers = Vec::new();
+    for n in 0..200 {
+        let mut stranger = TcpStream::connect(world.proxy.admin).await.unwrap();
+        if n % 2 == 0 {
+            stranger.write_all(b"GET /livez HT").await.unwrap();
+        }
+        strangers.push(stranger);
+    }
+    assert_eq!(world.admin("/readyz").await.status, 200);
+    for gone in &mut strangers[..136] {
+        let mut byte = [0];
+        let read = timeout(Duration::from_secs(5), gone.read(&mut byte)).await;
+        let read = read.expect("a stranger is kept beyond the bound");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,14 @@
 //! The operators' list of open sockets, and the means to close them.
 
+use std::sync::Arc;
+
 use engine_sim::engine::{FINANCE_APP, SALES_APP};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
-use crate::support::{Answer, Browser, Recipe, World, now};
+use crate::support::{Answer, Authority, Browser, Files, Knock, Recipe, World, now, soon, unique};
 
 async fn world() -> World {
     Recipe::default()
@@ -27,14 +32,29 @@ async fn visit_app(world: &World, subject: &str, app: &str) -> Browser {
         .await
 }
 
-async fn ask(world: &World, method: &str, target: &str) -> Answer {
+fn asking<'a>(world: &'a World, method: &str, target: &str) -> Knock<'a> {
     let bearer = format!("Bearer {}", world.secrets.admin);
     let knock = world.http(method, target).at(world.proxy.admin);
     knock
         .set("host", "localhost")
         .with("authorization", &bearer)
-        .refused()
-        .await
+}
+
+async fn ask(world: &World, method: &str, target: &str) -> Answer {
+    asking(world, method, target).refused().await
+}
+
+/// Sends a request to the operators' door over TLS; nothing where its certificate is not believed.
+async fn over_tls(world: &World, believed: &Authority, knock: &Knock<'_>) -> Option<Answer> {
+    let connector = TlsConnector::from(Arc::new(believed.client(&["http/1.1"])));
+    let tcp = TcpStream::connect(world.proxy.admin).await.unwrap();
+    let name = "operators.example.com".try_into().unwrap();
+    let tls = soon(connector.connect(name, tcp)).await.ok()?;
+    let mut io = world.watch(tls);
+    io.write_all(&knock.bytes()).await.unwrap();
+    let mut read = Vec::new();
+    let head = soon(Answer::head(&mut io, &mut read)).await.unwrap();
+    Some(soon(head.with_body(&mut io, &mut read)).await)
 }
 
 #[tokio::test]
@@ -136,4 +156,94 @@ async fn nobody_gets_in_without_the_token_or_under_a_foreign_name() {
 async fn without_a_token_in_the_config_there_is_no_list() {
     let world = World::start().await;
     assert_eq!(ask(&world, "GET", "/sockets").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_log_says_what_an_operator_closed_and_no_session_id() {
+    let world = world().await;
+    let who = unique("ada");
+    let said = || {
+        let mut lines = world.log();
+        lines.retain(|line| line.message == "sockets closed by an operator");
+        let by = lines.iter().map(|line| line.field("by").to_owned());
+        by.collect::<Vec<_>>()
+    };
+    let mut ada = visit(&world, &who).await;
+    let list = ask(&world, "GET", "/sockets").await.json();
+    let hash = list["sockets"][0]["session"].as_str().unwrap().to_owned();
+    let id = world.keep(format!("session-of-{who}"));
+    for (query, by) in [
+        (
+            format!("session={id}&subject={who}"),
+            format!("session=(none of ours) subject={who}"),
+        ),
+        (
+            format!("subject={who}%0a%1b&app=x"),
+            format!("subject={who}\\n\\u{{1b}} app=x"),
+        ),
+        (
+            format!("subject={who}&session={hash}"),
+            format!("subject={who} session={hash}"),
+        ),
+    ] {
+        ask(&world, "DELETE", &format!("/sockets?{query}")).await;
+        assert!(said().contains(&by), "{by} in {:?}", said());
+    }
+    assert_eq!(ada.closed().await.0, 4006);
+    let log = world.log();
+    let line = log.iter().find(|line| line.field("by").contains(&hash));
+    let line = line.unwrap();
+    assert_eq!(line.field("operator.address"), "127.0.0.1");
+    assert_eq!(line.field("closed"), "1");
+}
+
+#[tokio::test]
+async fn every_socket_says_how_old_it_is() {
+    let world = world().await;
+    let _ada = visit(&world, "ada").await;
+    let age = async || {
+        let list = ask(&world, "GET", "/sockets").await.json();
+        list["sockets"][0]["age_seconds"].as_u64().unwrap()
+    };
+    let begin = age().await;
+    soon(async { while age().await < begin + 2 {} }).await;
+    assert!(age().await < 20);
+}
+
+#[tokio::test]
+async fn over_tls_it_answers_the_token_alone_and_its_certificate_is_read_anew() {
+    let (files, old, new) = (Files::new(), Authority::new(), Authority::new());
+    let certify = |authority: &Authority| {
+        let (chain, key) = authority.certify("operators.example.com");
+        let (chain, key) = (files.write("a.pem", &chain), files.write("a-key.pem", &key));
+        format!("[admin.tls]\ncertificate = \"{chain}\"\nkey = \"{key}\"\n")
+    };
+    let token = "token = { env = \"QIX_ADMIN_TOKEN\" }\n";
+    let recipe = Recipe::default().admin(&format!("{token}{}", certify(&old)));
+    let world = recipe.start().await;
+    let mut ada = visit(&world, "ada").await;
+    let list = asking(&world, "GET", "/sockets");
+    let stranger = list.clone().without("authorization");
+
+    let mut plain = TcpStream::connect(world.proxy.admin).await.unwrap();
+    plain.write_all(&list.bytes()).await.unwrap();
+    let mut said = Vec::new();
+    // It may be reset, as it is no TLS.
+    let _ = soon(plain.read_to_end(&mut said)).await;
+    assert!(!said.starts_with(b"HTTP"), "{said:?}");
+    let refused = over_tls(&world, &old, &stranger).await.unwrap();
+    assert_eq!(refused.status, 401);
+    let listed = over_tls(&world, &old, &list).await.unwrap().json();
+    assert_eq!(listed["sockets"][0]["subject"], "ada");
+
+    certify(&new);
+    assert!(over_tls(&world, &new, &list).await.is_none(), "not yet");
+    world.ask_to_reload();
+    soon(async { while over_tls(&world, &new, &list).await.is_none() {} }).await;
+    assert!(over_tls(&world, &old, &list).await.is_none());
+    ada.is_alive().await;
+    let close = asking(&world, "DELETE", "/sockets?subject=ada");
+    let closed = over_tls(&world, &new, &close).await.unwrap();
+    assert_eq!(closed.json()["closed"], 1);
+    assert_eq!(ada.closed().await.0, 4006);
 }

@@ -3,7 +3,7 @@
 use engine_sim::engine::SALES_APP;
 use serde_json::json;
 
-use crate::support::{Answer, Knock, Portal, Recipe, Reply, World, unique};
+use crate::support::{Answer, Issuer, Knock, ORIGIN, Portal, Recipe, Reply, World, unique};
 
 const BEARER: &str = "clients_without_origin = \"bearer\"";
 /// What programs are known by where pages are known otherwise.
@@ -89,11 +89,55 @@ async fn an_outage_of_the_session_check_shuts_nobody_out() {
                    cookies = [\"app_session\"]\nsubject = \"/id\"\n";
     let recipe = failures(2).session(&format!("{session}{TOKEN}"));
     let world = recipe.start().await;
-    for _ in 0..5 {
+    for _ in 0..40 {
         let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
         let knock = knock.with("cookie", "app_session=canary-ada");
         assert_eq!(knock.closed().await.0, 4211);
     }
+    let program = program(&world, &world.token("ada"), &[]);
+    program.open().await.is_alive().await;
+}
+
+/// Uses up what may fail from the address of these tests.
+async fn exhaust(world: &World, failures: usize) {
+    for _ in 0..failures {
+        assert_eq!(guess(world, &[]).await, 401);
+    }
+    assert_eq!(guess(world, &[]).await, 429);
+}
+
+#[tokio::test]
+async fn a_page_is_known_by_its_session_whatever_its_other_cookies_say() {
+    let world = failures(2).start().await;
+    let token = world.token("ada");
+    let page = |others: &str| {
+        let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
+        let cookies = format!("{others}; session={token}");
+        knock.with("cookie", &cookies)
+    };
+    page("_ga=1").open().await.is_alive().await;
+    exhaust(&world, 2).await;
+    page("_ga=2; seen=yes").open().await.is_alive().await;
+    let other = world.visit("grace", SALES_APP);
+    assert_eq!(other.closed().await.0, 4205, "who is new waits");
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_given_passes_where_others_wait() {
+    let tickets = format!("[[route.session]]\nkind = \"ticket\"\n{TOKEN}");
+    let world = failures(2).session(&tickets).start().await;
+    let ask = || {
+        let ask = world.http("POST", "/qlik/ticket").origin(ORIGIN);
+        ask.bearer(&world.token("ada"))
+    };
+    let answer = ask().refused().await.json();
+    let ticket = world.keep_from_log(answer["ticket"].as_str().unwrap().to_owned());
+    exhaust(&world, 2).await;
+    let open = |ticket: &str| world.connect(&format!("/qlik/app/{SALES_APP}?qix-ticket={ticket}"));
+    let guess = "x".repeat(ticket.len());
+    assert_eq!(open(&guess).closed().await.0, 4205);
+    open(&ticket).open().await.is_alive().await;
+    assert_eq!(open(&ticket).closed().await.0, 4205, "it was good once");
 }
 
 #[tokio::test]
@@ -178,6 +222,50 @@ async fn somebody_who_opens_too_often_waits() {
     assert_too_many(&refused, 20);
     assert_eq!(world.upgrades().len(), 3, "the engine is not asked");
     world.visit("eve", SALES_APP).open().await.is_alive().await;
+}
+
+#[tokio::test]
+async fn logouts_that_are_none_count_and_a_good_one_is_taken_all_the_same() {
+    let (issuer, office) = (Issuer::start().await, "203.0.113.77");
+    let recipe = issuer.recipe().listen(TRUSTED);
+    let limits = "[limits]\nfailures_per_minute = 3\n";
+    let world = recipe.process(limits).start().await;
+    let page = |session: &str| {
+        let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
+        knock.cookie(session).with("x-forwarded-for", office)
+    };
+    let session = issuer.session(&json!({"sub": "ada", "sid": "s-1"}));
+    let mut ada = page(&session).open().await;
+    let announce = async |form: &str| {
+        let knock = world.http("POST", "/qlik/backchannel-logout");
+        let knock = knock.with("x-forwarded-for", office);
+        knock.form(form.as_bytes()).refused().await
+    };
+
+    for bad in ["no=form", "logout_token=x.y.z", ""] {
+        assert_eq!(announce(bad).await.status, 400, "{bad}");
+    }
+    for _ in 0..5 {
+        assert_too_many(&announce("logout_token=x.y.z").await, 20);
+    }
+    for (reason, count) in [("bad_request", 3), ("too_many", 5)] {
+        let refused = format!("qix_proxy_refused_total{{reason=\"{reason}\"}}");
+        assert_eq!(world.metric(&refused).await, count, "{reason}");
+    }
+    let log = world.log();
+    let said = log.iter().filter(|line| {
+        line.message == "a logout was refused" && line.field("client.address") == office
+    });
+    assert_eq!(said.count(), 3, "nothing more is said");
+    assert_eq!(page("x.y.z").closed().await.0, 4205, "it is one budget");
+
+    ada.is_alive().await;
+    let logout = world.keep(issuer.logout(&json!({"sid": "s-1"})));
+    assert_eq!(
+        announce(&format!("logout_token={logout}")).await.status,
+        200
+    );
+    assert_eq!(ada.closed().await.0, 4006);
 }
 
 #[tokio::test]

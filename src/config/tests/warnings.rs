@@ -30,14 +30,19 @@ fn no_identity_key_is_told() {
 
 #[test]
 fn an_admin_door_for_other_machines_is_told() {
-    let admin = "[admin]\naddress = \"0.0.0.0:9090\"\n[[route]]";
-    assert_eq!(
-        warnings("[[route]]", admin),
-        [
-            "config.toml:5:11: the operators' door is open to other machines, and it asks nobody \
-             who they are; let only the probes and the metrics scraper reach it"
-        ]
-    );
+    let secured = "token = { env = \"ADMIN\" }\n\
+                   tls = { certificate = \"server.pem\", key = \"server-key.pem\" }\n";
+    for more in ["", secured] {
+        let admin = format!("[admin]\naddress = \"0.0.0.0:9090\"\n{more}[[route]]");
+        assert_eq!(
+            warnings("[[route]]", &admin),
+            [
+                "config.toml:5:11: the operators' door is open to other machines, and it asks nobody \
+                 who they are; let only the probes and the metrics scraper reach it"
+            ],
+            "{more}"
+        );
+    }
 }
 
 #[test]

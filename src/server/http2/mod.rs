@@ -2,7 +2,8 @@
 //!
 //! A connection that TLS has agreed upon enters; each of its streams is answered as a connection of
 //! its own would be. What a peer can make us hold is bounded: by streams, by windows, by the size of
-//! a head, by the requests it takes back, and by the time that a connection without any stays open.
+//! a head, by the requests it takes back, and by the time that a connection without any stays open,
+//! which is short where its seat is needed.
 //! It needs no pings of its own: every websocket is pinged by its relay.
 
 mod body;
@@ -57,13 +58,16 @@ pub(super) async fn serve(
     connection: Connection,
     stop: CancellationToken,
 ) {
-    let peer = connection.peer;
+    let (peer, guest) = (connection.peer, server.lobby.enter());
     let greeted = builder(limits, server.limits.head_bytes).handshake(io);
+    let greeted = guest.unless_sent_away(greeted);
     let http = match timeout(server.limits.head_timeout, greeted).await {
-        Ok(Ok(http)) => http,
-        Ok(Err(error)) => return debug!(%peer, %error, "no HTTP/2"),
+        Ok(Some(Ok(http))) => http,
+        Ok(Some(Err(error))) => return debug!(%peer, %error, "no HTTP/2"),
+        Ok(None) => return debug!(%peer, "no HTTP/2 before its seat was needed"),
         Err(_) => return debug!(%peer, "the client has not begun to speak HTTP/2"),
     };
+    drop(guest);
     let visit = Visit {
         server,
         connection,
@@ -123,6 +127,9 @@ impl Visit {
                     None => return,
                 },
                 () = self.quiet(self.idle) => break,
+                () = self.unwanted() => {
+                    return debug!(peer = %self.connection.peer, "nothing was open, and its seat was needed");
+                }
                 // A page that is told to come back must not come back here.
                 () = live.drained() => break,
                 () = stop.cancelled() => break,
@@ -154,6 +161,12 @@ impl Visit {
     async fn quiet(&self, long: Duration) {
         self.going.wait().await;
         sleep(long).await;
+    }
+
+    /// Waits until it has to make room, which it has while nothing is open.
+    async fn unwanted(&self) {
+        self.going.wait().await;
+        self.server.lobby.enter().sent_away().await;
     }
 
     fn is_outdated(&self) -> bool {

@@ -26,7 +26,8 @@ impl Evidence {
         let mut found = Vec::new();
         found.extend(cookie(request, cookies)?.map(|value| (COOKIE, value)));
         for name in headers {
-            found.extend(single(request, name)?.map(|value| (name.clone(), value)));
+            let value = single(request, name)?.cloned();
+            found.extend(value.map(|value| (name.clone(), value)));
         }
         for (_, value) in &mut found {
             value.set_sensitive(true);
@@ -49,6 +50,33 @@ impl Evidence {
     }
 }
 
+/// The names and values of what would be collected.
+pub(super) fn parts<'a>(
+    request: &'a HeaderMap,
+    cookies: &'a [CookieName],
+    headers: &'a [HeaderName],
+) -> Result<Vec<&'a [u8]>, SessionError> {
+    let mut parts = Vec::new();
+    for name in cookies {
+        let value = cookies::find(request, name)?;
+        parts.extend(
+            value
+                .into_iter()
+                .flat_map(|value| [name.as_str().as_bytes(), value]),
+        );
+    }
+    for name in headers {
+        let value = single(request, name)?;
+        let value = value.map(HeaderValue::as_bytes);
+        parts.extend(
+            value
+                .into_iter()
+                .flat_map(|value| [name.as_str().as_bytes(), value]),
+        );
+    }
+    Ok(parts)
+}
+
 /// A `Cookie` header with the named cookies, byte for byte, in the order of the config.
 fn cookie(request: &HeaderMap, names: &[CookieName]) -> Result<Option<HeaderValue>, SessionError> {
     let mut line = Vec::new();
@@ -69,13 +97,16 @@ fn cookie(request: &HeaderMap, names: &[CookieName]) -> Result<Option<HeaderValu
         .filter(|line| !line.is_empty()))
 }
 
-fn single(request: &HeaderMap, name: &HeaderName) -> Result<Option<HeaderValue>, SessionError> {
+fn single<'a>(
+    request: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, SessionError> {
     let mut values = request.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
         return Err(SessionError::Ambiguous(Twice::Header));
     }
-    Ok(first.filter(|value| !value.is_empty()).cloned())
+    Ok(first.filter(|value| !value.is_empty()))
 }
 
 #[cfg(test)]

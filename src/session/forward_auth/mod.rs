@@ -90,4 +90,12 @@ impl ForwardAuthCheck {
             }
         }
     }
+
+    /// What of a request the app would be asked about, by name and value.
+    pub(super) fn shown<'a>(&'a self, knock: Knock<'a>) -> Result<Vec<&'a [u8]>, SessionError> {
+        match knock.client {
+            Client::Browser => evidence::parts(knock.headers, &self.cookies, &self.headers),
+            Client::Program => Ok(Vec::new()),
+        }
+    }
 }

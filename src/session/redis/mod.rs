@@ -60,14 +60,19 @@ impl RedisCheck {
     /// Asks the store about a browser; `None` when it carries no such cookie. Programs are known
     /// by bearer tokens alone.
     pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
-        if knock.client == Client::Program {
-            return Ok(None);
-        }
-        let Some(cookie) = cookies::find(knock.headers, &self.cookie)? else {
+        let Some(cookie) = self.shown(knock)? else {
             return Ok(None);
         };
         let id = self.desk.source().format().session(cookie)?;
         let print = Fingerprint::of([self.route.as_str().as_bytes(), id.expose().as_bytes()]);
         self.desk.admit(print, id).await.map(Some)
+    }
+
+    /// The cookie of a browser.
+    pub(super) fn shown<'a>(&self, knock: Knock<'a>) -> Result<Option<&'a [u8]>, SessionError> {
+        match knock.client {
+            Client::Browser => cookies::find(knock.headers, &self.cookie),
+            Client::Program => Ok(None),
+        }
     }
 }

@@ -49,6 +49,9 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// The kind of check that takes tickets.
+    pub const KIND: &str = "ticket";
+
     /// The ticket itself.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -59,6 +62,14 @@ impl Ticket {
     #[must_use]
     pub fn life(&self) -> Duration {
         self.life
+    }
+}
+
+#[cfg(test)]
+impl Ticket {
+    pub(crate) fn sample(text: &str) -> Self {
+        let (text, life) = (text.to_owned(), Duration::from_secs(30));
+        Self { text, life }
     }
 }
 
@@ -110,13 +121,21 @@ impl TicketCheck {
         Ok(Ticket { text, life })
     }
 
+    /// The ticket that a websocket request brings.
+    pub(super) fn shown<'a>(&self, knock: Knock<'a>) -> Result<Option<&'a str>, SessionError> {
+        match knock.upgrade {
+            Some(upgrade) => carrier::find(&self.rules.carriers, upgrade.query, knock.headers),
+            None => Ok(None),
+        }
+    }
+
     /// Takes the ticket of a websocket request, good or not: nobody can use it again. `None` when
     /// there is none.
     async fn take(&self, knock: Knock<'_>) -> Result<Option<Stub<Holder>>, SessionError> {
         let Some(upgrade) = knock.upgrade else {
             return Ok(None);
         };
-        let Some(text) = carrier::find(&self.rules.carriers, upgrade.query, knock.headers)? else {
+        let Some(text) = self.shown(knock)? else {
             return Ok(None);
         };
         if !is_ticket(text) {

@@ -7,7 +7,7 @@ use super::super::error::SessionError;
 use crate::id::{Issuer, Subject};
 use crate::person::Person;
 
-/// How many tickets of this process are out at once; each is good for seconds.
+/// How many tickets of one route are out at once; each is good for seconds.
 const MOST: usize = 10_000;
 /// How many of them one person may have.
 const MOST_A_PERSON: usize = 64;

@@ -1,5 +1,6 @@
 //! What a client can make the door hold or do.
 
+use engine_sim::engine::SALES_APP;
 use http::Method;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -90,6 +91,31 @@ async fn every_stream_has_a_seat_of_its_own() {
     })
     .await;
     browser.open(visit(&world, "ada")).await.is_alive().await;
+}
+
+#[tokio::test]
+async fn a_connection_without_anything_open_gives_its_seat_away() {
+    let recipe = Recipe::default().listen("connections = 3\n");
+    let (mut world, authority) = secured(recipe, "idle = \"10min\"").await;
+    let mut busy = world.visit_http2(&authority).await;
+    let mut ada = busy.open(visit(&world, "ada")).await;
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        let mut visitor = world.visit_http2(&authority).await;
+        let asked = visitor.ask(Ask::new(Method::GET, "/qlik/nothing"), b"");
+        assert_eq!(asked.await.status, 404);
+        idle.push(visitor);
+    }
+    world.trust(&authority);
+    world
+        .visit("grace", SALES_APP)
+        .open()
+        .await
+        .is_alive()
+        .await;
+    ada.is_alive().await;
+    let first = idle.remove(0);
+    let _ = soon(first.over).await.unwrap();
 }
 
 #[tokio::test]

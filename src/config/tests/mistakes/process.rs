@@ -141,6 +141,19 @@ address = "0.0.0.0:8080"
         ],
     },
     Case {
+        name: "a token in plain text for all to hear",
+        edits: &[(
+            "[[route]]",
+            r#"[admin]
+address = "0.0.0.0:9090"
+token = { env = "ADMIN" }
+[[route]]"#,
+        )],
+        mistakes: &[
+            "6:9 this token would cross the network in plain text | write [admin.tls] with `certificate` and `key`, or let `address` be loopback",
+        ],
+    },
+    Case {
         name: "nothing",
         edits: &[(
             r#"address = "127.0.0.1:8080""#,
