@@ -73,22 +73,22 @@ impl Client {
 
     /// Names all it is set up from, and what it is used for.
     pub(super) fn name(&self, used_for: &[&[u8]]) -> Name {
-        let pace = [
-            self.pace.per_minute.to_be_bytes().to_vec(),
-            nanos(self.pace.queue),
-        ]
-        .concat();
-        let (timeout, means) = (nanos(self.timeout), self.means.identity());
+        let timeout = self.timeout.as_nanos().to_be_bytes();
+        let means = self.means.identity();
         let mut parts = vec![
             self.url.as_str().as_bytes(),
             self.id.as_bytes(),
             &means,
             &timeout,
-            &pace,
             &self.trust,
         ];
         parts.extend(used_for);
         Name::of(&parts)
+    }
+
+    /// Whom Qlik counts its requests to.
+    pub(super) fn account(&self) -> Name {
+        Name::of(&[b"client", self.url.as_str().as_bytes(), self.id.as_bytes()])
     }
 
     /// Asks for a token: what is asked besides who asks, and what of it nobody may see.
@@ -216,8 +216,4 @@ fn form(fields: &Map<String, Value>) -> String {
         form.append_pair(name, value.as_str().unwrap_or_default());
     }
     form.finish()
-}
-
-fn nanos(duration: Duration) -> Vec<u8> {
-    duration.as_nanos().to_be_bytes().to_vec()
 }

@@ -36,6 +36,7 @@ mod secret;
 mod shelf;
 mod signer;
 mod stay;
+mod tempo;
 #[cfg(test)]
 mod tests;
 

@@ -85,6 +85,11 @@ impl Mint for Anonymous {
         self.url.origin().ascii_serialization().into()
     }
 
+    fn account(&self) -> Option<Name> {
+        let (url, client) = (self.url.as_str(), &self.client_id);
+        Some(Name::of(&[b"guests", url.as_bytes(), client.as_bytes()]))
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(self.ask(identity))
     }

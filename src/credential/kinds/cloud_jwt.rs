@@ -147,6 +147,11 @@ impl Mint for Logins {
         self.url.origin().ascii_serialization().into()
     }
 
+    fn account(&self) -> Option<Name> {
+        let login = self.url.as_str().as_bytes();
+        Some(Name::of(&[b"logins", login, self.issuer.as_bytes()]))
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(self.log_in(identity))
     }

@@ -100,6 +100,10 @@ impl Mint for Tokens {
         self.client.origin().into()
     }
 
+    fn account(&self) -> Option<Name> {
+        Some(self.client.account())
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(async {
             let grant = if identity.is_shared() {
@@ -121,6 +125,10 @@ struct Provisioned {
 impl Mint for Provisioned {
     fn name(&self) -> Cow<'_, str> {
         self.tokens.name()
+    }
+
+    fn account(&self) -> Option<Name> {
+        self.tokens.account()
     }
 
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {

@@ -37,20 +37,18 @@ pub(super) struct Users {
 
 impl Users {
     pub(super) fn new(config: Provision, lent: Lent<'_>) -> Result<Self, CredentialError> {
-        let setup = format!(
-            "{} {:?} {}",
-            config.users_url, config.admins, config.admin.client.id
-        );
         let pace = config.admin.client.pace;
         let tokens = Tokens::new(config.admin, lent)?;
         let name = tokens.identify(&[b"oauth"]);
+        let told = format!("{} {:?} {pace:?} ", config.users_url, config.admins);
+        let setup = [told.as_bytes(), &name.bytes()].concat();
         Ok(Self {
             url: config.users_url,
             admins: config.admins,
             admin: lent.keepers.keeper(name, tokens, pace),
             outcomes: Arc::default(),
             http: lent.http.clone(),
-            setup: setup.into_bytes(),
+            setup,
         })
     }
 
@@ -106,6 +104,8 @@ impl Users {
         if !email.is_empty() {
             user["email"] = json!(email);
         }
+        // Qlik counts it like a token.
+        self.admin.take_turn().await?;
         let asked = self
             .ask(&self.http.post(self.url.clone()).json(&user))
             .await?;

@@ -13,6 +13,7 @@ use super::super::identity::Identity;
 use super::super::keeper::Keeper;
 use super::super::mint::{Mint, Minted, Minting};
 use super::super::shelf::Landed;
+use super::super::tempo::Tempo;
 use super::super::{Credential, CredentialError, Outcome, Outcomes, bearer};
 use super::support::{PACE, refusal, shown};
 
@@ -100,7 +101,7 @@ impl World {
             mints: Mutex::default(),
         }));
         let outcomes = Arc::<Outcomes>::default();
-        let keeper = Keeper::new(mint.clone(), PACE, None, None);
+        let keeper = Keeper::new(mint.clone(), Tempo::new(PACE), None, None);
         Self {
             keeper,
             mint,

@@ -15,6 +15,7 @@ use super::super::explain::{Refusal, Said};
 use super::super::identity::Identity;
 use super::super::keeper::Keeper;
 use super::super::mint::{Mint, Minted, Minting};
+use super::super::tempo::Tempo;
 use super::super::{CredentialError, Outcome, Outcomes, bearer};
 use super::support::PACE;
 use crate::fault::{Fault, Faulty};
@@ -113,7 +114,7 @@ async fn visit(keeper: &Keeper, outcomes: &Arc<Outcomes>, number: usize) -> Visi
 #[tokio::test(start_paused = true)]
 async fn a_thousand_new_people_get_in_without_one_429() {
     let mint = Tier2::default();
-    let keeper = Keeper::new(mint.clone(), PACE, None, None);
+    let keeper = Keeper::new(mint.clone(), Tempo::new(PACE), None, None);
     let outcomes = Arc::<Outcomes>::default();
     let people = (0..1000).map(|number| visit(&keeper, &outcomes, number));
     let visits = join_all(people).await;
@@ -157,7 +158,7 @@ in within | people | kept waiting | sent away
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_too_early_keeps_the_place_it_was_promised() {
-    let keeper = Keeper::new(Tier2::default(), PACE, None, None);
+    let keeper = Keeper::new(Tier2::default(), Tempo::new(PACE), None, None);
     let outcomes = Arc::<Outcomes>::default();
     let crowd = (0..160).map(|number| visit(&keeper, &outcomes, number));
     let late = async {
@@ -177,7 +178,7 @@ async fn who_comes_too_early_keeps_the_place_it_was_promised() {
 async fn a_mint_that_is_down_is_tried_by_one_at_a_time() {
     let mint = Tier2::default();
     mint.0.lock().unwrap().down = true;
-    let keeper = Keeper::new(mint.clone(), PACE, None, None);
+    let keeper = Keeper::new(mint.clone(), Tempo::new(PACE), None, None);
     let outcomes = Arc::<Outcomes>::default();
     let start = Instant::now();
     let mut number = 0;

@@ -127,3 +127,15 @@ async fn an_admin_token_that_ran_out_is_fetched_anew() {
     knock(&world, "bob").open().await;
     assert_eq!(created(&world).len(), 2);
 }
+
+#[tokio::test]
+async fn a_new_user_counts_like_a_token() {
+    let pace = "fetches_per_minute = 2\nfetch_queue = \"1ms\"";
+    let world = world(pace, |tenant| tenant.account("bob", &[])).await;
+    // The admin client's token, and a user.
+    knock(&world, "ada").open().await;
+    let (code, _) = knock(&world, "cyd").closed().await;
+    assert_eq!(code, 4211);
+    assert_eq!(created(&world).len(), 1);
+    knock(&world, "bob").open().await;
+}
