@@ -142,7 +142,7 @@ pub enum ClientProof {
 pub struct Pace {
     /// How many fetches may start in any minute (default 80; Qlik's limit is 100).
     pub per_minute: usize,
-    /// The longest that one waits for its turn (default 1 min); who would wait longer is told when
+    /// The longest that one waits for its turn (default 15 s); who would wait longer is told when
     /// to come again.
     pub queue: Duration,
 }
