@@ -41,7 +41,7 @@ mod tempo;
 mod tests;
 
 pub use error::{CredentialError, Misfit, Trouble};
-pub use explain::{At, Refusal};
+pub use explain::{Advice, At, Refusal};
 use generation::Generation;
 pub use keepers::Keepers;
 use kinds::Source;

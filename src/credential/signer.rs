@@ -45,7 +45,7 @@ impl Signer {
         clock: SystemTime,
     ) -> Result<String, CredentialError> {
         let now = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
-        claims.insert("iat".to_owned(), json!(now.as_secs()));
+        claims.insert("iat".to_owned(), json!(beginning(clock)));
         claims.insert("exp".to_owned(), json!((now + self.life).as_secs()));
         claims.insert("jti".to_owned(), json!(random_word()));
         encode(&self.header, &claims, &self.key).map_err(|_| CredentialError::BadSigningKey)
@@ -55,6 +55,14 @@ impl Signer {
     pub(super) const fn life(&self) -> Duration {
         self.life
     }
+}
+
+/// From when a token is good, in seconds since 1970: a while ago, for whoever checks it may have a clock
+/// that is behind ours.
+pub(super) fn beginning(clock: SystemTime) -> u64 {
+    const BEHIND: Duration = Duration::from_secs(10);
+    let since = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.saturating_sub(BEHIND).as_secs()
 }
 
 /// What a token is signed with, for the name of its keeper.
@@ -203,8 +211,9 @@ mod tests {
         let read = decode::<Map<String, Value>>(&text, &key, &Validation::default()).unwrap();
         assert_eq!(read.header.kid.as_deref(), Some("k1"));
         assert_eq!(read.claims["name"], "Ada \"L\"");
-        let (from, to) = (&read.claims["iat"], &read.claims["exp"]);
-        assert_eq!(to.as_u64().unwrap() - from.as_u64().unwrap(), 30 * 60);
+        let now = clock.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        assert_eq!(read.claims["exp"], now + 30 * 60);
+        assert_eq!(read.claims["iat"], now - 10, "a clock may be behind");
         assert_ne!(text, signer.sign(claims, clock).unwrap(), "each has an id");
     }
 }
