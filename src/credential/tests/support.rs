@@ -202,7 +202,7 @@ pub(super) fn client(address: SocketAddr, auth: ClientAuth) -> OAuthClient {
 
 pub(super) fn secret(text: &str) -> Secret {
     Secret {
-        text: text.into(),
+        text: text.as_bytes().to_vec().into(),
         file: None,
     }
 }

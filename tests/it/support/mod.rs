@@ -12,7 +12,7 @@ mod knock;
 mod liar;
 mod log;
 mod mill;
-pub mod page;
+pub(crate) mod page;
 mod pipe;
 mod portal;
 mod recipe;

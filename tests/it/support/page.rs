@@ -2,7 +2,7 @@
 
 /// Rows `trouble | outcome` as README.md has them, whose columns have these names; the columns from
 /// `places` are shown, in this order.
-pub fn rows(table: &str, names: &str, places: &[usize]) -> String {
+pub(crate) fn rows(table: &str, names: &str, places: &[usize]) -> String {
     let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
     for row in table.lines() {
         let cells: Vec<&str> = row.split(" | ").collect();
@@ -20,7 +20,7 @@ pub fn rows(table: &str, names: &str, places: &[usize]) -> String {
 }
 
 /// Holds README.md to a table.
-pub fn shows(table: &str) {
+pub(crate) fn shows(table: &str) {
     println!("{table}");
     let readme = include_str!("../../../README.md");
     assert!(readme.contains(table), "README.md shows another table");
