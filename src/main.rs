@@ -15,6 +15,7 @@ use qix_proxy::config::{Config, Sources, Steady, System, Warning, customer_schem
 use qix_proxy::probe::{Outcome, Report, Somebody, Wish};
 use qix_proxy::proxy::{Proxy, Source, Unread};
 use qix_proxy::telemetry;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tikv_jemallocator::Jemalloc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,6 +91,10 @@ struct Check {
     /// For somebody with this claim; a value that is a JSON list, object or boolean is that.
     #[arg(long = "as", value_name = "CLAIM=VALUE", requires = "live", value_parser = claim)]
     claims: Vec<(String, Value)>,
+    /// With the token of an app's session that this environment variable holds, for `token-exchange`
+    /// and `passed-bearer`.
+    #[arg(long, value_name = "VARIABLE", requires = "live")]
+    bearer_env: Option<String>,
     /// Open this app, without its data.
     #[arg(long, value_name = "ID", requires = "live")]
     app: Option<String>,
@@ -150,10 +155,14 @@ async fn rehearse(config: Config, wanted: Check) -> ExitCode {
         Ok(rehearsal) => rehearsal,
         Err(error) => return complain(&error.to_string()),
     };
+    let token = match wanted.bearer_env.as_deref().map(token_in).transpose() {
+        Ok(token) => token,
+        Err(unfit) => return complain(&unfit),
+    };
     let wish = Wish {
         route: wanted.route,
         customer: wanted.customer,
-        somebody: Somebody::new(wanted.subject, wanted.claims),
+        somebody: Somebody::new(wanted.subject, wanted.claims).bearing(token),
         app: wanted.app,
     };
     let tell = |report: &Report| {
@@ -185,6 +194,15 @@ fn summary(reports: &[Report], worst: Outcome) -> Value {
     let routes: Vec<Value> = routes.into_iter().map(Report::to_json).collect();
     let replicas = others.first().map(|report| report.to_json());
     json!({ "outcome": worst.label(), "replicas": replicas, "routes": routes })
+}
+
+/// The token that a variable holds.
+fn token_in(variable: &str) -> Result<SecretString, String> {
+    let token = std::env::var(variable).unwrap_or_default();
+    match token.trim() {
+        "" => Err(format!("--bearer-env: {variable} is not set, or empty")),
+        token => Ok(token.into()),
+    }
 }
 
 /// `claim=value`.

@@ -82,7 +82,8 @@ pub(super) const CLIENT_AUTH: ClientAuth = ClientAuth::Body;
 pub(super) const SCOPE: &str = "user_default";
 pub(super) const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const FETCHES_PER_MINUTE: usize = 80;
-pub(super) const FETCH_QUEUE: Duration = Duration::from_mins(1);
+/// A page's handshake waits as long: Firefox gives one up after 20 s.
+pub(super) const FETCH_QUEUE: Duration = Duration::from_secs(15);
 pub(super) const TOKEN_PATH: &str = "/oauth/token";
 pub(super) const USERS_PATH: &str = "/api/v1/users";
 pub(super) const USERS_SCOPE: &str = "admin_classic";

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
+use jsonwebtoken::Algorithm;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded::Serializer;
@@ -21,6 +22,9 @@ use crate::config::{ClientAuth, ClientProof, OAuthClient, Pace};
 
 /// How long an assertion is good.
 const ASSERTION_LIFE: Duration = Duration::from_mins(1);
+
+/// What a key of an OAuth client of Qlik's may sign with.
+const TAKEN: &[Algorithm] = &[Algorithm::RS256, Algorithm::RS512, Algorithm::ES384];
 
 /// What an assertion is (RFC 7523 section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -73,22 +77,22 @@ impl Client {
 
     /// Names all it is set up from, and what it is used for.
     pub(super) fn name(&self, used_for: &[&[u8]]) -> Name {
-        let pace = [
-            self.pace.per_minute.to_be_bytes().to_vec(),
-            nanos(self.pace.queue),
-        ]
-        .concat();
-        let (timeout, means) = (nanos(self.timeout), self.means.identity());
+        let timeout = self.timeout.as_nanos().to_be_bytes();
+        let means = self.means.identity();
         let mut parts = vec![
             self.url.as_str().as_bytes(),
             self.id.as_bytes(),
             &means,
             &timeout,
-            &pace,
             &self.trust,
         ];
         parts.extend(used_for);
         Name::of(&parts)
+    }
+
+    /// Whom Qlik counts its requests to.
+    pub(super) fn account(&self) -> Name {
+        Name::of(&[b"client", self.url.as_str().as_bytes(), self.id.as_bytes()])
     }
 
     /// Asks for a token: what is asked besides who asks, and what of it nobody may see.
@@ -120,12 +124,12 @@ impl Client {
         let mut proof = Proof::of(&self.id);
         match &self.means {
             Means::Basic(secret) => {
-                let secret = secret.now().await.expose_secret().to_owned();
+                let secret = secret.text().await.expose_secret().to_owned();
                 proof.hide(&self.id, &secret);
                 proof.basic = Some(secret);
             }
             Means::Body(secret) => {
-                let secret = secret.now().await.expose_secret().to_owned();
+                let secret = secret.text().await.expose_secret().to_owned();
                 proof.hide(&self.id, &secret);
                 proof.say("client_secret", secret);
             }
@@ -156,7 +160,9 @@ impl Client {
 impl Means {
     fn new(proof: ClientProof) -> Result<Self, CredentialError> {
         Ok(match proof {
-            ClientProof::Assertion(key) => Self::Signature(LiveSigner::new(key, ASSERTION_LIFE)?),
+            ClientProof::Assertion(key) => {
+                Self::Signature(LiveSigner::new(key, ASSERTION_LIFE, TAKEN)?)
+            }
             ClientProof::Public => Self::Nothing,
             ClientProof::Secret(secret, auth) => {
                 let secret = LiveSecret::new(secret, is_visible);
@@ -169,9 +175,8 @@ impl Means {
     }
 
     fn identity(&self) -> Vec<u8> {
-        let secret = |kind: &[u8], secret: &LiveSecret| {
-            [kind, secret.last().expose_secret().as_bytes()].concat()
-        };
+        let secret =
+            |kind: &[u8], secret: &LiveSecret| [kind, secret.last().expose_secret()].concat();
         match self {
             Self::Basic(it) => secret(b"basic ", it),
             Self::Body(it) => secret(b"body ", it),
@@ -216,8 +221,4 @@ fn form(fields: &Map<String, Value>) -> String {
         form.append_pair(name, value.as_str().unwrap_or_default());
     }
     form.finish()
-}
-
-fn nanos(duration: Duration) -> Vec<u8> {
-    duration.as_nanos().to_be_bytes().to_vec()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::explain::{At, Refusal};
+use super::explain::{Advice, At, Refusal};
 use crate::fault::{Fault, Faulty};
 use crate::template::{Flaw, Unfilled};
 
@@ -83,7 +83,7 @@ pub enum CredentialError {
         /// The status.
         status: u16,
         /// What it means and what to do about it.
-        advice: &'static str,
+        advice: Advice,
     },
 }
 
@@ -132,11 +132,23 @@ pub enum Misfit {
     /// The user is not active.
     #[error("the user is not active in the tenant")]
     Inactive,
+    /// A new user would have no name.
+    #[error(
+        "the person is no user of the tenant yet, and the claims that `name` of \
+         [route.credential.provision] is made of are missing or of no use"
+    )]
+    Nameless,
     /// The tenant does not say which roles the user has.
     #[error(
         "the tenant does not say which roles the user has: check the scope of the admin client"
     )]
     RolesUnknown,
+    /// A new user would have no address.
+    #[error(
+        "the person is no user of the tenant yet, and the claims that `email` of \
+         [route.credential.provision] is made of are missing or not verified (email_verified)"
+    )]
+    Unaddressed,
 }
 
 /// What went wrong in a way that may pass.

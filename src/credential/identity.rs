@@ -36,6 +36,12 @@ impl Who {
         self.with(Slot::Filled(template, target))
     }
 
+    /// Adds a value made of the person's claims, or an empty text where they do not give it.
+    #[must_use]
+    pub(super) fn wished(self, template: Template, target: Target) -> Self {
+        self.with(Slot::Wished(template, target))
+    }
+
     /// Adds the texts of a list among the person's claims, as JSON; an empty text when there is none.
     #[must_use]
     pub(super) fn listed(self, claim: Option<ClaimPath>) -> Self {
@@ -119,6 +125,7 @@ enum Slot {
     Listed(ClaimPath),
     Subject,
     Token,
+    Wished(Template, Target),
 }
 
 impl Slot {
@@ -129,6 +136,9 @@ impl Slot {
             Self::Issuer => Ok(person.issuer().as_str().into()),
             Self::Listed(claim) => Ok(list(person, claim)?.into()),
             Self::Subject => Ok(person.subject().as_str().into()),
+            Self::Wished(template, target) => {
+                Ok(template.fill(person, *target).unwrap_or_default().into())
+            }
             Self::Token => {
                 let token = person.token().ok_or(CredentialError::NoToken)?;
                 Ok(token.expose_secret().into())

@@ -17,12 +17,13 @@ use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Mint;
 use super::outcome::{Outcome, Outcomes};
+use super::pace::Turn;
 use super::pool::{Found, Lead, Nook, Wish, Word};
 use super::shelf::{
     Flight, Flown, Landed, Landing, Purpose, Queueing, Shelf, Step, Takeoff, broken_off,
 };
 use super::stay::{Ender, Register, Visitor};
-use crate::config;
+use super::tempo::Tempo;
 
 /// Keeps the credentials of one mint.
 pub(super) struct Keeper {
@@ -34,7 +35,7 @@ impl Keeper {
     /// ended `linger` after its last use; never, when it is shared: it may be in use elsewhere.
     pub(super) fn new(
         mint: impl Mint,
-        pace: config::Pace,
+        tempo: Arc<Tempo>,
         nook: Option<Nook>,
         linger: Option<Duration>,
     ) -> Self {
@@ -45,7 +46,8 @@ impl Keeper {
         };
         let core = Arc::new(Core {
             mint: Box::new(mint),
-            shelf: Mutex::new(Shelf::new(pace, queueing)),
+            shelf: Mutex::new(Shelf::new(Arc::clone(&tempo), queueing)),
+            tempo,
             nook,
             register: Register::new(linger.filter(|_| !is_shared)),
         });
@@ -72,6 +74,19 @@ impl Keeper {
         let step = self.core.shelf().renew(&identity, refused, Instant::now());
         let landed = self.follow(identity, step, outcomes).await;
         landed.map(|credential| Credential { stay, ..credential })
+    }
+
+    /// A turn for a request that brings no credential; waits for it, or says when to come again.
+    pub(super) async fn take_turn(&self) -> Result<(), CredentialError> {
+        let now = Instant::now();
+        if let Some(error) = self.core.tempo.grounded(now) {
+            return Err(error);
+        }
+        match self.core.tempo.turn(now, Duration::MAX) {
+            Turn::At(turn) => sleep_until(turn).await,
+            Turn::NotBefore(next) => return Err(CredentialError::Queued { wait: next - now }),
+        }
+        Ok(())
     }
 
     /// What it does beside keeping, for whoever ends it all.
@@ -146,6 +161,7 @@ impl fmt::Debug for Keeper {
 pub(super) struct Core {
     mint: Box<dyn Mint>,
     shelf: Mutex<Shelf>,
+    tempo: Arc<Tempo>,
     nook: Option<Nook>,
     register: Register,
 }
@@ -177,7 +193,7 @@ impl Core {
     async fn fetch(&self, identity: &Identity, purpose: Purpose) -> (Landing, Option<Word>) {
         let cleared = self.shelf().clear(Instant::now());
         if let Err(error) = cleared {
-            return (self.shelf().call_off(identity, error), None);
+            return (self.shelf().call_off(identity, purpose, error), None);
         }
         let (asked, clock, generation) = (Instant::now(), SystemTime::now(), Generation::fresh());
         let minted = self.mint.mint(identity).await;
@@ -208,13 +224,15 @@ impl Core {
             return (self.adopt(identity, found), None);
         }
         if let Some(pause) = &lead.pause {
-            self.shelf()
-                .heed(&pause.refusal, Instant::now() + pause.wait);
+            self.tempo.heed(&pause.refusal, Instant::now() + pause.wait);
         }
-        let turn = self.shelf().turn(identity, Instant::now());
+        let turn = self.shelf().turn(identity, wish.purpose, Instant::now());
         let turn = match turn {
             Ok(turn) => turn,
-            Err(error) => return (self.shelf().call_off(identity, error), None),
+            Err(error) => {
+                let landing = self.shelf().call_off(identity, wish.purpose, error);
+                return (landing, None);
+            }
         };
         if turn > Instant::now() {
             outcomes.add(Outcome::Queued);
@@ -269,7 +287,7 @@ async fn fly(core: Arc<Core>, takeoff: Takeoff, errand: Errand) {
         let (landing, _) = core.fetch(identity, wish.purpose).await;
         return tell(&core, &takeoff, landing, outcomes);
     };
-    let mut lead = nook.search(identity, *wish).await;
+    let mut lead = nook.search(identity, *wish, core.tempo.queue()).await;
     if let Some(trouble) = lead.trouble {
         outcomes.add(trouble);
     }
@@ -280,7 +298,9 @@ async fn fly(core: Arc<Core>, takeoff: Takeoff, errand: Errand) {
 
 /// Tells how a fetch ended.
 fn tell(core: &Core, takeoff: &Takeoff, landing: Landing, outcomes: &Outcomes) {
-    outcomes.add(landing.outcome);
+    if let Some(outcome) = landing.outcome {
+        outcomes.add(outcome);
+    }
     core.log(&landing);
     takeoff.tell.send_replace(Some(landing.landed));
 }

@@ -1,5 +1,6 @@
 //! The keepers of the whole process: routes that mean the same client share one, and with it what
-//! is kept and what Qlik asked to wait for.
+//! is kept. All that ask in one client's name, for whichever customer, share their pace and what
+//! Qlik asked to wait for.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use super::keeper::{Core, Keeper};
 use super::mint::Mint;
 use super::pool::Pool;
 use super::stay::Ender;
+use super::tempo::Tempo;
 use crate::config::{Pace, Print};
 use crate::id::CustomerName;
 
@@ -29,6 +31,7 @@ pub struct Keepers {
 #[derive(Default)]
 struct All {
     kept: Mutex<Kept>,
+    tempi: Mutex<Tempi>,
     /// Those too that nobody asks any more, while what they made is in use.
     cores: Mutex<Vec<Weak<Core>>>,
     pool: Option<Pool>,
@@ -56,6 +59,9 @@ impl Custom {
 
 /// A keeper of another time may have had other certificates, or another way out.
 type Kept = HashMap<(Print, Name), Arc<Keeper>>;
+
+/// A client at another pace is not slowed down, and does not slow down, what was asked before.
+type Tempi = HashMap<(Name, Pace), Weak<Tempo>>;
 
 impl Keepers {
     /// Keepers that share what they fetch with other replicas, where there is a pool.
@@ -95,16 +101,18 @@ impl Keepers {
         }
     }
 
-    /// The keeper of this name; a new one of `mint` when there is none.
+    /// The keeper of this name and pace; a new one of `mint` when there is none.
     pub(super) fn keeper(&self, name: Name, mint: impl Mint, pace: Pace) -> Arc<Keeper> {
-        let name = name.within(self.customer.as_ref());
+        let account = mint.account().unwrap_or(name);
+        let tempo = self.all.tempo(account, pace);
+        let name = name.at(pace).within(self.customer.as_ref());
         let mut keepers = self.all.kept();
         let pool = self.all.pool.as_ref().filter(|_| !mint.is_alone());
-        let nook = pool.map(|pool| pool.nook(&name));
+        let nook = pool.map(|pool| pool.nook(name, account));
         let keeper = keepers.entry((self.means, name));
         Arc::clone(keeper.or_insert_with(|| {
             let linger = self.all.custom.linger(&mint);
-            let keeper = Arc::new(Keeper::new(mint, pace, nook, linger));
+            let keeper = Arc::new(Keeper::new(mint, tempo, nook, linger));
             self.all.remember(keeper.core());
             keeper
         }))
@@ -139,6 +147,17 @@ impl Keepers {
 }
 
 impl All {
+    fn tempo(&self, account: Name, pace: Pace) -> Arc<Tempo> {
+        let mut all = self.tempi.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tempo) = all.get(&(account, pace)).and_then(Weak::upgrade) {
+            return tempo;
+        }
+        all.retain(|_, tempo| tempo.strong_count() > 0);
+        let tempo = Tempo::new(pace);
+        all.insert((account, pace), Arc::downgrade(&tempo));
+        tempo
+    }
+
     fn remember(&self, core: &Arc<Core>) {
         let mut cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
         cores.retain(|core| core.strong_count() > 0);
@@ -163,7 +182,7 @@ impl fmt::Debug for Keepers {
 
 /// A hash over all that a mint is set up from, secrets included: two mints of one name are the
 /// same.
-#[derive(Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub(super) struct Name([u8; 32]);
 
 impl Name {
@@ -177,6 +196,12 @@ impl Name {
         let mut name = [0; 32];
         name.copy_from_slice(context.finish().as_ref());
         Self(name)
+    }
+
+    /// The same at this pace.
+    fn at(self, pace: Pace) -> Self {
+        let (rate, queue) = (pace.per_minute.to_be_bytes(), pace.queue.as_nanos());
+        Self::of(&[b"pace", &self.0, &rate, &queue.to_be_bytes()])
     }
 
     /// The same for a customer alone, here and among replicas.
@@ -235,6 +260,8 @@ mod tests {
         drop(used);
         keepers.tidy();
         assert!(keepers.all.kept().is_empty() && keepers.all.cores().is_empty());
+        keepers.keeper(Name::of(&[]), Nobody, pace);
+        assert_eq!(keepers.all.tempi.lock().unwrap().len(), 1);
     }
 
     #[test]

@@ -1,34 +1,66 @@
 //! Signs what the proxy says of itself or of a person, with a key that may change in its file.
 
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Map, Value};
 
 use super::error::CredentialError;
 use super::secret::LiveSecret;
-use super::signer::Signer;
-use crate::config::{self, Algorithm, KeyFile, SignedToken, SigningKey};
+use super::signer::{Signer, Sort, Terms};
+use crate::config::{KeyFile, SignedToken, SigningKey};
 
-/// A private key and what it signs with.
-#[derive(Debug)]
+/// A key and what it signs with.
 pub(super) struct LiveSigner {
     key: LiveSecret,
-    algorithm: Option<Algorithm>,
-    key_id: Option<String>,
-    life: Duration,
+    sort: Sort,
+    terms: Terms,
+    /// The key as it was last, ready to sign.
+    ready: Mutex<Option<(SecretSlice<u8>, Arc<Signer>)>>,
 }
 
 impl LiveSigner {
-    /// Prepares the key, for tokens of this life; fails when it cannot sign.
-    pub(super) fn new(config: KeyFile, life: Duration) -> Result<Self, CredentialError> {
-        let signer = Self {
-            key: LiveSecret::new(config.key, is_private_key),
+    /// Prepares a private key, for tokens of this life that are signed in one of the ways that are
+    /// `taken`; fails when it cannot sign.
+    pub(super) fn new(
+        config: KeyFile,
+        life: Duration,
+        taken: &'static [jsonwebtoken::Algorithm],
+    ) -> Result<Self, CredentialError> {
+        let terms = Terms {
             algorithm: config.algorithm,
             key_id: config.key_id,
             life,
+            taken,
+        };
+        Self::of(SigningKey::Pem(config.key), terms)
+    }
+
+    /// Prepares the key of such tokens.
+    pub(super) fn of_token(token: &SignedToken) -> Result<Self, CredentialError> {
+        let terms = Terms {
+            algorithm: token.algorithm,
+            key_id: token.key_id.clone(),
+            life: token.life,
+            taken: Terms::ANY,
+        };
+        Self::of(token.key.clone(), terms)
+    }
+
+    fn of(key: SigningKey, terms: Terms) -> Result<Self, CredentialError> {
+        let (sort, key) = match key {
+            SigningKey::Pem(key) => (Sort::Pem, key),
+            SigningKey::Shared(key) => (Sort::Shared, key),
+        };
+        let own = terms.clone();
+        let fits = move |key: &[u8]| Signer::new(sort, key, &own).is_ok();
+        let signer = Self {
+            key: LiveSecret::new(key, fits),
+            sort,
+            terms,
+            ready: Mutex::default(),
         };
         signer.signer(&signer.key.last())?;
         Ok(signer)
@@ -40,25 +72,85 @@ impl LiveSigner {
         self.signer(&key)?.sign(claims, SystemTime::now())
     }
 
+    /// How long a token is good.
+    pub(super) const fn life(&self) -> Duration {
+        self.terms.life
+    }
+
     /// What it is set up from, to tell it from others.
     pub(super) fn identity(&self) -> Vec<u8> {
-        let rest = format!("{:?} {:?} {:?} ", self.algorithm, self.key_id, self.life);
-        let mut identity = rest.into_bytes();
-        identity.extend(self.key.last().expose_secret().as_bytes());
+        let mut identity = format!("{:?} {:?} ", self.sort, self.terms).into_bytes();
+        identity.extend(self.key.last().expose_secret());
         identity
     }
 
-    fn signer(&self, pem: &SecretString) -> Result<Signer, CredentialError> {
-        Signer::new(&SignedToken {
-            key: SigningKey::Pem(pem.expose_secret().as_bytes().to_vec().into()),
-            algorithm: self.algorithm,
-            key_id: self.key_id.clone(),
-            claims: config::Attributes::default(),
-            life: self.life,
-        })
+    fn signer(&self, key: &SecretSlice<u8>) -> Result<Arc<Signer>, CredentialError> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let same =
+            |(known, _): &&(SecretSlice<u8>, _)| known.expose_secret() == key.expose_secret();
+        if let Some((_, signer)) = ready.as_ref().filter(same) {
+            return Ok(Arc::clone(signer));
+        }
+        let signer = Arc::new(Signer::new(self.sort, key.expose_secret(), &self.terms)?);
+        *ready = Some((key.clone(), Arc::clone(&signer)));
+        Ok(signer)
     }
 }
 
-fn is_private_key(pem: &str) -> bool {
-    PrivateKeyDer::from_pem_slice(pem.as_bytes()).is_ok()
+impl fmt::Debug for LiveSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LiveSigner(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, decode_header};
+    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+
+    use super::*;
+    use crate::config::Secret;
+
+    const TAKEN: &[Algorithm] = &[Algorithm::RS256, Algorithm::ES384];
+
+    fn pem(of: &'static rcgen::SignatureAlgorithm) -> String {
+        KeyPair::generate_for(of).unwrap().serialize_pem()
+    }
+
+    fn signer(key: &str, file: Option<std::path::PathBuf>) -> Result<LiveSigner, CredentialError> {
+        let text = key.as_bytes().to_vec().into();
+        let config = KeyFile {
+            key: Secret { text, file },
+            algorithm: None,
+            key_id: None,
+        };
+        LiveSigner::new(config, Duration::from_mins(1), TAKEN)
+    }
+
+    #[test]
+    fn a_key_whose_signatures_nobody_takes_is_none() {
+        assert!(signer(&pem(&PKCS_ECDSA_P384_SHA384), None).is_ok());
+        for other in [&PKCS_ECDSA_P256_SHA256, &PKCS_ED25519] {
+            let refused = signer(&pem(other), None);
+            assert!(matches!(refused, Err(CredentialError::BadSigningKey)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_changes_signs_and_one_that_cannot_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key.pem");
+        let signer = signer(&pem(&PKCS_ECDSA_P384_SHA384), Some(file.clone())).unwrap();
+        let first = signer.identity();
+        for (written, changes) in [
+            (pem(&PKCS_ECDSA_P256_SHA256), false),
+            ("no key".to_owned(), false),
+            (pem(&PKCS_ECDSA_P384_SHA384), true),
+        ] {
+            std::fs::write(&file, written).unwrap();
+            let token = signer.sign(Map::new()).await.unwrap();
+            assert_eq!(decode_header(&token).unwrap().alg, Algorithm::ES384);
+            assert_eq!(signer.identity() != first, changes);
+        }
+    }
 }

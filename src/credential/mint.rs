@@ -6,12 +6,19 @@ use std::time::Duration;
 
 use super::error::CredentialError;
 use super::identity::Identity;
+use super::keepers::Name;
 use crate::injection::Injection;
 
 /// What makes credentials.
 pub(super) trait Mint: Send + Sync + 'static {
     /// What to call it in the log.
     fn name(&self) -> Cow<'_, str>;
+
+    /// Whom Qlik counts its requests to, where others may ask in the same name: all of them keep one
+    /// pace.
+    fn account(&self) -> Option<Name> {
+        None
+    }
 
     /// Whether it asks nobody, so that there is nothing to spare by sharing what it makes.
     fn is_alone(&self) -> bool {

@@ -36,11 +36,12 @@ mod secret;
 mod shelf;
 mod signer;
 mod stay;
+mod tempo;
 #[cfg(test)]
 mod tests;
 
 pub use error::{CredentialError, Misfit, Trouble};
-pub use explain::{At, Refusal};
+pub use explain::{Advice, At, Refusal};
 use generation::Generation;
 pub use keepers::Keepers;
 use kinds::Source;

@@ -115,6 +115,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_readme_says_what_each_outcome_is() {
+        let readme = include_str!("../../README.md");
+        for outcome in Outcome::ALL {
+            let label = format!("`{}`", outcome.label());
+            let rows = readme.lines().filter(|line| line.starts_with("| `"));
+            assert!(rows.into_iter().any(|row| row.contains(&label)), "{label}");
+        }
+    }
+
+    #[test]
     fn each_outcome_has_its_own_counter() {
         let outcomes = Outcomes::default();
         for (place, outcome) in Outcome::ALL.into_iter().enumerate() {

@@ -11,17 +11,16 @@ use tokio::time::Instant;
 
 use super::Credential;
 use super::alarm::{Alarm, News};
-use super::breaker::Breaker;
 use super::error::{CredentialError, Trouble};
-use super::explain::{At, Refusal};
+use super::explain::At;
 use super::generation::Generation;
 use super::identity::Identity;
 use super::mint::Minted;
 use super::outcome::Outcome;
-use super::pace::{Pace, Turn};
+use super::pace::Turn;
 use super::place::{Pauses, Place};
 use super::pool::Found;
-use crate::config;
+use super::tempo::Tempo;
 
 /// How many identities are kept.
 const ROOM: usize = 10_000;
@@ -101,7 +100,8 @@ pub(super) struct Flown {
 /// How a fetch ended: for those who wait, for the counters, for the log.
 pub(super) struct Landing {
     pub(super) landed: Landed,
-    pub(super) outcome: Outcome,
+    /// What it counts as, if it counts.
+    pub(super) outcome: Option<Outcome>,
     pub(super) news: News,
 }
 
@@ -110,21 +110,17 @@ pub(super) struct Shelf {
     places: HashMap<Identity, Place>,
     landed: u64,
     queueing: Queueing,
-    closed: Option<Closed>,
-    breaker: Breaker,
-    pace: Pace,
+    tempo: Arc<Tempo>,
     alarm: Alarm,
 }
 
 impl Shelf {
-    pub(super) fn new(pace: config::Pace, queueing: Queueing) -> Self {
+    pub(super) fn new(tempo: Arc<Tempo>, queueing: Queueing) -> Self {
         Self {
             places: HashMap::new(),
             landed: 0,
             queueing,
-            closed: None,
-            breaker: Breaker::default(),
-            pace: Pace::new(pace),
+            tempo,
             alarm: Alarm::default(),
         }
     }
@@ -178,19 +174,25 @@ impl Shelf {
         }
     }
 
-    /// The turn of somebody who found nothing at other replicas; or that it does not come soon.
+    /// The turn of somebody who found nothing at other replicas; or that it does not come soon. One
+    /// who refreshes has until the old credential's end, and nobody is sent away by that.
     pub(super) fn turn(
         &mut self,
         identity: &Identity,
+        purpose: Purpose,
         now: Instant,
     ) -> Result<Instant, CredentialError> {
-        if let Some(error) = self.grounded(now) {
+        if let Some(error) = self.tempo.grounded(now) {
             return Err(error);
         }
-        match self.pace.turn(now, Duration::MAX) {
+        let patience = self.patience(identity, purpose, now);
+        match self.tempo.turn(now, patience) {
             Turn::At(turn) => {
                 self.places.entry(identity.clone()).or_default().fulfil();
                 Ok(turn)
+            }
+            Turn::NotBefore(next) if purpose == Purpose::Refresh => {
+                Err(CredentialError::Queued { wait: next - now })
             }
             Turn::NotBefore(_) => Err(self.send_away(identity, now)),
         }
@@ -198,16 +200,16 @@ impl Shelf {
 
     /// The turn of a fetch has come: leave to start it, or why not any more.
     pub(super) fn clear(&mut self, now: Instant) -> Result<(), CredentialError> {
-        if let Some(error) = self.grounded(now) {
-            return Err(error);
-        }
-        self.breaker.attempt(now);
-        Ok(())
+        self.tempo.clear(now)
     }
 
-    /// Why nobody may ask the mint now, if so.
-    fn grounded(&self, now: Instant) -> Option<CredentialError> {
-        self.closed(now).or_else(|| self.breaker.open(now))
+    fn patience(&self, identity: &Identity, purpose: Purpose, now: Instant) -> Duration {
+        if purpose != Purpose::Refresh {
+            return Duration::MAX;
+        }
+        let kept = self.places.get(identity).and_then(|place| place.kept(now));
+        let left = kept.and_then(|kept| kept.left_when_stale(now));
+        left.unwrap_or_default()
     }
 
     /// Forgets what is kept of an identity, unless more is being fetched.
@@ -222,11 +224,17 @@ impl Shelf {
         idle
     }
 
-    /// A fetch that was not cleared is over.
-    pub(super) fn call_off(&mut self, identity: &Identity, error: CredentialError) -> Landing {
+    /// A fetch that was not cleared is over. One in the background answers nobody.
+    pub(super) fn call_off(
+        &mut self,
+        identity: &Identity,
+        purpose: Purpose,
+        error: CredentialError,
+    ) -> Landing {
         self.places.entry(identity.clone()).or_default().give_up();
+        let answers = purpose != Purpose::Refresh;
         Landing {
-            outcome: Outcome::of_refusal(&error),
+            outcome: answers.then(|| Outcome::of_refusal(&error)),
             landed: Err(error),
             news: News::Nothing,
         }
@@ -240,7 +248,7 @@ impl Shelf {
         self.keep(identity, &credential, asked, now + found.left - asked);
         Landing {
             landed: Ok(credential),
-            outcome: Outcome::Shared,
+            outcome: Some(Outcome::Shared),
             news: News::Nothing,
         }
     }
@@ -249,17 +257,17 @@ impl Shelf {
     pub(super) fn land(&mut self, identity: &Identity, flown: Flown, now: Instant) -> Landing {
         match flown.minted {
             Ok(minted) => {
-                self.breaker.calm();
+                self.tempo.calm();
                 let credential = Credential::new(minted.injection, flown.generation);
                 self.keep(identity, &credential, flown.asked, minted.life);
                 Landing {
                     landed: Ok(credential),
-                    outcome: flown.purpose.outcome(),
+                    outcome: Some(flown.purpose.outcome()),
                     news: self.alarm.calm(),
                 }
             }
             Err(error) => Landing {
-                outcome: self.note(identity, &error, now),
+                outcome: Some(self.note(identity, &error, now)),
                 news: self.alarm.raise(&error, now),
                 landed: Err(error),
             },
@@ -269,7 +277,7 @@ impl Shelf {
     /// Why nobody may even ask, if so; other replicas may always be asked.
     fn grounded_at_once(&self, now: Instant) -> Option<CredentialError> {
         match self.queueing {
-            Queueing::AtOnce => self.grounded(now),
+            Queueing::AtOnce => self.tempo.grounded(now),
             Queueing::Later => None,
         }
     }
@@ -283,7 +291,7 @@ impl Shelf {
         now: Instant,
     ) -> Step {
         let turn = match self.queueing {
-            Queueing::AtOnce => self.turn(identity, now),
+            Queueing::AtOnce => self.turn(identity, purpose, now),
             Queueing::Later => Ok(now),
         };
         match turn {
@@ -301,7 +309,7 @@ impl Shelf {
         now: Instant,
     ) -> Step {
         let turn = match self.queueing {
-            Queueing::AtOnce => self.pace.turn(now, left),
+            Queueing::AtOnce => self.tempo.turn(now, left),
             Queueing::Later => Turn::At(now),
         };
         match turn {
@@ -337,7 +345,7 @@ impl Shelf {
         let place = self.places.entry(identity.clone()).or_default();
         let promised = match place.promised(now) {
             Some(promised) => promised,
-            None => self.pace.promise(now),
+            None => self.tempo.promise(now),
         };
         place.promise(promised);
         CredentialError::Queued {
@@ -362,37 +370,25 @@ impl Shelf {
         match error {
             CredentialError::Throttled { refusal, wait } => {
                 place.give_up();
-                self.heed(refusal, now + *wait);
+                self.tempo.heed(refusal, now + *wait);
                 Outcome::Throttled
+            }
+            // Another client's queue is full: that of the one who makes users.
+            CredentialError::Queued { .. } => {
+                place.give_up();
+                Outcome::SentAway
             }
             CredentialError::Down(..) => {
                 place.fail(error.clone(), Pauses::PASSING, now);
-                self.breaker.strike(error, now);
+                self.tempo.strike(error, now);
                 Outcome::FailedPassing
             }
             _ => {
-                self.breaker.calm();
+                self.tempo.calm();
                 place.fail(error.clone(), Pauses::FINAL, now);
                 Outcome::FailedFinal
             }
         }
-    }
-
-    /// Nobody may ask the endpoint before `until`, nor before what was said earlier.
-    pub(super) fn heed(&mut self, refusal: &Arc<Refusal>, until: Instant) {
-        let refusal = Arc::clone(refusal);
-        let earlier = self.closed.take();
-        let longer = earlier.filter(|closed| closed.until > until);
-        self.closed = longer.or(Some(Closed { refusal, until }));
-    }
-
-    /// Whether the endpoint asked to be left alone.
-    fn closed(&self, now: Instant) -> Option<CredentialError> {
-        let closed = self.closed.as_ref().filter(|closed| now < closed.until)?;
-        Some(CredentialError::Throttled {
-            refusal: Arc::clone(&closed.refusal),
-            wait: closed.until - now,
-        })
     }
 
     fn place(&mut self, identity: &Identity, now: Instant) -> Option<&mut Place> {
@@ -430,12 +426,6 @@ impl Shelf {
     }
 }
 
-/// The endpoint asked to be left alone.
-struct Closed {
-    refusal: Arc<Refusal>,
-    until: Instant,
-}
-
 /// What those who waited get when a fetch ended without a word.
 pub(super) fn broken_off() -> CredentialError {
     CredentialError::Down(At::default(), Trouble::BrokenOff)
@@ -444,6 +434,7 @@ pub(super) fn broken_off() -> CredentialError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
     use crate::injection::Injection;
 
     fn person(number: usize) -> Identity {
@@ -455,7 +446,7 @@ mod tests {
             per_minute: usize::MAX,
             queue: Duration::ZERO,
         };
-        Shelf::new(pace, Queueing::AtOnce)
+        Shelf::new(Tempo::new(pace), Queueing::AtOnce)
     }
 
     fn fetch(shelf: &mut Shelf, number: usize, now: Instant) {
@@ -477,6 +468,32 @@ mod tests {
 
     fn is_kept(shelf: &mut Shelf, number: usize, now: Instant) -> bool {
         matches!(shelf.ask(&person(number), now), Step::Serve(_))
+    }
+
+    #[test]
+    fn a_refresh_that_gets_no_turn_sends_nobody_away() {
+        let pace = config::Pace {
+            per_minute: 1,
+            queue: Duration::from_secs(5),
+        };
+        let mut shelf = Shelf::new(Tempo::new(pace), Queueing::Later);
+        let (ada, start) = (person(1), Instant::now());
+        shelf.turn(&ada, Purpose::First, start).unwrap();
+        fetch(&mut shelf, 1, start);
+        let old = start + Duration::from_mins(50);
+        shelf.turn(&person(2), Purpose::First, old).unwrap();
+        let Step::Refresh(_, takeoff) = shelf.ask(&ada, old) else {
+            panic!("it has grown old")
+        };
+        let refused = shelf.turn(&ada, takeoff.purpose, old).unwrap_err();
+        let landing = shelf.call_off(&ada, takeoff.purpose, refused);
+        assert_eq!(landing.outcome, None);
+        assert_eq!(shelf.places[&ada].promised(old), None);
+        let sent_away = shelf.turn(&person(3), Purpose::First, old);
+        let Err(CredentialError::Queued { wait }) = sent_away else {
+            panic!("there is no turn")
+        };
+        assert_eq!(wait, Duration::from_mins(1), "the next is not taken");
     }
 
     #[test]

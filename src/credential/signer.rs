@@ -3,12 +3,50 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::error::CredentialError;
 use crate::config;
-use crate::config::{SignedToken, SigningKey};
+
+/// What sort of key signs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sort {
+    /// A private key in PEM.
+    Pem,
+    /// A shared secret.
+    Shared,
+}
+
+/// How tokens are signed.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// `alg`; the first that fits the key when it is not said.
+    pub(super) algorithm: Option<config::Algorithm>,
+    /// `kid`.
+    pub(super) key_id: Option<String>,
+    /// How long a token is good.
+    pub(super) life: Duration,
+    /// What whoever checks them takes, the best first.
+    pub(super) taken: &'static [Algorithm],
+}
+
+impl Terms {
+    /// Whatever there is.
+    pub(super) const ANY: &'static [Algorithm] = &[
+        Algorithm::RS256,
+        Algorithm::RS384,
+        Algorithm::RS512,
+        Algorithm::PS256,
+        Algorithm::PS384,
+        Algorithm::PS512,
+        Algorithm::ES256,
+        Algorithm::ES384,
+        Algorithm::EdDSA,
+        Algorithm::HS256,
+        Algorithm::HS384,
+        Algorithm::HS512,
+    ];
+}
 
 /// A key and what it signs.
 pub(super) struct Signer {
@@ -19,22 +57,22 @@ pub(super) struct Signer {
 
 impl Signer {
     /// Takes the key; the algorithm is the one that is said, or the first that fits.
-    pub(super) fn new(token: &SignedToken) -> Result<Self, CredentialError> {
-        let said = token.algorithm.map(named);
-        let mut fitting = candidates(&token.key)
-            .into_iter()
-            .filter(|(algorithm, _)| said.is_none_or(|said| said == *algorithm));
-        let found = fitting.find_map(|(algorithm, key)| {
+    pub(super) fn new(sort: Sort, key: &[u8], terms: &Terms) -> Result<Self, CredentialError> {
+        let said = terms.algorithm.map(named);
+        let wanted = |algorithm: &&Algorithm| said.is_none_or(|said| said == **algorithm);
+        let mut wanted = terms.taken.iter().filter(wanted);
+        let found = wanted.find_map(|&algorithm| {
+            let key = encoding(sort, key, algorithm)?;
             let header = Header::new(algorithm);
             encode(&header, &json!({}), &key).ok()?;
             Some((header, key))
         });
         let (mut header, key) = found.ok_or(CredentialError::BadSigningKey)?;
-        header.kid.clone_from(&token.key_id);
+        header.kid.clone_from(&terms.key_id);
         Ok(Self {
             key,
             header,
-            life: token.life,
+            life: terms.life,
         })
     }
 
@@ -45,31 +83,19 @@ impl Signer {
         clock: SystemTime,
     ) -> Result<String, CredentialError> {
         let now = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
-        claims.insert("iat".to_owned(), json!(now.as_secs()));
+        claims.insert("iat".to_owned(), json!(beginning(clock)));
         claims.insert("exp".to_owned(), json!((now + self.life).as_secs()));
         claims.insert("jti".to_owned(), json!(random_word()));
         encode(&self.header, &claims, &self.key).map_err(|_| CredentialError::BadSigningKey)
     }
-
-    /// How long a token is good.
-    pub(super) const fn life(&self) -> Duration {
-        self.life
-    }
 }
 
-/// What a token is signed with, for the name of its keeper.
-pub(super) fn parts(token: &SignedToken) -> Vec<Vec<u8>> {
-    let (kind, key) = match &token.key {
-        SigningKey::Pem(key) => ("pem", key),
-        SigningKey::Shared(key) => ("shared", key),
-    };
-    let algorithm = token.algorithm.map(named);
-    vec![
-        kind.into(),
-        key.expose_secret().to_vec(),
-        format!("{algorithm:?} {:?} {:?}", token.key_id, token.life).into(),
-        format!("{:?}", token.claims).into(),
-    ]
+/// From when a token is good, in seconds since 1970: a while ago, for whoever checks it may have a clock
+/// that is behind ours.
+pub(super) fn beginning(clock: SystemTime) -> u64 {
+    const BEHIND: Duration = Duration::from_secs(10);
+    let since = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.saturating_sub(BEHIND).as_secs()
 }
 
 /// Thirty-two digits that nobody can foresee.
@@ -80,40 +106,15 @@ pub(super) fn random_word() -> String {
     format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
-/// The algorithms that a key could be for, each with the key as it would be used.
-fn candidates(key: &SigningKey) -> Vec<(Algorithm, EncodingKey)> {
+/// The key as it would be used, if it could be.
+fn encoding(sort: Sort, key: &[u8], algorithm: Algorithm) -> Option<EncodingKey> {
     use Algorithm as A;
-    const PRIVATE: [A; 9] = [
-        A::RS256,
-        A::RS384,
-        A::RS512,
-        A::PS256,
-        A::PS384,
-        A::PS512,
-        A::ES256,
-        A::ES384,
-        A::EdDSA,
-    ];
-    match key {
-        SigningKey::Shared(secret) => {
-            let key = || EncodingKey::from_secret(secret.expose_secret());
-            [A::HS256, A::HS384, A::HS512]
-                .map(|algorithm| (algorithm, key()))
-                .into()
-        }
-        SigningKey::Pem(pem) => {
-            let of = |algorithm: A| Some((algorithm, read_pem(pem.expose_secret(), algorithm)?));
-            PRIVATE.into_iter().filter_map(of).collect()
-        }
-    }
-}
-
-fn read_pem(pem: &[u8], algorithm: Algorithm) -> Option<EncodingKey> {
-    use Algorithm as A;
-    match algorithm {
-        A::ES256 | A::ES384 => EncodingKey::from_ec_pem(pem).ok(),
-        A::EdDSA => EncodingKey::from_ed_pem(pem).ok(),
-        _ => EncodingKey::from_rsa_pem(pem).ok(),
+    match (sort, algorithm) {
+        (Sort::Shared, A::HS256 | A::HS384 | A::HS512) => Some(EncodingKey::from_secret(key)),
+        (Sort::Shared, _) | (Sort::Pem, A::HS256 | A::HS384 | A::HS512) => None,
+        (Sort::Pem, A::ES256 | A::ES384) => EncodingKey::from_ec_pem(key).ok(),
+        (Sort::Pem, A::EdDSA) => EncodingKey::from_ed_pem(key).ok(),
+        (Sort::Pem, _) => EncodingKey::from_rsa_pem(key).ok(),
     }
 }
 
@@ -143,18 +144,27 @@ mod tests {
 
     use super::*;
 
-    fn token(key: SigningKey, algorithm: Option<config::Algorithm>) -> SignedToken {
-        SignedToken {
-            key,
+    type Key = (Sort, Vec<u8>);
+
+    fn signer(
+        (sort, key): &Key,
+        algorithm: Option<config::Algorithm>,
+    ) -> Result<Signer, CredentialError> {
+        let terms = Terms {
             algorithm,
             key_id: Some("k1".to_owned()),
-            claims: config::Attributes::default(),
             life: Duration::from_mins(30),
-        }
+            taken: Terms::ANY,
+        };
+        Signer::new(*sort, key, &terms)
     }
 
-    fn pem(pair: &KeyPair) -> SigningKey {
-        SigningKey::Pem(pair.serialize_pem().into_bytes().into())
+    fn pem(pair: &KeyPair) -> Key {
+        (Sort::Pem, pair.serialize_pem().into_bytes())
+    }
+
+    fn shared() -> Key {
+        (Sort::Shared, vec![7; 32])
     }
 
     #[test]
@@ -164,7 +174,6 @@ mod tests {
         let ed = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
         let rsa = rcgen::RsaKeySize::_2048;
         let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rsa).unwrap();
-        let shared = || SigningKey::Shared([7; 32].to_vec().into());
         for (key, said, algorithm) in [
             (pem(&ec), None, Algorithm::ES256),
             (pem(&wide), None, Algorithm::ES384),
@@ -174,7 +183,7 @@ mod tests {
             (shared(), None, Algorithm::HS256),
             (shared(), Some(config::Algorithm::HS512), Algorithm::HS512),
         ] {
-            let signer = Signer::new(&token(key, said)).unwrap();
+            let signer = signer(&key, said).unwrap();
             let text = signer.sign(Map::new(), SystemTime::now()).unwrap();
             assert_eq!(decode_header(&text).unwrap().alg, algorithm);
         }
@@ -184,7 +193,7 @@ mod tests {
             (pem(&ec), config::Algorithm::HS256),
             (shared(), config::Algorithm::RS256),
         ] {
-            let refused = Signer::new(&token(key, Some(said)));
+            let refused = signer(&key, Some(said));
             assert!(
                 matches!(refused, Err(CredentialError::BadSigningKey)),
                 "{said:?}"
@@ -194,8 +203,7 @@ mod tests {
 
     #[test]
     fn a_token_says_its_claims_and_how_long_it_is_good() {
-        let signer =
-            Signer::new(&token(SigningKey::Shared([7; 32].to_vec().into()), None)).unwrap();
+        let signer = signer(&shared(), None).unwrap();
         let claims = Map::from_iter([("name".to_owned(), json!("Ada \"L\""))]);
         let clock = SystemTime::now();
         let text = signer.sign(claims.clone(), clock).unwrap();
@@ -203,8 +211,9 @@ mod tests {
         let read = decode::<Map<String, Value>>(&text, &key, &Validation::default()).unwrap();
         assert_eq!(read.header.kid.as_deref(), Some("k1"));
         assert_eq!(read.claims["name"], "Ada \"L\"");
-        let (from, to) = (&read.claims["iat"], &read.claims["exp"]);
-        assert_eq!(to.as_u64().unwrap() - from.as_u64().unwrap(), 30 * 60);
+        let now = clock.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        assert_eq!(read.claims["exp"], now + 30 * 60);
+        assert_eq!(read.claims["iat"], now - 10, "a clock may be behind");
         assert_ne!(text, signer.sign(claims, clock).unwrap(), "each has an id");
     }
 }

@@ -5,20 +5,13 @@ use http::StatusCode;
 use super::conversation::Ending;
 use super::outcome;
 use super::report::{Outcome, Step};
-use crate::credential::{CredentialError, Refusal, Trouble};
+use crate::credential::{Advice, At, CredentialError, Misfit, Refusal, Trouble};
 use crate::engine::EngineError;
 use crate::fault::CloseCode;
 use crate::line::LineError;
 
-/// The likely cause, and the mend.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Advice {
-    pub(super) cause: &'static str,
-    pub(super) mend: &'static str,
-}
-
 const fn advice(cause: &'static str, mend: &'static str) -> Advice {
-    Advice { cause, mend }
+    Advice::new(cause, mend)
 }
 
 /// The route's own access rules said no.
@@ -71,20 +64,11 @@ pub(super) fn on_credential(error: &CredentialError) -> Step {
         (None, CredentialError::TurnedAway { status, advice }) => {
             (Some(status.to_string()), *advice)
         }
-        _ => return Step::failed(outcome(error), error.to_string(), without_answer(error)),
+        _ => (None, without_answer(error)),
     };
     let said = error.to_string();
-    let saw = said.strip_suffix(advice);
-    let halves = advice.split_once("; ");
-    let halves = halves.or_else(|| advice.split_once(": "));
-    let (cause, mend) = halves.unwrap_or((advice, ""));
-    Step {
-        outcome: outcome(error),
-        saw: saw.unwrap_or(&said).trim_end_matches(": ").to_owned(),
-        code,
-        cause: Some(cause.to_owned()),
-        mend: Some(mend.to_owned()).filter(|mend| !mend.is_empty()),
-    }
+    let saw = said.strip_suffix(&format!(": {advice}")).unwrap_or(&said);
+    Step::failed(outcome(error), saw.to_owned(), advice).coded(code)
 }
 
 fn refusal(error: &CredentialError) -> Option<&Refusal> {
@@ -96,32 +80,45 @@ fn refusal(error: &CredentialError) -> Option<&Refusal> {
     }
 }
 
+#[rustfmt::skip] // a row a failure
 fn without_answer(error: &CredentialError) -> Advice {
+    use CredentialError as E;
     match error {
-        CredentialError::Nobody { .. } => advice(
-            "nothing usable says whom to act for at Qlik",
-            "name somebody by --subject, or give the claim by --as claim=value",
+        E::Nobody { .. } => advice("nothing usable says whom to act for at Qlik", "name somebody by --subject, or give the claim by --as claim=value"),
+        E::NoToken => advice("this kind needs the token of an app's session, and a check has no session", "put such a token into a variable and name that by --bearer-env"),
+        E::Unfit(misfit) => on_misfit(*misfit),
+        E::Down(at, Trouble::Unreachable(_) | Trouble::Slow(_)) => on_silence(*at),
+        E::Down(..) => advice("something else answers where the credential is fetched: a login page, a gateway, another service", "check the URL it is fetched from"),
+        E::Queued { .. } | E::Crowded => advice("more is fetched at once than fetches_per_minute lets", "write a higher fetches_per_minute (Qlik takes 100 of all who use the client), or try again in a minute"),
+        E::BadKey => advice("the key or the text cannot stand in a header, or the client certificate is missing", "check the value and the files of [route.credential]"),
+        E::BadSigningKey => advice("the signing key is not of the kind that `algorithm` wants", "check signing_key and algorithm of [route.credential]"),
+        E::FixedRefused | E::RefusedAgain | E::Refused(_) | E::Throttled { .. } | E::TurnedAway { .. } => advice("Qlik does not take the credential", "check [route.credential] against the Qlik of [route.engine] url"),
+    }
+}
+
+fn on_silence(at: At) -> Advice {
+    const ANSWERS: &str = "nothing answers where the credential is fetched";
+    match at {
+        At::Service => advice(
+            ANSWERS,
+            "check host and port (4243) of api_url, the firewalls between, and that `ca` of [route.engine] is the root.pem of the same export as the certificate",
         ),
-        CredentialError::NoToken => advice(
-            "this kind exchanges the token of an app's session, and a check has no session",
-            "try it through the proxy, with an app's session",
-        ),
-        CredentialError::Unfit(_) => advice(
-            "no one user of the tenant is whom the claims name",
-            "look the person up in Qlik, or give other claims by --as claim=value",
-        ),
-        CredentialError::Down(_, Trouble::Unreachable(_) | Trouble::Slow(_)) => advice(
-            "nothing answers where the credential is fetched",
+        At::Front | At::Login | At::Token | At::Users => advice(
+            ANSWERS,
             "check its host and port, the network between, and that its certificate is trusted ([outbound] ca, or ca of the engine)",
         ),
-        CredentialError::Down(..) => advice(
-            "something else answers where the credential is fetched: a login page, a gateway, another service",
-            "check the URL it is fetched from",
-        ),
-        _ => advice(
-            "the credential as configured is of no use",
-            "check [route.credential]",
-        ),
+    }
+}
+
+#[rustfmt::skip] // a row a misfit
+fn on_misfit(misfit: Misfit) -> Advice {
+    match misfit {
+        Misfit::Admin => advice("the user administers the tenant, and such users are not impersonated", "name another person, or write `admins = \"impersonate\"` into [route.credential.provision]"),
+        Misfit::Ambiguous => advice("the tenant spells the subject another way, or has it twice", "compare the users' subjects in Qlik with the claim that `user` names, byte for byte"),
+        Misfit::Inactive => advice("the user is not active in the tenant", "activate them in Qlik, or name another person"),
+        Misfit::Nameless => advice("the person would become a user, and has no name", "give the claims of `name` in [route.credential.provision] by --as claim=value, and see that the app's sessions have them"),
+        Misfit::Unaddressed => advice("the person would become a user, and has no verified address", "give the claims of `email` in [route.credential.provision] by --as claim=value, with --as email_verified=true, and see that the app's sessions have them"),
+        Misfit::RolesUnknown => advice("the admin client is not told the roles of users", "write a `scope` into [route.credential.provision] that may read them, such as admin_classic"),
     }
 }
 

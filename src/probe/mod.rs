@@ -11,6 +11,7 @@ mod conversation;
 mod rehearsal;
 mod report;
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -44,6 +45,8 @@ pub struct Probe {
 pub struct Somebody {
     subject: Option<String>,
     claims: Map<String, Value>,
+    /// What their app session is, for kinds that pass it on.
+    token: Option<SecretString>,
 }
 
 impl Probe {
@@ -166,7 +169,14 @@ impl Somebody {
         Self {
             subject,
             claims: claims.into_iter().collect(),
+            token: None,
         }
+    }
+
+    /// The same person, whose app session is this token.
+    #[must_use]
+    pub fn bearing(self, token: Option<SecretString>) -> Self {
+        Self { token, ..self }
     }
 
     /// The same person, whose claim says this.
@@ -180,7 +190,11 @@ impl Somebody {
         let claimed = self.claims.get("sub").and_then(Value::as_str);
         let subject = self.subject.as_deref().or(claimed).unwrap_or_default();
         let issuer = Issuer::new("qix-proxy check");
-        Person::new(issuer, Subject::new(subject), None, self.claims.clone())
+        let person = Person::new(issuer, Subject::new(subject), None, self.claims.clone());
+        match &self.token {
+            Some(token) => person.bearing(token.clone()),
+            None => person,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Failed;
-use super::advice::Advice;
+use crate::credential::Advice;
 use crate::id::{CustomerName, RouteName, Subject};
 
 /// How a step, a route or a whole check ended; the worse is the greater.

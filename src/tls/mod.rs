@@ -3,6 +3,7 @@
 
 mod handshake;
 mod named;
+mod own;
 mod records;
 mod rest;
 mod scratch;
@@ -26,6 +27,7 @@ use tracing::warn;
 
 pub use self::handshake::{Acceptor, Connector};
 use self::named::Named;
+use self::own::Own;
 pub use self::stream::{ClientStream, ServerStream, Stream};
 use crate::config::{ClientCertificate, EgressProxy, ListenTls};
 
@@ -122,17 +124,15 @@ pub fn client_config(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth()
 }
 
-/// The TLS of outgoing connections that believe `roots` and show a certificate of their own.
+/// The TLS of outgoing connections that believe `roots` and show a certificate of their own, as its
+/// files have it.
 pub fn certified_config(
     roots: RootCertStore,
     files: &ClientCertificate,
 ) -> Result<ClientConfig, TlsError> {
-    let chain = certificates(&files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| TlsError::Pem(files.key.clone(), error.to_string()))?;
     Ok(ClientConfig::builder()
         .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)?)
+        .with_client_cert_resolver(Own::watched(files)?))
 }
 
 /// The TLS of a dial to the engine: HTTP/1.1 only, for no other carries this upgrade.

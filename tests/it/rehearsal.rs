@@ -82,24 +82,19 @@ async fn each_refusal_of_the_token_endpoint_is_explained() {
             "OAUTH-14",
             "published and trusted",
         ),
-        (refuse(403, "OAUTH-29"), 77, "OAUTH-29", "sends no Origin"),
+        (refuse(403, "OAUTH-29"), 77, "OAUTH-29", "an Origin between"),
         (
             refuse(403, "AUTH-5"),
             77,
             "AUTH-5",
             "invite or create the user",
         ),
-        (
-            refuse(500, "HTTP-500"),
-            69,
-            "HTTP-500",
-            "asked again by and by",
-        ),
+        (refuse(500, "HTTP-500"), 69, "HTTP-500", "status page"),
         (
             Script::Token(TokenFault::RateLimit { retry_after: 9 }),
             69,
             "HTTP-429",
-            "100 tokens",
+            "fetches_per_minute",
         ),
         (
             Script::Token(TokenFault::Html { status: 200 }),

@@ -12,17 +12,17 @@ type Row = (&'static str, i32, &'static str);
 #[rustfmt::skip] // a row a code
 const TOKEN_CODES: &[Row] = &[
     ("AUTH-5", 77, "invite or create the user"),
-    ("CSRF-TOKEN-2", 77, "token_url must be"),
-    ("INTERNAL-TOKEN-1", 77, "missing from the JWT"),
+    ("CSRF-TOKEN-2", 77, "into token_url"),
+    ("INTERNAL-TOKEN-1", 77, "subject, name and email"),
     ("LOGIN-2", 77, "check the host of engine.url"),
-    ("LOGIN-8", 77, "token_url must be"),
-    ("LOGIN-10", 77, "token_url must be"),
+    ("LOGIN-8", 77, "into token_url"),
+    ("LOGIN-10", 77, "into token_url"),
     ("OAUTH-5", 77, "use kind oauth-client or oauth-impersonation: no exchange is needed"),
     ("OAUTH-14", 77, "published and trusted"),
-    ("OAUTH-29", 77, "sends no Origin"),
+    ("OAUTH-29", 77, "an Origin between"),
     ("invalid_client", 77, "client_auth (body or basic)"),
     ("invalid_grant", 77, "exists and is active"),
-    ("invalid_request", 77, "token_url must be"),
+    ("invalid_request", 77, "into token_url"),
     ("invalid_scope", 77, "allowedScopes"),
     ("unauthorized_client", 77, "urn:qlik:oauth:user-impersonation"),
     ("unsupported_grant_type", 77, "allow client_credentials"),
@@ -31,14 +31,14 @@ const TOKEN_CODES: &[Row] = &[
 #[rustfmt::skip] // a row a status
 const TOKEN_STATUSES: &[(u16, i32, &str)] = &[
     (400, 77, "check client_id, scope"),
-    (401, 77, "client_secret is wrong"),
-    (403, 77, "maximum number of tokens"),
-    (404, 77, "there is no token endpoint here"),
-    (405, 77, "there is no token endpoint here"),
-    (429, 69, "100 tokens a minute"),
-    (500, 69, "asked again by and by"),
-    (503, 69, "asked again by and by"),
-    (418, 77, "none that a token endpoint gives"),
+    (401, 77, "make a new secret"),
+    (403, 77, "enable the user"),
+    (404, 77, "check token_url"),
+    (405, 77, "check token_url"),
+    (429, 69, "a lower fetches_per_minute"),
+    (500, 69, "look at Qlik's status page"),
+    (503, 69, "look at Qlik's status page"),
+    (418, 77, "check token_url"),
 ];
 
 #[rustfmt::skip] // a row a status
@@ -143,6 +143,11 @@ impl Trial {
         let (at, said, words) = tried.failure();
         assert_eq!((at, said, tried.code), (step, code, exit), "{words}");
         assert!(words.contains(mend), "{code}: {words}");
+        let failed = tried.steps().last().unwrap();
+        assert!(
+            failed["cause"].is_string() && failed["mend"].is_string(),
+            "{words}"
+        );
     }
 }
 

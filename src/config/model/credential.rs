@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::SecretSlice;
 use url::Url;
 
 use super::Algorithm;
@@ -74,11 +74,11 @@ impl Credential {
     }
 }
 
-/// A secret text.
-#[derive(Debug)]
+/// A secret that may change in its file.
+#[derive(Clone, Debug)]
 pub struct Secret {
-    /// The text as it was when the config was read.
-    pub text: SecretString,
+    /// What it was when the config was read.
+    pub text: SecretSlice<u8>,
     /// Where to read it anew, when it is from a file.
     pub file: Option<PathBuf>,
 }
@@ -142,7 +142,7 @@ pub enum ClientProof {
 pub struct Pace {
     /// How many fetches may start in any minute (default 80; Qlik's limit is 100).
     pub per_minute: usize,
-    /// The longest that one waits for its turn (default 1 min); who would wait longer is told when
+    /// The longest that one waits for its turn (default 15 s); who would wait longer is told when
     /// to come again.
     pub queue: Duration,
 }

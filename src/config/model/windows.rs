@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
-use secrecy::SecretSlice;
 use url::Url;
 
-use super::credential::Pace;
+use super::credential::{Pace, Secret};
 use super::session::Algorithm;
 use crate::config::values::{CookieName, Origin};
 use crate::person::ClaimPath;
@@ -78,12 +77,12 @@ pub struct SignedToken {
 }
 
 /// What signs a token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum SigningKey {
     /// A private key in PEM.
-    Pem(SecretSlice<u8>),
+    Pem(Secret),
     /// A shared secret.
-    Shared(SecretSlice<u8>),
+    Shared(Secret),
 }
 
 /// `kind = "qseow-jwt"`.

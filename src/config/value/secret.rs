@@ -130,7 +130,8 @@ impl Value for Bundle {
     }
 }
 
-/// The secret itself, without the line end that editors put behind it.
+/// The secret itself, without the line end that a variable may have, or the white space that editors
+/// put behind it in a file.
 fn secret(node: &Node<'_>) -> Result<Vec<u8>, Noted> {
     let DeValue::Table(entries) = node.value else {
         node.hide();
@@ -143,13 +144,12 @@ fn secret(node: &Node<'_>) -> Result<Vec<u8>, Noted> {
         let env = table.optional::<Variable>("env", "");
         let file = table.optional::<Content>("file", "");
         one?;
-        let env = env?.map(|Variable(text)| text.into_bytes());
-        let file = file?.map(|Content(bytes)| bytes);
+        let env =
+            env?.map(|Variable(text)| text.trim_end_matches(['\r', '\n']).as_bytes().to_vec());
+        let file = file?.map(|Content(bytes)| bytes.trim_ascii_end().to_vec());
         env.or(file).ok_or_else(|| table.lacks(names))
     });
-    let mut secret = secret?;
-    let end = secret.iter().rposition(|byte| !b"\r\n".contains(byte));
-    secret.truncate(end.map_or(0, |end| end + 1));
+    let secret = secret?;
     if secret.is_empty() {
         let what = format!("what `{}` names is empty", node.key);
         return Err(node.refuse(what, "put the secret there"));

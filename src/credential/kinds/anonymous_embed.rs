@@ -58,14 +58,14 @@ impl Anonymous {
             b"anonymous",
             self.url.as_str().as_bytes(),
             self.client_id.as_bytes(),
-            self.access_code.last().expose_secret().as_bytes(),
+            self.access_code.last().expose_secret(),
             shown.as_bytes(),
             trust,
         ])
     }
 
     async fn ask(&self, identity: &Identity) -> Result<Minted, CredentialError> {
-        let code = self.access_code.now().await;
+        let code = self.access_code.text().await;
         let code = code.expose_secret();
         let secrets = [code.to_owned()];
         let request = self.http.post(self.url.clone()).json(&json!({
@@ -83,6 +83,11 @@ impl Anonymous {
 impl Mint for Anonymous {
     fn name(&self) -> Cow<'_, str> {
         self.url.origin().ascii_serialization().into()
+    }
+
+    fn account(&self) -> Option<Name> {
+        let (url, client) = (self.url.as_str(), &self.client_id);
+        Some(Name::of(&[b"guests", url.as_bytes(), client.as_bytes()]))
     }
 
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {

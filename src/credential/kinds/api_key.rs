@@ -12,7 +12,7 @@ use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minted, Minting};
 use crate::credential::pace::FREE;
-use crate::credential::secret::{LiveSecret, is_visible};
+use crate::credential::secret::{LiveSecret, is_visible, text};
 use crate::credential::{Lent, bearer};
 
 /// How long a key is used before its file is looked at again.
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(30);
 /// The key itself: there is nothing to fetch, unless it is from a file, which may change.
 pub(super) fn source(config: ApiKey, lent: Lent<'_>) -> Result<Source, CredentialError> {
     let key = LiveSecret::new(config.key, is_visible);
-    let now = key.last();
+    let now = text(&key.last());
     let injection = bearer(now.expose_secret()).ok_or(CredentialError::BadKey)?;
     if !key.can_change() {
         return Ok(Source::fixed(injection));
@@ -42,7 +42,7 @@ impl Mint for KeyFile {
 
     fn mint<'a>(&'a self, _: &'a Identity) -> Minting<'a> {
         Box::pin(async {
-            let key = self.0.now().await;
+            let key = self.0.text().await;
             let injection = bearer(key.expose_secret()).ok_or(CredentialError::BadKey)?;
             let life = LOOK;
             Ok(Minted { injection, life })

@@ -2,7 +2,6 @@
 //! for an engine that checks it.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
@@ -12,9 +11,9 @@ use crate::credential::attributes::Attributes;
 use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
+use crate::credential::key_file::LiveSigner;
 use crate::credential::mint::{Mint, Minted, Minting};
 use crate::credential::pace::FREE;
-use crate::credential::signer::{self, Signer};
 use crate::credential::{Lent, bearer};
 use crate::template::Target;
 
@@ -26,16 +25,15 @@ const BESIDES: usize = 1;
 pub(super) fn source(config: BearerJwt, lent: Lent<'_>) -> Result<Source, CredentialError> {
     let who = Who::everybody().filled(config.subject, Target::Json);
     let who = Attributes::add_to(who, &config.token.claims);
-    let mut parts = vec![b"bearer-jwt".to_vec()];
-    parts.extend(signer::parts(&config.token));
-    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    let signer = Signer::new(&config.token)?;
+    let signer = LiveSigner::of_token(&config.token)?;
+    let claims = format!("{:?}", config.token.claims);
+    let name = Name::of(&[b"bearer-jwt", &signer.identity(), claims.as_bytes()]);
     let mint = Signing {
         signer,
         besides: Attributes::new(&config.token.claims, BESIDES),
     };
     // Whoever asks nobody has no pace to keep.
-    let keeper = lent.keepers.keeper(Name::of(&parts), mint, FREE);
+    let keeper = lent.keepers.keeper(name, mint, FREE);
     Ok(Source::Kept { keeper, who })
 }
 
@@ -48,18 +46,18 @@ pub(super) fn passed_on() -> Source {
 }
 
 struct Signing {
-    signer: Signer,
+    signer: LiveSigner,
     /// What the token says besides the subject.
     besides: Attributes,
 }
 
 impl Signing {
-    fn token(&self, identity: &Identity) -> Result<Minted, CredentialError> {
+    async fn token(&self, identity: &Identity) -> Result<Minted, CredentialError> {
         let besides = self.besides.of(identity);
         let besides = besides.map(|(name, value)| (name.to_owned(), value));
         let mut claims: Map<String, Value> = besides.collect();
         claims.insert("sub".to_owned(), identity.value(SUBJECT).into());
-        let token = self.signer.sign(claims, SystemTime::now())?;
+        let token = self.signer.sign(claims).await?;
         Ok(Minted {
             injection: bearer(&token).ok_or(CredentialError::BadSigningKey)?,
             life: self.signer.life(),
@@ -77,6 +75,6 @@ impl Mint for Signing {
     }
 
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
-        Box::pin(std::future::ready(self.token(identity)))
+        Box::pin(self.token(identity))
     }
 }

@@ -3,7 +3,7 @@
 //! Shapes: <https://qlik.dev/apis/rest/login> (`POST /login/jwt-session`).
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use cookie_jar::Jar;
 use serde_json::{Map, Value, json};
@@ -19,6 +19,7 @@ use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::key_file::LiveSigner;
 use crate::credential::mint::{Mint, Minted, Minting};
+use crate::credential::signer::{Terms, beginning};
 use crate::injection::Injection;
 use crate::template::Target;
 
@@ -44,7 +45,7 @@ pub(super) fn source(config: CloudJwt, lent: Lent<'_>) -> Result<Source, Credent
     let pace = config.pace;
     let logins = Logins {
         issuer: config.issuer,
-        signer: LiveSigner::new(config.key, JWT_LIFE)?,
+        signer: LiveSigner::new(config.key, JWT_LIFE, Terms::ANY)?,
         url: config.login_url,
         web_integration: config.web_integration,
         life: config.life,
@@ -99,11 +100,10 @@ impl Logins {
     /// What is said of a person.
     fn claims(&self, identity: &Identity) -> Map<String, Value> {
         let [subject, name, email, groups] = [0, 1, 2, 3].map(|place| identity.value(place));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let said = [
             ("iss", json!(self.issuer)),
             ("aud", json!(AUDIENCE)),
-            ("nbf", json!(now.unwrap_or_default().as_secs())),
+            ("nbf", json!(beginning(SystemTime::now()))),
             ("sub", json!(subject)),
             ("subType", json!("user")),
             ("name", json!(name)),
@@ -145,6 +145,11 @@ impl Logins {
 impl Mint for Logins {
     fn name(&self) -> Cow<'_, str> {
         self.url.origin().ascii_serialization().into()
+    }
+
+    fn account(&self) -> Option<Name> {
+        let login = self.url.as_str().as_bytes();
+        Some(Name::of(&[b"logins", login, self.issuer.as_bytes()]))
     }
 
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::Source;
-use super::users::Users;
+use super::users::{Newcomer, Users};
 use crate::config::{LookupField, OAuth, OAuthImpersonation};
 use crate::credential::Lent;
 use crate::credential::client::{Client, Shape};
@@ -28,7 +28,7 @@ pub(super) fn client(config: OAuth, lent: Lent<'_>) -> Result<Source, Credential
 }
 
 /// A token per person: the field that is looked up and its value; where people are provisioned,
-/// their name and address besides.
+/// their name and address besides, as far as they are told: who is a user already needs none.
 pub(super) fn impersonation(
     config: OAuthImpersonation,
     lent: Lent<'_>,
@@ -47,13 +47,20 @@ pub(super) fn impersonation(
         let keeper = lent.keepers.keeper(name, tokens, pace);
         return Ok(Source::Kept { keeper, who });
     };
-    who = who.filled(provision.name.clone(), Target::Json);
-    if let Some(email) = provision.email.take() {
-        who = who.filled(email, Target::Json);
+    who = who.wished(provision.name.clone(), Target::Json);
+    let email = provision.email.take();
+    let is_addressed = email.is_some();
+    if let Some(email) = email {
+        who = who.wished(email, Target::Json);
     }
     let users = Users::new(provision, lent)?;
-    let name = tokens.identify(&[b"oauth, provisioned", &users.identity()]);
-    let provisioned = Provisioned { tokens, users };
+    let addressed = [u8::from(is_addressed)];
+    let name = tokens.identify(&[b"oauth, provisioned", &users.identity(), &addressed]);
+    let provisioned = Provisioned {
+        tokens,
+        users,
+        is_addressed,
+    };
     let keeper = lent.keepers.keeper(name, provisioned, pace);
     Ok(Source::Kept { keeper, who })
 }
@@ -100,6 +107,10 @@ impl Mint for Tokens {
         self.client.origin().into()
     }
 
+    fn account(&self) -> Option<Name> {
+        Some(self.client.account())
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(async {
             let grant = if identity.is_shared() {
@@ -116,6 +127,8 @@ impl Mint for Tokens {
 struct Provisioned {
     tokens: Tokens,
     users: Users,
+    /// Whether new users have an address.
+    is_addressed: bool,
 }
 
 impl Mint for Provisioned {
@@ -123,10 +136,20 @@ impl Mint for Provisioned {
         self.tokens.name()
     }
 
+    fn account(&self) -> Option<Name> {
+        self.tokens.account()
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(async {
             let [subject, name, email] = [1, 2, 3].map(|place| identity.value(place));
-            let id = self.users.find_or_create(subject, name, email).await?;
+            let email = self.is_addressed.then_some(email);
+            let newcomer = Newcomer {
+                subject,
+                name,
+                email,
+            };
+            let id = self.users.find_or_create(&newcomer).await?;
             let grant = self.tokens.of_user("userId", &id).await?;
             Ok(grant.into_header())
         })

@@ -10,6 +10,7 @@ use crate::credential::Lent;
 use crate::credential::client::{Client, Shape};
 use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
+use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minting};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -64,6 +65,10 @@ impl Exchange {
 impl Mint for Exchange {
     fn name(&self) -> Cow<'_, str> {
         self.client.origin().into()
+    }
+
+    fn account(&self) -> Option<Name> {
+        Some(self.client.account())
     }
 
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {

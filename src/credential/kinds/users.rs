@@ -37,20 +37,18 @@ pub(super) struct Users {
 
 impl Users {
     pub(super) fn new(config: Provision, lent: Lent<'_>) -> Result<Self, CredentialError> {
-        let setup = format!(
-            "{} {:?} {}",
-            config.users_url, config.admins, config.admin.client.id
-        );
         let pace = config.admin.client.pace;
         let tokens = Tokens::new(config.admin, lent)?;
         let name = tokens.identify(&[b"oauth"]);
+        let told = format!("{} {:?} {pace:?} ", config.users_url, config.admins);
+        let setup = [told.as_bytes(), &name.bytes()].concat();
         Ok(Self {
             url: config.users_url,
             admins: config.admins,
             admin: lent.keepers.keeper(name, tokens, pace),
             outcomes: Arc::default(),
             http: lent.http.clone(),
-            setup: setup.into_bytes(),
+            setup,
         })
     }
 
@@ -62,14 +60,13 @@ impl Users {
     /// The id of the one user who has this subject; without one, of a new one.
     pub(super) async fn find_or_create(
         &self,
-        subject: &str,
-        name: &str,
-        email: &str,
+        newcomer: &Newcomer<'_>,
     ) -> Result<String, CredentialError> {
+        let subject = newcomer.subject;
         if let Some(user) = self.find(subject).await? {
             return self.judge(user);
         }
-        match self.create(subject, name, email).await? {
+        match self.create(newcomer).await? {
             Some(user) if user.subject == subject => Ok(user.id),
             Some(_) => Err(CredentialError::Unfit(Misfit::Ambiguous)),
             // Somebody else was faster, or there is one who is only spelt alike.
@@ -96,16 +93,10 @@ impl Users {
     }
 
     /// A new user; `None` when there is one already.
-    async fn create(
-        &self,
-        subject: &str,
-        name: &str,
-        email: &str,
-    ) -> Result<Option<User>, CredentialError> {
-        let mut user = json!({"name": name, "subject": subject, "status": "active"});
-        if !email.is_empty() {
-            user["email"] = json!(email);
-        }
+    async fn create(&self, newcomer: &Newcomer<'_>) -> Result<Option<User>, CredentialError> {
+        let user = newcomer.described().map_err(CredentialError::Unfit)?;
+        // Qlik counts it like a token.
+        self.admin.take_turn().await?;
         let asked = self
             .ask(&self.http.post(self.url.clone()).json(&user))
             .await?;
@@ -144,6 +135,30 @@ impl Users {
             Some(true) => Err(CredentialError::Unfit(Misfit::Admin)),
             None => Err(CredentialError::Unfit(Misfit::RolesUnknown)),
         }
+    }
+}
+
+/// Whom a user is made for, if there is none.
+pub(super) struct Newcomer<'a> {
+    pub(super) subject: &'a str,
+    /// Empty where the claims do not give it.
+    pub(super) name: &'a str,
+    /// Likewise; `None` where new users have none.
+    pub(super) email: Option<&'a str>,
+}
+
+impl Newcomer<'_> {
+    fn described(&self) -> Result<Value, Misfit> {
+        if self.name.is_empty() {
+            return Err(Misfit::Nameless);
+        }
+        let mut user = json!({"name": self.name, "subject": self.subject, "status": "active"});
+        match self.email {
+            Some("") => return Err(Misfit::Unaddressed),
+            Some(email) => user["email"] = json!(email),
+            None => {}
+        }
+        Ok(user)
     }
 }
 

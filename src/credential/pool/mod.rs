@@ -64,12 +64,12 @@ impl Pool {
         }))
     }
 
-    /// The part of it that belongs to one keeper.
-    pub(super) fn nook(&self, keeper: &Name) -> Nook {
+    /// The part of it that belongs to one keeper; a pause is for all keepers of the same client.
+    pub(super) fn nook(&self, keeper: Name, account: Name) -> Nook {
         Nook {
             pool: self.clone(),
             keeper: keeper.bytes(),
-            pause: self.spot("pause", &[keeper.bytes().as_slice()]),
+            pause: self.spot("pause", &[account.bytes().as_slice()]),
         }
     }
 

@@ -14,8 +14,10 @@ use crate::credential::outcome::Outcome;
 use crate::credential::shelf::Purpose;
 use crate::line::LineError;
 
-/// How long another replica's fetch is waited for; whoever waited so long fetches as well.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a fetch takes at the longest, once its turn has come. Its claim ends by itself soon after
+/// its replica died, so this bounds only one that lives and gets nowhere: whoever waited so long
+/// fetches as well.
+const LONGEST_FETCH: Duration = Duration::from_mins(2);
 
 /// The pause between two looks at first; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -49,9 +51,15 @@ pub(in crate::credential) struct Wish {
 }
 
 impl Nook {
-    /// Looks for what another replica has, waits for what it fetches, or claims the fetch.
-    pub(in crate::credential) async fn search(&self, identity: &Identity, wish: Wish) -> Lead {
-        let end = Instant::now() + PATIENCE;
+    /// Looks for what another replica has, waits for what it fetches, be it `queue` until its turn,
+    /// or claims the fetch.
+    pub(in crate::credential) async fn search(
+        &self,
+        identity: &Identity,
+        wish: Wish,
+        queue: Duration,
+    ) -> Lead {
+        let end = Instant::now() + queue + LONGEST_FETCH;
         let (mut lead, mut pause) = (Lead::default(), FIRST_PAUSE);
         while !lead.is_over() && Instant::now() < end {
             if let Err(error) = self.step(identity, wish, &mut lead).await {

@@ -29,7 +29,7 @@ fn key() -> KeyFile {
     let pair = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
     KeyFile {
         key: Secret {
-            text: pair.serialize_pem().into(),
+            text: pair.serialize_pem().into_bytes().into(),
             file: None,
         },
         algorithm: Some(Algorithm::ES384),

@@ -13,8 +13,10 @@ use super::super::identity::Identity;
 use super::super::keeper::Keeper;
 use super::super::mint::{Mint, Minted, Minting};
 use super::super::shelf::Landed;
+use super::super::tempo::Tempo;
 use super::super::{Credential, CredentialError, Outcome, Outcomes, bearer};
 use super::support::{PACE, refusal, shown};
+use crate::config::Pace;
 
 const LIFE: Duration = Duration::from_secs(1000);
 const MINTING: Duration = Duration::from_millis(300);
@@ -95,12 +97,16 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::at(PACE)
+    }
+
+    fn at(pace: Pace) -> Self {
         let mint = Handle(Arc::new(FakeMint {
             mood: Mutex::new(Mood::Good),
             mints: Mutex::default(),
         }));
         let outcomes = Arc::<Outcomes>::default();
-        let keeper = Keeper::new(mint.clone(), PACE, None, None);
+        let keeper = Keeper::new(mint.clone(), Tempo::new(pace), None, None);
         Self {
             keeper,
             mint,
@@ -161,7 +167,10 @@ async fn a_herd_of_one_identity_costs_one_fetch() {
 
 #[tokio::test(start_paused = true)]
 async fn a_herd_of_a_hundred_identities_costs_a_hundred() {
-    let world = World::new();
+    let world = World::at(Pace {
+        per_minute: 100,
+        ..PACE
+    });
     let herd = (0..1000).map(|number| world.keeper.obtain(numbered(number % 100), &world.outcomes));
     let mut tokens: Vec<_> = join_all(herd).await;
     assert_eq!(world.mint.mints(), 100);

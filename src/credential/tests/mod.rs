@@ -2,8 +2,10 @@
 
 mod canary;
 mod canary_kinds;
+mod customers;
 mod endpoint;
 mod keeper;
+mod naming;
 mod pacing;
 mod pool;
 mod stays;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use secrecy::SecretSlice;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::super::identity::Identity;
 use super::super::keeper::Keeper;
@@ -17,6 +18,7 @@ use super::super::keepers::Name;
 use super::super::mint::{Mint, Minted, Minting};
 use super::super::pool::Pool;
 use super::super::shelf::Landed;
+use super::super::tempo::Tempo;
 use super::super::{Credential, CredentialError, Outcome, Outcomes, bearer};
 use super::support::{refusal, shown};
 use crate::config::{Pace, RedisServer};
@@ -105,18 +107,28 @@ impl Replica {
     }
 
     fn at(server: &RedisServer, endpoint: &Endpoint, keys: &[&str]) -> Self {
+        let pace = Pace {
+            per_minute: 1_000_000,
+            queue: Duration::from_mins(1),
+        };
+        Self::at_pace(pace, server, endpoint, keys)
+    }
+
+    fn at_pace(pace: Pace, server: &RedisServer, endpoint: &Endpoint, keys: &[&str]) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let tls = Arc::new(crate::tls::client_config(rustls::RootCertStore::empty()));
         let line = Line::new(server, Duration::from_secs(2), &tls).unwrap();
         let keys: Vec<_> = keys.iter().copied().map(key).collect();
         let pool = Pool::new(Arc::new(line), "test:", &key("canary-identity-key"), &keys);
-        let nook = pool.nook(&Name::of(&[b"canary-client-secret"]));
-        let pace = Pace {
-            per_minute: 1_000_000,
-            queue: Duration::from_mins(1),
-        };
+        let name = Name::of(&[b"canary-client-secret"]);
+        let nook = pool.nook(name, name);
         Self {
-            keeper: Keeper::new(endpoint.clone(), pace, Some(nook), Some(Duration::ZERO)),
+            keeper: Keeper::new(
+                endpoint.clone(),
+                Tempo::new(pace),
+                Some(nook),
+                Some(Duration::ZERO),
+            ),
             outcomes: Arc::default(),
         }
     }
@@ -209,6 +221,62 @@ async fn ten_replicas_and_a_thousand_people_cost_a_thousand_fetches() {
     world.kept(PEOPLE).await;
 }
 
+/// However long it takes.
+async fn ask(replica: Arc<Replica>, person: String) -> String {
+    let identity = Identity::of([person.as_str()]);
+    let landed = replica.keeper.obtain(identity, &replica.outcomes).await;
+    shown(&landed.unwrap())
+}
+
+/// Time that goes on by itself nowhere, and slowly enough for a real Redis: a claim in there lasts four
+/// seconds of its own.
+async fn pass(time: Duration) {
+    const STEP: Duration = Duration::from_millis(250);
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        advance(STEP).await;
+        let breath = || std::thread::sleep(Duration::from_millis(4));
+        spawn_blocking(breath).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_another_replicas_turn_waits_until_it_has_come() {
+    let (redis, endpoint) = (
+        RealRedis::start(&[]).await,
+        Endpoint::new(Duration::from_hours(1)),
+    );
+    let pace = Pace {
+        per_minute: 5,
+        queue: Duration::from_mins(1),
+    };
+    let replica = || Replica::at_pace(pace, &redis.server(), &endpoint, KEY);
+    let replicas = [replica(), replica(), replica()].map(Arc::new);
+    // A blocking task keeps paused time from going on by itself.
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let blocking = spawn_blocking(move || gate.recv());
+    tokio::time::pause();
+    let people: Vec<String> = (0..10).map(|number| format!("p{number}")).collect();
+    let mut askings = Vec::new();
+    for replica in &replicas {
+        let people = people.iter().cloned();
+        askings.extend(people.map(|person| tokio::spawn(ask(Arc::clone(replica), person))));
+        // The first has claimed all of them before the others come.
+        pass(Duration::from_secs(1)).await;
+    }
+    assert_eq!(endpoint.fetches(), 5, "and five wait for their turns");
+    pass(Duration::from_secs(65)).await;
+    let tokens: Vec<String> = join_all(askings)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(endpoint.fetches(), 10, "{tokens:?}");
+    assert!(tokens.iter().all(|token| token.ends_with("-1")));
+    drop(release);
+    blocking.await.unwrap().unwrap_err();
+}
+
 #[tokio::test]
 async fn redis_sees_no_secret_and_nobody() {
     let world = World::of(1).await;
@@ -280,9 +348,7 @@ async fn who_dies_while_fetching_is_followed_by_another() {
         runtime.shutdown_background();
         died.send(()).unwrap();
     });
-    tokio::task::spawn_blocking(move || dead.recv().unwrap())
-        .await
-        .unwrap();
+    spawn_blocking(move || dead.recv().unwrap()).await.unwrap();
     endpoint.take(Duration::ZERO);
     assert_eq!(world.endpoint.fetches(), 1);
     let lock: Vec<String> = world.redis.run(&["KEYS", "*lock*"]).await;
@@ -425,7 +491,12 @@ async fn what_another_replica_may_use_is_not_ended_with_the_last_use_here() {
         per_minute: 1,
         queue: Duration::ZERO,
     };
-    let alone = Keeper::new(world.endpoint.clone(), pace, None, Some(Duration::ZERO));
+    let alone = Keeper::new(
+        world.endpoint.clone(),
+        Tempo::new(pace),
+        None,
+        Some(Duration::ZERO),
+    );
     let outcomes = Arc::default();
     let own = alone
         .obtain(Identity::of(["ada"]), &outcomes)

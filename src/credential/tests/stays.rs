@@ -10,6 +10,7 @@ use super::super::identity::Identity;
 use super::super::keeper::Keeper;
 use super::super::mint::{Ending, Mint, Minted, Minting};
 use super::super::stay::Ender;
+use super::super::tempo::Tempo;
 use super::super::{Credential, CredentialError, Outcome, Outcomes, bearer};
 use super::support::PACE;
 
@@ -93,7 +94,7 @@ impl House {
         let lines = Vec::new();
         let doorman = Doorman(Arc::new(Mutex::new(Story { mood, lines })));
         Self {
-            keeper: Keeper::new(doorman.clone(), PACE, None, Some(LINGER)),
+            keeper: Keeper::new(doorman.clone(), Tempo::new(PACE), None, Some(LINGER)),
             doorman,
             outcomes: Arc::default(),
         }

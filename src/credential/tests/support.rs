@@ -34,7 +34,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_millis(400);
 /// The default.
 pub(super) const PACE: Pace = Pace {
     per_minute: 80,
-    queue: Duration::from_mins(1),
+    queue: Duration::from_secs(15),
 };
 
 /// What the endpoint answers.
@@ -202,7 +202,7 @@ pub(super) fn client(address: SocketAddr, auth: ClientAuth) -> OAuthClient {
 
 pub(super) fn secret(text: &str) -> Secret {
     Secret {
-        text: text.into(),
+        text: text.as_bytes().to_vec().into(),
         file: None,
     }
 }

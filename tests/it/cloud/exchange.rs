@@ -3,6 +3,7 @@
 use engine_sim::engine::SALES_APP;
 use serde_json::json;
 
+use crate::support::rehearsal::{check, rehearse};
 use crate::support::{Recipe, World};
 
 async fn world(more: &str) -> World {
@@ -97,4 +98,21 @@ async fn a_ticket_takes_the_token_of_its_session_along() {
     let target = format!("/qlik/app/{SALES_APP}?qix-ticket={ticket}");
     let mut ada = world.connect(&target).open().await;
     assert!(ada.open_doc(SALES_APP).await > 0);
+}
+
+#[tokio::test]
+async fn a_check_may_bring_the_token_of_a_session() {
+    let world = world("").await;
+    let toml = world.config.read();
+    let tried = rehearse(&world, &toml, &["--subject", "ada"]).await;
+    let (step, _, words) = tried.failure();
+    assert_eq!((step, tried.code), ("credential", 77), "{words}");
+    assert!(words.contains("--bearer-env"), "{words}");
+    let arguments = ["--subject", "ada", "--bearer-env", "APP_TOKEN"];
+    let tried = rehearse(&world, &toml, &arguments).await;
+    assert_eq!(tried.code, 0, "{:#}", tried.json);
+    let nothing = ["--live", "--bearer-env", "NOT_THERE"];
+    let (code, said) = check(&world, &toml, &nothing).await;
+    assert_eq!(code, 64, "{said}");
+    assert!(said.contains("NOT_THERE is not set"), "{said}");
 }

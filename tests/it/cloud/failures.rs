@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use engine_sim::engine::SALES_APP;
 use engine_sim::tenant::{Script, TokenFault};
 
-use crate::support::{Recipe, World};
+use crate::support::{Recipe, World, page};
 
 /// The sort of trouble, and how it is brought about.
 struct Case {
@@ -39,27 +39,30 @@ fn cases() -> Vec<Case> {
     };
     vec![
         Case {
-            name: "down",
+            name: "is down",
             faults: Vec::new(),
             more: "token_url = \"http://127.0.0.1:9/oauth/token\"",
         },
         case("drops the connection", TokenFault::Drop),
         Case {
             more: "timeout = \"300ms\"",
-            ..case("silent", TokenFault::Silence)
+            ..case("is silent", TokenFault::Silence)
         },
-        case("slow", TokenFault::Delay { ms: 200 }),
-        case("a page", html),
-        case("half a JSON text", TokenFault::Garbage),
-        case("huge", TokenFault::Huge { bytes: 200_000 }),
-        case("a redirect", redirect),
-        case("400", refuse(400, "OAUTH-14")),
-        case("401", refuse(401, "OAUTH-5")),
-        case("403", refuse(403, "AUTH-5")),
-        case("429", TokenFault::RateLimit { retry_after: 13 }),
-        case("500", refuse(500, "HTTP-500")),
-        case("503", refuse(503, "HTTP-503")),
-        case("expires in a second", TokenFault::ExpiresIn { seconds: 1 }),
+        case("is slow", TokenFault::Delay { ms: 200 }),
+        case("sends a page", html),
+        case("sends half a JSON text", TokenFault::Garbage),
+        case("sends 200 kB", TokenFault::Huge { bytes: 200_000 }),
+        case("sends a redirect", redirect),
+        case("says 400", refuse(400, "OAUTH-14")),
+        case("says 401", refuse(401, "OAUTH-5")),
+        case("says 403", refuse(403, "AUTH-5")),
+        case("says 429", TokenFault::RateLimit { retry_after: 13 }),
+        case("says 500", refuse(500, "HTTP-500")),
+        case("says 503", refuse(503, "HTTP-503")),
+        case(
+            "sends a token of a second",
+            TokenFault::ExpiresIn { seconds: 1 },
+        ),
     ]
 }
 
@@ -79,9 +82,9 @@ async fn row(case: Case) -> String {
     for fault in case.faults {
         world.tenant.script(Script::Token(fault));
     }
-    let first = page(&world).await;
+    let first = browser(&world).await;
     let program = program(&world).await;
-    let again = page(&world).await;
+    let again = browser(&world).await;
     let asked = world.tenant.state().token_fetches;
     let upgrades = world.upgrades().len();
     format!(
@@ -91,7 +94,7 @@ async fn row(case: Case) -> String {
 }
 
 /// What a page sees: `open`, or the close code.
-async fn page(world: &World) -> String {
+async fn browser(world: &World) -> String {
     let mut browser = world.visit("ada", SALES_APP).upgraded().await.browser;
     let first = browser.next().await;
     match first {
@@ -124,23 +127,26 @@ async fn every_trouble_of_the_token_endpoint_has_its_answer() {
     }
     println!("{table}");
     assert_eq!(table, TABLE);
+    let rows = table.split_once('\n').unwrap().1;
+    let names = "the token endpoint | a page | a program | fetches of 3 tries at once";
+    page::shows(&page::rows(rows, names, &[1, 2, 4]));
 }
 
 const TABLE: &str = "\
 the endpoint is | a page | a program | the page again | fetches | upgrades
-down | 4211 | 503 | 4211 | 0 | 0
+is down | 4211 | 503 | 4211 | 0 | 0
 drops the connection | 4211 | 503 | 4211 | 1 | 0
-silent | 4211 | 503 | 4211 | 1 | 0
-slow | open | 101 | open | 1 | 3
-a page | 4211 | 503 | 4211 | 1 | 0
-half a JSON text | 4211 | 503 | 4211 | 1 | 0
-huge | 4211 | 503 | 4211 | 1 | 0
-a redirect | 4211 | 503 | 4211 | 1 | 0
-400 | 4211 | 502 | 4211 | 1 | 0
-401 | 4211 | 502 | 4211 | 1 | 0
-403 | 4211 | 502 | 4211 | 1 | 0
-429 | 4211 | 503 again in 13 s | 4211 | 1 | 0
-500 | 4211 | 503 | 4211 | 1 | 0
-503 | 4211 | 503 | 4211 | 1 | 0
-expires in a second | open | 101 | open | 1 | 3
+is silent | 4211 | 503 | 4211 | 1 | 0
+is slow | open | 101 | open | 1 | 3
+sends a page | 4211 | 503 | 4211 | 1 | 0
+sends half a JSON text | 4211 | 503 | 4211 | 1 | 0
+sends 200 kB | 4211 | 503 | 4211 | 1 | 0
+sends a redirect | 4211 | 503 | 4211 | 1 | 0
+says 400 | 4211 | 502 | 4211 | 1 | 0
+says 401 | 4211 | 502 | 4211 | 1 | 0
+says 403 | 4211 | 502 | 4211 | 1 | 0
+says 429 | 4211 | 503 again in 13 s | 4211 | 1 | 0
+says 500 | 4211 | 503 | 4211 | 1 | 0
+says 503 | 4211 | 503 | 4211 | 1 | 0
+sends a token of a second | open | 101 | open | 1 | 3
 ";

@@ -69,6 +69,10 @@ async fn a_person_gets_a_session_that_is_theirs_for_every_socket() {
     assert_eq!(said["name"], "Ada Lovelace");
     assert_eq!(said["email"], "ada@example.com");
     assert_eq!(said["groups"], json!(["sales", "board"]));
+    let second = |name: &str| said[name].as_u64().unwrap();
+    assert_eq!(second("nbf"), second("iat"));
+    // Good for five minutes, and for a tenant whose clock is ten seconds behind.
+    assert_eq!(second("exp") - second("nbf"), 310);
     let upgrade = world.upgrades().remove(0);
     assert_eq!(upgrade.header("authorization"), None);
     let cookies = upgrade.header("cookie").unwrap();

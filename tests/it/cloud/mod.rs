@@ -6,6 +6,7 @@ mod assertion;
 mod exchange;
 mod failures;
 mod herd;
+mod hostile;
 mod login;
 mod provision;
 mod rotation;

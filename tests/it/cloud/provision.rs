@@ -127,3 +127,49 @@ async fn an_admin_token_that_ran_out_is_fetched_anew() {
     knock(&world, "bob").open().await;
     assert_eq!(created(&world).len(), 2);
 }
+
+#[tokio::test]
+async fn a_new_user_counts_like_a_token() {
+    let pace = "fetches_per_minute = 2\nfetch_queue = \"1ms\"";
+    let world = world(pace, |tenant| tenant.account("bob", &[])).await;
+    // The admin client's token, and a user.
+    knock(&world, "ada").open().await;
+    let (code, _) = knock(&world, "cyd").closed().await;
+    assert_eq!(code, 4211);
+    assert_eq!(created(&world).len(), 1);
+    knock(&world, "bob").open().await;
+}
+
+#[tokio::test]
+async fn who_is_a_user_needs_no_name_and_no_address() {
+    let world = world("email = \"{email}\"", |tenant| tenant.account("bob", &[])).await;
+    let knock = |claims| {
+        let token = world.sign(claims);
+        let knock = world.connect(&format!("/qlik/app/{SALES_APP}"));
+        knock.cookie(&token)
+    };
+    knock(json!({"sub": "bob"})).open().await;
+    let unverified = json!({"sub": "bob", "name": "Bob", "email": "b@x.example"});
+    knock(unverified).open().await;
+    for (claims, lacking) in [
+        (json!({"sub": "ada"}), "`name`"),
+        (json!({"sub": "ada", "name": "Ada"}), "`email`"),
+        (
+            json!({"sub": "ada", "name": "Ada", "email": "a@x.example", "email_verified": false}),
+            "`email`",
+        ),
+        (
+            json!({"sub": "cyd", "name": "C\u{0}", "email": "c@x.example", "email_verified": true}),
+            "`name`",
+        ),
+    ] {
+        let (code, _) = knock(claims).closed().await;
+        assert_eq!(code, 4203);
+        assert!(world.log_text().contains(lacking), "{lacking}");
+    }
+    assert!(created(&world).is_empty());
+    let whole =
+        json!({"sub": "ada", "name": "Ada", "email": "a@x.example", "email_verified": true});
+    knock(whole).open().await;
+    assert_eq!(created(&world)[0]["email"], "a@x.example");
+}

@@ -12,6 +12,7 @@ mod knock;
 mod liar;
 mod log;
 mod mill;
+pub(crate) mod page;
 mod pipe;
 mod portal;
 mod recipe;

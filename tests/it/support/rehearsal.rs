@@ -36,6 +36,7 @@ pub(crate) async fn check(world: &World, toml: &str, arguments: &[&str]) -> (i32
     for name in SECRETS {
         command.env(name, world.secrets.variable(name).unwrap());
     }
+    command.env("APP_TOKEN", world.token("ada"));
     command.args(["check", "--config", &path]).args(arguments);
     let command = command.stdin(Stdio::null()).kill_on_drop(true);
     let output = soon(command.output()).await.unwrap();

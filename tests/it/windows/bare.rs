@@ -101,6 +101,30 @@ async fn a_token_opens_a_bare_engine() {
 }
 
 #[tokio::test]
+async fn a_key_that_changes_in_its_file_signs_the_next_token() {
+    let (old, new) = (
+        "canary-old-secret-0123456789abcdefgh",
+        "canary-new-secret-0123456789abcdefgh",
+    );
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let core = Core::builder().validate_by_secret(new.as_bytes());
+    let core = core.start(address).await.unwrap();
+    let files = crate::support::Files::new();
+    let file = files.write("secret", old);
+    let credential = format!(
+        "kind = \"bearer-jwt\"\nsubject = \"{{sub}}\"\nsigning_secret = {{ file = \"{file}\" }}"
+    );
+    let world = Recipe::default()
+        .credential(&credential)
+        .engine(&format!("url = \"{}\"", core.url()))
+        .start()
+        .await;
+    world.visit("ada", SALES_APP).closed().await;
+    files.write("secret", &format!("{new} \n"));
+    world.visit("bob", SALES_APP).open().await;
+}
+
+#[tokio::test]
 async fn a_token_that_the_engine_does_not_take_is_made_anew_once() {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let core = Core::builder().validate_by_secret(b"another secret of the engine itself");

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::estate::{Estate, Kind, Plan};
-use crate::support::soon;
+use crate::support::{page, soon};
 
 struct Case {
     name: &'static str,
@@ -46,20 +46,20 @@ fn cases() -> Vec<Case> {
         case("drops the connection", TokenFault::Drop),
         Case {
             plan: |plan| plan.with("timeout = \"300ms\""),
-            ..case("silent", TokenFault::Silence)
+            ..case("is silent", TokenFault::Silence)
         },
-        case("slow", TokenFault::Delay { ms: 200 }),
-        case("a page", TokenFault::Html { status: 200 }),
-        case("half a JSON text", TokenFault::Garbage),
-        case("a redirect", TokenFault::Redirect { location }),
-        case("400", refuse(400)),
-        case("401", refuse(401)),
-        case("403", refuse(403)),
-        case("404", refuse(404)),
-        case("429", TokenFault::RateLimit { retry_after: 13 }),
-        case("500", refuse(500)),
-        case("503", refuse(503)),
-        shaped("too many sessions", |plan| {
+        case("is slow", TokenFault::Delay { ms: 200 }),
+        case("sends a page", TokenFault::Html { status: 200 }),
+        case("sends half a JSON text", TokenFault::Garbage),
+        case("sends a redirect", TokenFault::Redirect { location }),
+        case("says 400", refuse(400)),
+        case("says 401", refuse(401)),
+        case("says 403", refuse(403)),
+        case("says 404", refuse(404)),
+        case("says 429", TokenFault::RateLimit { retry_after: 13 }),
+        case("says 500", refuse(500)),
+        case("says 503", refuse(503)),
+        shaped("says that there are too many sessions", |plan| {
             plan.windows(|windows| windows.sessions_a_person(0))
         }),
     ]
@@ -68,27 +68,27 @@ fn cases() -> Vec<Case> {
 /// What only the front door can do.
 fn front_cases() -> Vec<Case> {
     vec![
-        shaped("down", |plan| {
+        shaped("is down", |plan| {
             plan.engine("url = \"https://127.0.0.1:9/vp\"")
         }),
-        shaped("no cookie", |plan| {
+        shaped("gives no cookie", |plan| {
             plan.proxy(|proxy| proxy.gives(Gives::TokenAlone))
         }),
-        shaped("no token, which is wanted", |plan| {
+        shaped("gives no token against forgery", |plan| {
             plan.proxy(|proxy| proxy.gives(Gives::CookieAlone))
         }),
-        shaped("no token, as of old", |plan| {
+        shaped("gives none, before November 2024", |plan| {
             let old = Release::Before2024;
             plan.proxy(move |proxy| proxy.gives(Gives::CookieAlone).release(old))
         }),
-        shaped("a foreign origin", |plan| {
+        shaped("has not the origin in its Host allow list", |plan| {
             plan.proxy(|proxy| proxy.hosts(&["qlik.example"]))
         }),
     ]
 }
 
 fn service_cases() -> Vec<Case> {
-    vec![shaped("down", |plan| {
+    vec![shaped("is down", |plan| {
         let credential = Kind::Session.credential();
         plan.credential(&credential.replace("@qps", "https://127.0.0.1:9"))
     })]
@@ -101,9 +101,9 @@ async fn row(kind: Kind, case: Case) -> String {
     for fault in case.faults {
         estate.windows.script(Script::Token(fault));
     }
-    let first = page(&estate).await;
+    let first = browser(&estate).await;
     let program = program(&estate).await;
-    let again = page(&estate).await;
+    let again = browser(&estate).await;
     let asked = estate.windows.state().token_fetches;
     let (sessions, upgrades) = (
         estate.windows.tally().sessions_opened,
@@ -114,7 +114,7 @@ async fn row(kind: Kind, case: Case) -> String {
 }
 
 /// What a page sees: `open`, a notice, the close code.
-async fn page(estate: &Estate) -> String {
+async fn browser(estate: &Estate) -> String {
     let visit = estate.world.visit("ada", SALES_APP);
     let mut browser = visit.upgraded().await.browser;
     let call =
@@ -134,12 +134,16 @@ async fn page(estate: &Estate) -> String {
     }
 }
 
-/// What a program sees: the status.
+/// What a program sees: the status, and when to come again.
 async fn program(estate: &Estate) -> String {
     let knock = estate.world.connect(&format!("/qlik/app/{SALES_APP}"));
     let token = estate.world.token("ada");
     let knock = knock.without("origin").bearer(&token);
-    knock.answered().await.status.to_string()
+    let head = knock.answered().await;
+    match head.header("retry-after") {
+        Some(wait) => format!("{} again in {wait} s", head.status),
+        None => head.status.to_string(),
+    }
 }
 
 async fn table(kind: Kind, cases: Vec<Case>) -> String {
@@ -156,6 +160,8 @@ async fn every_trouble_of_a_virtual_proxy_has_its_answer() {
     let cases = front_cases().into_iter().chain(cases());
     let told = table(Kind::Jwt, cases.collect()).await;
     assert_eq!(told, format!("{HEAD}{FRONT}"));
+    let names = "the virtual proxy | a page | a program | asked at 3 tries at once";
+    page::shows(&page::rows(FRONT, names, &[1, 2, 4]));
 }
 
 #[tokio::test]
@@ -163,46 +169,48 @@ async fn every_trouble_of_the_proxy_service_has_its_answer() {
     let cases = service_cases().into_iter().chain(cases());
     let told = table(Kind::Session, cases.collect()).await;
     assert_eq!(told, format!("{HEAD}{SERVICE}"));
+    let names = "the proxy service's API | a page | a program | asked at 3 tries at once";
+    page::shows(&page::rows(SERVICE, names, &[1, 2, 4]));
 }
 
 const HEAD: &str = "it is | a page | a program | the page again | asked | sessions | upgrades\n";
 
 const FRONT: &str = "\
-down | 4211 | 503 | 4211 | 0 | 0 | 0
-no cookie | 4211 | 502 | 4211 | 1 | 1 | 0
-no token, which is wanted | 4211 | 502 | 4211 | 2 | 1 | 4
-no token, as of old | open | 101 | open | 1 | 1 | 3
-a foreign origin | 4211 | 502 | 4211 | 2 | 1 | 4
+is down | 4211 | 503 | 4211 | 0 | 0 | 0
+gives no cookie | 4211 | 502 | 4211 | 1 | 1 | 0
+gives no token against forgery | 4211 | 502 | 4211 | 2 | 1 | 4
+gives none, before November 2024 | open | 101 | open | 1 | 1 | 3
+has not the origin in its Host allow list | 4211 | 502 | 4211 | 2 | 1 | 4
 drops the connection | 4211 | 503 | 4211 | 1 | 0 | 0
-silent | 4211 | 503 | 4211 | 1 | 0 | 0
-slow | open | 101 | open | 1 | 1 | 3
-a page | 4211 | 502 | 4211 | 1 | 0 | 0
-half a JSON text | 4211 | 502 | 4211 | 1 | 0 | 0
-a redirect | 4211 | 502 | 4211 | 1 | 0 | 0
-400 | 4211 | 502 | 4211 | 1 | 0 | 0
-401 | 4211 | 502 | 4211 | 1 | 0 | 0
-403 | 4211 | 502 | 4211 | 1 | 0 | 0
-404 | 4211 | 502 | 4211 | 1 | 0 | 0
-429 | 4211 | 503 | 4211 | 1 | 0 | 0
-500 | 4211 | 503 | 4211 | 1 | 0 | 0
-503 | 4211 | 503 | 4211 | 1 | 0 | 0
-too many sessions | told, 4205 | 101 | told, 4205 | 1 | 1 | 3
+is silent | 4211 | 503 | 4211 | 1 | 0 | 0
+is slow | open | 101 | open | 1 | 1 | 3
+sends a page | 4211 | 502 | 4211 | 1 | 0 | 0
+sends half a JSON text | 4211 | 502 | 4211 | 1 | 0 | 0
+sends a redirect | 4211 | 502 | 4211 | 1 | 0 | 0
+says 400 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 401 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 403 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 404 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 429 | 4211 | 503 again in 13 s | 4211 | 1 | 0 | 0
+says 500 | 4211 | 503 | 4211 | 1 | 0 | 0
+says 503 | 4211 | 503 | 4211 | 1 | 0 | 0
+says that there are too many sessions | told, 4205 | 101 | told, 4205 | 1 | 1 | 3
 ";
 
 const SERVICE: &str = "\
-down | 4211 | 503 | 4211 | 0 | 0 | 0
+is down | 4211 | 503 | 4211 | 0 | 0 | 0
 drops the connection | 4211 | 503 | 4211 | 1 | 0 | 0
-silent | 4211 | 503 | 4211 | 1 | 0 | 0
-slow | open | 101 | open | 2 | 1 | 3
-a page | 4211 | 503 | 4211 | 1 | 0 | 0
-half a JSON text | 4211 | 503 | 4211 | 1 | 0 | 0
-a redirect | 4211 | 502 | 4211 | 1 | 0 | 0
-400 | 4211 | 502 | 4211 | 1 | 0 | 0
-401 | 4211 | 502 | 4211 | 1 | 0 | 0
-403 | 4211 | 502 | 4211 | 1 | 0 | 0
-404 | 4211 | 502 | 4211 | 1 | 0 | 0
-429 | 4211 | 503 | 4211 | 1 | 0 | 0
-500 | 4211 | 503 | 4211 | 1 | 0 | 0
-503 | 4211 | 503 | 4211 | 1 | 0 | 0
-too many sessions | told, 4205 | 101 | told, 4205 | 2 | 1 | 3
+is silent | 4211 | 503 | 4211 | 1 | 0 | 0
+is slow | open | 101 | open | 2 | 1 | 3
+sends a page | 4211 | 503 | 4211 | 1 | 0 | 0
+sends half a JSON text | 4211 | 503 | 4211 | 1 | 0 | 0
+sends a redirect | 4211 | 502 | 4211 | 1 | 0 | 0
+says 400 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 401 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 403 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 404 | 4211 | 502 | 4211 | 1 | 0 | 0
+says 429 | 4211 | 503 again in 13 s | 4211 | 1 | 0 | 0
+says 500 | 4211 | 503 | 4211 | 1 | 0 | 0
+says 503 | 4211 | 503 | 4211 | 1 | 0 | 0
+says that there are too many sessions | told, 4205 | 101 | told, 4205 | 2 | 1 | 3
 ";

@@ -58,7 +58,7 @@ fn proof(t: &mut Table<'_>, demand: Proof) -> Result<ClientProof, Noted> {
         "Instead of a secret: the private key, PEM, that signs the client's assertions \
          (private_key_jwt).",
     );
-    let algorithm = algorithm(t);
+    let algorithm = algorithm(t, &CLIENTS);
     let key_id = t.optional("key_id", "The `kid` of what `signing_key` signs.");
     t.only_with("key_id", "signing_key");
     t.only_with("client_auth", "client_secret");
@@ -81,23 +81,31 @@ fn proof(t: &mut Table<'_>, demand: Proof) -> Result<ClientProof, Noted> {
     }
 }
 
-/// What the table's `signing_key` signs with.
-pub(super) fn algorithm(t: &mut Table<'_>) -> Result<Option<Algorithm>, Noted> {
+/// What the table's `signing_key` signs with, which is one of `taken`.
+pub(super) fn algorithm(
+    t: &mut Table<'_>,
+    taken: &[(Algorithm, &str)],
+) -> Result<Option<Algorithm>, Noted> {
     let algorithm: Result<Option<Algorithm>, _> = t.optional(
         "algorithm",
         "What `signing_key` signs with; the one that fits it when it is not said.",
     );
     t.only_with("algorithm", "signing_key");
     let algorithm = algorithm?;
-    if algorithm.is_some_and(|algorithm| !is_taken(algorithm)) {
+    if algorithm.is_some_and(|said| taken.iter().all(|(taken, _)| *taken != said)) {
         let what = "Qlik takes no such signatures";
-        return Err(t.refuse("algorithm", what, "write \"RS256\", \"RS512\" or \"ES384\""));
+        let names: Vec<String> = taken
+            .iter()
+            .map(|(_, name)| format!("\"{name}\""))
+            .collect();
+        return Err(t.refuse("algorithm", what, format!("write {}", names.join(", "))));
     }
     Ok(algorithm)
 }
 
-/// RSA and EC: what a key of an OAuth client or of a JWT identity provider can be.
-fn is_taken(algorithm: Algorithm) -> bool {
-    use Algorithm as A;
-    !matches!(algorithm, A::EdDSA | A::HS256 | A::HS384 | A::HS512)
-}
+/// What a key of an OAuth client can sign with.
+const CLIENTS: [(Algorithm, &str); 3] = [
+    (Algorithm::RS256, "RS256"),
+    (Algorithm::RS512, "RS512"),
+    (Algorithm::ES384, "ES384"),
+];

@@ -5,7 +5,7 @@ use crate::config::defaults;
 use crate::config::model::{Algorithm, Attributes, BearerJwt, Credential, SignedToken, SigningKey};
 use crate::config::notes::Noted;
 use crate::config::table::Table;
-use crate::config::value::{LongSecret, Positive, SigningPem};
+use crate::config::value::{LiveKey, LiveLong, Positive};
 use crate::template::Template;
 
 /// What the proxy itself says in a token.
@@ -85,17 +85,17 @@ pub(super) fn refuse_names(
 }
 
 fn key(t: &mut Table<'_>) -> Result<SigningKey, Noted> {
-    let pem: Result<Option<SigningPem>, _> = t.optional(
+    let pem: Result<Option<LiveKey>, _> = t.optional(
         "signing_key",
         "The private key that signs, in PEM, { file = \"…\" } or { env = \"…\" }.",
     );
-    let secret: Result<Option<LongSecret>, _> = t.optional(
+    let secret: Result<Option<LiveLong>, _> = t.optional(
         "signing_secret",
         "Instead: the shared secret of the HS algorithms, 32 bytes or more.",
     );
     let names = &["signing_key", "signing_secret"];
     t.exactly_one(names)?;
-    let pem = pem?.map(|SigningPem(pem)| SigningKey::Pem(pem));
-    let secret = secret?.map(|LongSecret(secret)| SigningKey::Shared(secret));
+    let pem = pem?.map(|LiveKey(pem)| SigningKey::Pem(pem));
+    let secret = secret?.map(|LiveLong(secret)| SigningKey::Shared(secret));
     pem.or(secret).ok_or_else(|| t.lacks(names))
 }

@@ -22,6 +22,19 @@ kind = "none"
         ],
     },
     Case {
+        name: "a signature that no OAuth client can have",
+        edits: &[(
+            CREDENTIAL,
+            r#"kind = "oauth-client"
+shared = true
+client_id = "c"
+token_url = "https://tenant.example.com/oauth/token"
+signing_key = { file = "qlik-jwt-key.pem" }
+algorithm = "ES256""#,
+        )],
+        mistakes: &[r#"21:13 Qlik takes no such signatures | write "RS256", "RS512", "ES384""#],
+    },
+    Case {
         name: "an inline key",
         edits: &[(
             CREDENTIAL,

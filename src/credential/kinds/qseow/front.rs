@@ -16,7 +16,7 @@ use super::memory::{Cookie, Entered, Memory};
 use crate::config::ProxySession;
 use crate::credential::asking::Answer;
 use crate::credential::error::{CredentialError, Trouble};
-use crate::credential::explain::At;
+use crate::credential::explain::{Advice, At};
 use crate::credential::identity::Identity;
 use crate::credential::mint::Minted;
 use crate::injection::Injection;
@@ -281,23 +281,22 @@ fn csrf(headers: &HeaderMap) -> Option<String> {
 }
 
 fn turned_away(status: StatusCode) -> CredentialError {
-    let advice = match status.as_u16() {
-        200..=299 => {
-            "it gave no session cookie: check session_cookie, and how the virtual proxy authenticates"
-        }
-        300..=399 => {
-            "it wants people to sign in: check how the virtual proxy authenticates, and engine.url's prefix"
-        }
-        400 => "the virtual proxy is not linked to a proxy service; link it in the QMC",
-        401 => {
-            "it does not take what it was shown: check the signing key against the virtual proxy's certificate, the names of its attributes, and both clocks"
-        }
-        403 => "the Host allow list of the virtual proxy has not the host of engine.url or origin",
-        404 => "there is no virtual proxy of this prefix: check engine.url",
-        _ => "check engine.url and the virtual proxy",
-    };
     CredentialError::TurnedAway {
         status: status.as_u16(),
-        advice,
+        advice: advice_on(status),
+    }
+}
+
+#[rustfmt::skip] // a row a status
+fn advice_on(status: StatusCode) -> Advice {
+    let advice = Advice::new;
+    match status.as_u16() {
+        200..=299 => advice("it gave no session cookie", "check session_cookie, and how the virtual proxy authenticates"),
+        300..=399 => advice("it wants people to sign in", "check how the virtual proxy authenticates, and engine.url's prefix"),
+        400 => advice("the virtual proxy is not linked to a proxy service", "link it in the QMC"),
+        401 => advice("it does not take what it was shown", "check the signing key against the virtual proxy's certificate, the names of its attributes, and both clocks"),
+        403 => advice("the Host allow list of the virtual proxy has not the host of engine.url or origin", "add that host's name to the Host allow list in the QMC (names alone, no scheme or port), or write an origin that is on it"),
+        404 => advice("there is no virtual proxy of this prefix", "check engine.url"),
+        _ => advice("this is no answer of a virtual proxy", "check engine.url and the virtual proxy"),
     }
 }

@@ -10,7 +10,7 @@ mod memory;
 mod service;
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
@@ -27,8 +27,9 @@ use crate::credential::attributes::Attributes;
 use crate::credential::error::CredentialError;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
+use crate::credential::key_file::LiveSigner;
 use crate::credential::mint::{Ending, Mint, Minted, Minting};
-use crate::credential::signer::{self, Signer, random_word};
+use crate::credential::signer::random_word;
 use crate::injection::Injection;
 use crate::template::Target;
 
@@ -41,11 +42,15 @@ const BESIDES: usize = 2;
 pub(super) fn jwt(config: QseowJwt, lent: Lent<'_>) -> Result<Source, CredentialError> {
     let who = Attributes::add_to(somebody(&config.user), &config.token.claims);
     let mut parts = parts("qseow-jwt", &config.session, lent);
-    parts.extend(signer::parts(&config.token));
+    let signer = LiveSigner::of_token(&config.token)?;
+    parts.extend([
+        signer.identity(),
+        format!("{:?}", config.token.claims).into(),
+    ]);
     parts.push(format!("{} {}", config.user_attribute, config.directory_attribute).into());
     parts.push(format!("{}", config.bearer_on_upgrade).into());
     let mint = ByToken {
-        signer: Signer::new(&config.token)?,
+        signer,
         besides: Attributes::new(&config.token.claims, BESIDES),
         front: Front::new(config.session.clone(), lent.http.clone())?,
         config,
@@ -142,24 +147,24 @@ fn parts(kind: &str, session: &ProxySession, lent: Lent<'_>) -> Vec<Vec<u8>> {
 
 struct ByToken {
     config: QseowJwt,
-    signer: Signer,
+    signer: LiveSigner,
     besides: Attributes,
     front: Front,
 }
 
 impl ByToken {
-    fn token(&self, identity: &Identity) -> Result<String, CredentialError> {
+    async fn token(&self, identity: &Identity) -> Result<String, CredentialError> {
         let said = |place: usize| Value::from(identity.value(place));
         let besides = self.besides.of(identity);
         let besides = besides.map(|(name, value)| (name.to_owned(), value));
         let mut claims: Map<String, Value> = besides.collect();
         claims.insert(self.config.directory_attribute.clone(), said(DIRECTORY));
         claims.insert(self.config.user_attribute.clone(), said(ID));
-        self.signer.sign(claims, SystemTime::now())
+        self.signer.sign(claims).await
     }
 
     async fn open(&self, identity: &Identity) -> Result<Minted, CredentialError> {
-        let key = Key::bearer(&self.token(identity)?)?;
+        let key = Key::bearer(&self.token(identity).await?)?;
         let bearer = match &key {
             Key::Header(_, value) if self.config.bearer_on_upgrade => Some(value.clone()),
             _ => None,

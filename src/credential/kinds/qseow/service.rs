@@ -12,7 +12,7 @@ use crate::config::QseowService;
 use crate::credential::asking::Answer;
 use crate::credential::attributes::Attributes;
 use crate::credential::error::{CredentialError, Trouble};
-use crate::credential::explain::At;
+use crate::credential::explain::{Advice, At};
 use crate::credential::identity::Identity;
 
 /// The proxy service's API for one virtual proxy.
@@ -186,18 +186,19 @@ fn made<T: for<'a> Deserialize<'a>>(answer: &Answer, bad: Trouble) -> Result<T, 
 }
 
 fn refused(status: StatusCode) -> CredentialError {
-    let advice = match status.as_u16() {
-        400 => {
-            "the proxy service did not take the request: check user_directory, user, and that the virtual proxy is of this kind and linked"
-        }
-        401 | 403 => {
-            "the proxy service does not take the client certificate: export it anew from the QMC of this installation"
-        }
-        404 => "the proxy service has no virtual proxy of this prefix: check engine.url",
-        _ => "check api_url",
-    };
     CredentialError::TurnedAway {
         status: status.as_u16(),
-        advice,
+        advice: advice_on(status),
+    }
+}
+
+#[rustfmt::skip] // a row a status
+fn advice_on(status: StatusCode) -> Advice {
+    let advice = Advice::new;
+    match status.as_u16() {
+        400 => advice("the proxy service did not take the request", "check user_directory, user, and that the virtual proxy is of this kind and linked"),
+        401 | 403 => advice("the proxy service does not take the client certificate", "export it anew from the QMC of this installation"),
+        404 => advice("the proxy service has no virtual proxy of this prefix", "check engine.url"),
+        _ => advice("this is no answer of the proxy service's API", "check api_url"),
     }
 }

@@ -1,0 +1,117 @@
+//! What all who ask in the name of one client share, whoever they ask for: the turns that were
+//! given, how long the endpoint wants to be left alone, and how it fared lately.
+//!
+//! Nothing of a person's or a customer's is here. Pure decisions: the time is a parameter.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::breaker::Breaker;
+use super::error::CredentialError;
+use super::explain::Refusal;
+use super::pace::{Pace, Turn};
+use crate::config;
+
+/// How the requests of one client follow each other.
+#[derive(Debug)]
+pub(super) struct Tempo {
+    /// The longest wait for a turn.
+    queue: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    pace: Pace,
+    closed: Option<Closed>,
+    breaker: Breaker,
+}
+
+/// The endpoint asked to be left alone.
+#[derive(Debug)]
+struct Closed {
+    refusal: Arc<Refusal>,
+    until: Instant,
+}
+
+impl Tempo {
+    pub(super) fn new(pace: config::Pace) -> Arc<Self> {
+        Arc::new(Self {
+            queue: pace.queue,
+            state: Mutex::new(State {
+                pace: Pace::new(pace),
+                closed: None,
+                breaker: Breaker::default(),
+            }),
+        })
+    }
+
+    /// The longest wait for a turn.
+    pub(super) const fn queue(&self) -> Duration {
+        self.queue
+    }
+
+    /// The next turn, unless it comes later than `patience`, the client's own included.
+    pub(super) fn turn(&self, now: Instant, patience: Duration) -> Turn {
+        self.state().pace.turn(now, patience)
+    }
+
+    /// When somebody who is sent away may come again.
+    pub(super) fn promise(&self, now: Instant) -> Instant {
+        self.state().pace.promise(now)
+    }
+
+    /// Why nobody may ask the endpoint now, if so.
+    pub(super) fn grounded(&self, now: Instant) -> Option<CredentialError> {
+        self.state().grounded(now)
+    }
+
+    /// Leave to ask the endpoint, or why not; where it failed in a row, nobody else gets leave
+    /// meanwhile.
+    pub(super) fn clear(&self, now: Instant) -> Result<(), CredentialError> {
+        let mut state = self.state();
+        if let Some(error) = state.grounded(now) {
+            return Err(error);
+        }
+        state.breaker.attempt(now);
+        Ok(())
+    }
+
+    /// Nobody may ask the endpoint before `until`, nor before what was said earlier.
+    pub(super) fn heed(&self, refusal: &Arc<Refusal>, until: Instant) {
+        let refusal = Arc::clone(refusal);
+        let mut state = self.state();
+        let longer = state.closed.take().filter(|closed| closed.until > until);
+        state.closed = longer.or(Some(Closed { refusal, until }));
+    }
+
+    /// The endpoint answered, whatever it said.
+    pub(super) fn calm(&self) {
+        self.state().breaker.calm();
+    }
+
+    /// The endpoint failed in a way that may pass.
+    pub(super) fn strike(&self, error: &CredentialError, now: Instant) {
+        self.state().breaker.strike(error, now);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn grounded(&self, now: Instant) -> Option<CredentialError> {
+        self.closed(now).or_else(|| self.breaker.open(now))
+    }
+
+    fn closed(&self, now: Instant) -> Option<CredentialError> {
+        let closed = self.closed.as_ref().filter(|closed| now < closed.until)?;
+        Some(CredentialError::Throttled {
+            refusal: Arc::clone(&closed.refusal),
+            wait: closed.until - now,
+        })
+    }
+}
