@@ -225,7 +225,7 @@ async fn both_ends_are_pinged_and_neither_sees_the_others_pongs() {
 #[tokio::test]
 async fn a_browser_that_answers_no_ping_is_gone() {
     let world = Recipe::default()
-        .limits("client_ping = \"100ms\"")
+        .limits("client_ping = \"100ms\"\nwrite_stall = \"300ms\"")
         .start()
         .await;
     let ada = world.visit("ada", SALES_APP).open().await;
