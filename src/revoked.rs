@@ -113,7 +113,8 @@ impl Logouts {
         match &revocation.whom {
             Whom::Session(session, theirs) => {
                 let key = (issuer.clone(), session.clone());
-                self.sessions.insert(key, expiry);
+                let known = self.sessions.entry(key).or_insert(expiry);
+                *known = (*known).max(expiry);
                 if let Some(theirs) = theirs {
                     self.nameless.remember(issuer, theirs, expiry);
                 }
@@ -326,6 +327,9 @@ mod tests {
         assert!(!holds(&revoked, &nameless(101)) && !holds(&revoked, &person("s2", 1)));
         revoked.revoke(&by_both("s1", 200), DAY);
         assert!(holds(&revoked, &nameless(200)), "it reaches further");
+        revoked.revoke(&by_both("s1", 201), DAY / 24);
+        tokio::time::advance(DAY / 2).await;
+        assert!(holds(&revoked, &person("s1", 1)), "a shorter one shortens nothing");
         tokio::time::advance(DAY).await;
         revoked.revoke(&by_session("other"), DAY);
         assert!(!holds(&revoked, &nameless(1)));

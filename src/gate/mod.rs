@@ -41,7 +41,7 @@ use crate::record::{Ledger, Meters, Opening};
 use crate::relay::{Compression, Leash, Second, Terms};
 use crate::replicas::Replicas;
 use crate::revoked::Revoked;
-use crate::session::{Client, Knock, Session, SessionError, Sessions, Upgrade};
+use crate::session::{Client, Flaw, Knock, Session, SessionError, Sessions, Upgrade};
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -298,7 +298,8 @@ fn lease(
 fn finding(identified: &Result<Session, SessionError>) -> Finding {
     match identified {
         Ok(_) => Finding::Good,
-        Err(SessionError::Missing) => Finding::Nothing,
+        // What its issuer signed is no guess, and nobody had to be asked in vain.
+        Err(SessionError::Missing | SessionError::Token(Flaw::Lasting)) => Finding::Nothing,
         Err(error) if error.fault() == Fault::SessionCheckDown => Finding::Unknown,
         Err(_) => Finding::Bad,
     }

@@ -54,6 +54,7 @@ use self::ticket::TicketCheck;
 pub use self::ticket::{Ticket, TicketStore};
 use self::trusted_header::TrustedHeaderCheck;
 use crate::config::SessionCheck;
+use crate::fault::{Fault, Faulty};
 use crate::id::{AppId, RouteName};
 use crate::peer::Peer;
 use crate::person::{ClaimPath, Person};
@@ -114,7 +115,9 @@ impl Sessions {
             match check.logout(token).await {
                 Ok(Some(logout)) => return Ok(logout),
                 Ok(None) => {}
-                Err(error) => flaw = error,
+                // Who cannot be asked now may know the token: the issuer is to come again.
+                Err(error) if flaw.fault() != Fault::SessionCheckDown => flaw = error,
+                Err(_) => {}
             }
         }
         Err(flaw)

@@ -256,7 +256,8 @@ impl<S: Source> Desk<S> {
             self.book().end_if_denied(&proof.print, error);
         }
         let lesson = vouch.learn(&proof, &outcome, began, grace);
-        if lesson == Lesson::Cut {
+        // What cannot be used of one session is nobody's outage.
+        if lesson == Lesson::Cut && !self.source.health().is_well() {
             self.source.health().report_cut();
         }
         if let Ok(answer) = &outcome
