@@ -120,6 +120,7 @@ describe('an Express app with its sessions in Redis', () => {
 
   test('sockets outlive a Redis that is killed; nobody new gets in; it is found when it is back', async () => {
     const { cookie } = await logIn('ada');
+    const newcomer = await logIn('grace');
     const { session, app } = await open(cookie);
     let closed = false;
     session.on('closed', () => {
@@ -127,7 +128,7 @@ describe('an Express app with its sessions in Redis', () => {
     });
     await world.redis.kill();
     await until('the proxy to miss Redis', async () => /session store fails/.test(await world.proxyLog()));
-    assert.equal(await refusal(cookie), 4211);
+    assert.equal(await refusal(newcomer.cookie), 4211);
     assert.equal((await salesByRegion(app)).size, 5);
     await world.redis.start();
     await untilReady(world.app.client);
