@@ -1,7 +1,7 @@
 //! qix-proxy: the reverse proxy for the Qlik engine websocket.
 //!
-//! The map, from the doors down; imports run downward only (a test holds it). `main` and `proxy`
-//! stand above: they put the house together.
+//! The map, from the doors down; imports run downward only (a test holds it). `main`, `runtime` and
+//! `proxy` stand above: they put the house together.
 //!
 //! ```text
 //! 5 doors   server  admin  telemetry                                    what the world knocks on

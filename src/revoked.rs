@@ -329,7 +329,10 @@ mod tests {
         assert!(holds(&revoked, &nameless(200)), "it reaches further");
         revoked.revoke(&by_both("s1", 201), DAY / 24);
         tokio::time::advance(DAY / 2).await;
-        assert!(holds(&revoked, &person("s1", 1)), "a shorter one shortens nothing");
+        assert!(
+            holds(&revoked, &person("s1", 1)),
+            "a shorter one shortens nothing"
+        );
         tokio::time::advance(DAY).await;
         revoked.revoke(&by_session("other"), DAY);
         assert!(!holds(&revoked, &nameless(1)));

@@ -21,6 +21,9 @@ pub(super) struct LiveSigner {
     ready: Mutex<Option<(SecretSlice<u8>, Arc<Signer>)>>,
 }
 
+/// What a shared key needs at least, in bytes, as it does at the start.
+const SHORTEST: usize = 32;
+
 impl LiveSigner {
     /// Prepares a private key, for tokens of this life that are signed in one of the ways that are
     /// `taken`; fails when it cannot sign.
@@ -55,7 +58,10 @@ impl LiveSigner {
             SigningKey::Shared(key) => (Sort::Shared, key),
         };
         let own = terms.clone();
-        let fits = move |key: &[u8]| Signer::new(sort, key, &own).is_ok();
+        let fits = move |key: &[u8]| {
+            let is_long = sort != Sort::Shared || key.len() >= SHORTEST;
+            is_long && Signer::new(sort, key, &own).is_ok()
+        };
         let signer = Self {
             key: LiveSecret::new(key, fits),
             sort,

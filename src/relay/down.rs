@@ -19,7 +19,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     E: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Moves what the engine has sent; true when something moved.
+    /// Moves what the engine has sent; true when something moved, and the turn is not over.
     pub(super) fn poll_down(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> bool {
         let mut moved = false;
         loop {
@@ -37,7 +37,7 @@ where
             if self.down.left() > 0 {
                 // More of a frame will come: not before the others have had their turn.
                 cx.waker().wake_by_ref();
-                return moved;
+                return false;
             }
         }
     }

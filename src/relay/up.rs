@@ -28,7 +28,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     E: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Moves what the client has sent; true when something moved.
+    /// Moves what the client has sent; true when something moved, and the turn is not over.
     pub(super) fn poll_up(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> bool {
         let (mut moved, mut taken) = (false, 0);
         loop {
@@ -54,7 +54,7 @@ where
             if taken >= TURN {
                 // More may have come: not before the others have had their turn.
                 cx.waker().wake_by_ref();
-                return moved;
+                return false;
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn jwt(
     let leeway = t.or(
         "leeway",
         defaults::LEEWAY,
-        "How far ahead the issuer's clock may be: by `nbf` and `iat`; nothing is added to an `exp`.",
+        "How far ahead the issuer's clock may be, by `nbf` and `iat`, and how late a logout token.",
     );
     let logout = logout(t, (subject.as_ref().ok(), session.as_ref().ok()));
     let cookie: Option<CookieName> = cookie?;
