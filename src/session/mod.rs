@@ -114,10 +114,9 @@ impl Sessions {
         for (check, _) in &self.checks {
             match check.logout(token).await {
                 Ok(Some(logout)) => return Ok(logout),
-                Ok(None) => {}
                 // Who cannot be asked now may know the token: the issuer is to come again.
                 Err(error) if flaw.fault() != Fault::SessionCheckDown => flaw = error,
-                Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
         }
         Err(flaw)
