@@ -1,19 +1,29 @@
 //! What a request would be known by, told before anybody looks at it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Check, Client, Knock, SessionError, Sessions, Ticket, bearer};
+use crate::id::SessionId;
 
 /// The credential that decides about a request, and nothing else of it. It shows itself to nobody.
 #[derive(Hash)]
 pub struct Showing<'a> {
     kind: &'static str,
-    parts: Vec<&'a [u8]>,
+    parts: Vec<Cow<'a, [u8]>>,
 }
 
 impl<'a> Showing<'a> {
     /// A credential of these parts, for the kind of check that looks at them.
     pub(crate) fn new(kind: &'static str, parts: Vec<&'a [u8]>) -> Self {
+        let parts = parts.into_iter().map(Cow::Borrowed).collect();
+        Self { kind, parts }
+    }
+
+    /// A credential that a session's id is, however the request writes it.
+    fn naming(kind: &'static str, id: &SessionId) -> Self {
+        let id = id.expose().as_bytes().to_vec();
+        let parts = vec![Cow::Owned(id)];
         Self { kind, parts }
     }
 
@@ -75,7 +85,10 @@ impl Check {
             Self::ForwardAuth(check) => check.shown(knock)?,
             Self::Introspection(check) => one(bearer::find(knock, check.cookie())?),
             Self::Jwt(check) => one(bearer::find(knock, check.cookie())?),
-            Self::Redis(check) => one(check.shown(knock)?),
+            Self::Redis(check) => {
+                let id = check.shown(knock)?;
+                return Ok(id.map(|id| Showing::naming(self.kind(), &id)));
+            }
             Self::Ticket(check) => one(check.shown(knock)?.map(str::as_bytes)),
             Self::TrustedHeader(check) => one(check.shown(knock)?.map(str::as_bytes)),
         };

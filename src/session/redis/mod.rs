@@ -22,7 +22,7 @@ use super::error::SessionError;
 use super::vouching::{Desk, Fingerprint, Source as _};
 use super::{Client, Knock, Lent, Session, cookies};
 use crate::config::{CookieName, Redis, RedisFormat};
-use crate::id::RouteName;
+use crate::id::{RouteName, SessionId};
 use crate::line::Line;
 
 /// The `redis` check.
@@ -60,19 +60,20 @@ impl RedisCheck {
     /// Asks the store about a browser; `None` when it carries no such cookie. Programs are known
     /// by bearer tokens alone.
     pub(super) async fn identify(&self, knock: Knock<'_>) -> Result<Option<Session>, SessionError> {
-        let Some(cookie) = self.shown(knock)? else {
+        let Some(id) = self.shown(knock)? else {
             return Ok(None);
         };
-        let id = self.desk.source().format().session(cookie)?;
         let print = Fingerprint::of([self.route.as_str().as_bytes(), id.expose().as_bytes()]);
         self.desk.admit(print, id).await.map(Some)
     }
 
-    /// The cookie of a browser.
-    pub(super) fn shown<'a>(&self, knock: Knock<'a>) -> Result<Option<&'a [u8]>, SessionError> {
-        match knock.client {
-            Client::Browser => cookies::find(knock.headers, &self.cookie),
-            Client::Program => Ok(None),
-        }
+    /// The session that the cookie of a browser names, in whichever of many ways it is written.
+    pub(super) fn shown(&self, knock: Knock<'_>) -> Result<Option<SessionId>, SessionError> {
+        let cookie = match knock.client {
+            Client::Browser => cookies::find(knock.headers, &self.cookie)?,
+            Client::Program => None,
+        };
+        let format = self.desk.source().format();
+        cookie.map(|cookie| format.session(cookie)).transpose()
     }
 }

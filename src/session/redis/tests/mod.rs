@@ -6,6 +6,7 @@ mod touch;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +20,10 @@ use tokio::time::Instant;
 
 use super::super::error::Outage;
 use super::super::testing::{self, RealRedis, browse, cookie_name, sessions};
-use super::super::{Client, Session, SessionError, Sessions, Standing};
+use super::super::{Client, Knock, Session, SessionError, Sessions, Standing};
 use crate::config::{Express, Redis, RedisFormat, RedisServer, RedisTls, SessionCheck};
 use crate::fault::{Fault, Faulty as _};
+use crate::peer::Peer;
 use crate::person::ClaimPath;
 
 const SECRET: &str = "keyboard cat";
@@ -141,6 +143,44 @@ async fn who_is_logged_in_to_the_app_is_a_person() {
     let () = redis.run(&["PERSIST", "sess:abc"]).await;
     let session = browse(&sessions, &cookie("abc")).await.unwrap();
     assert_eq!(until(&session), None);
+}
+
+#[tokio::test]
+async fn a_session_is_known_by_its_id_however_its_cookie_is_written() {
+    let sessions = route(config(RedisServer {
+        host: "127.0.0.1".to_owned(),
+        port: 1,
+        database: 0,
+        username: None,
+        password: None,
+        tls: RedisTls::Plain,
+    }));
+    let hashing = RandomState::new();
+    let known_by = |cookie: &str| {
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookie).unwrap())]);
+        let knock = Knock {
+            headers: &headers,
+            client: Client::Browser,
+            peer: Peer::Unix,
+            upgrade: None,
+        };
+        let showing = sessions.showing(knock)?;
+        Some((showing.kind(), hashing.hash_one(&showing)))
+    };
+    let written = cookie("abc");
+    let known = known_by(&written);
+    assert_eq!(known.unwrap().0, "redis");
+    for other in [
+        written.replace("%3A", ":"),
+        written.replace("%3Aabc", "%3a%61bc"),
+        signed("abc", "new secret"),
+    ] {
+        assert_eq!(known_by(&other), known, "{other}");
+    }
+    assert_ne!(known_by(&cookie("abd")), known);
+    for forged in [signed("abc", "guess"), "connect.sid=abc".to_owned()] {
+        assert_eq!(known_by(&forged), None, "{forged}");
+    }
 }
 
 #[tokio::test]
