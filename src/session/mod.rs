@@ -292,10 +292,7 @@ impl Session {
     /// Whether it is still good.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        match *self.standing.borrow() {
-            Standing::Changed | Standing::Ended | Standing::Unknown => false,
-            Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
-        }
+        self.standing.borrow().is_valid(Instant::now())
     }
 
     /// When it expires by what is known now, in seconds since 1970.
@@ -322,6 +319,17 @@ pub enum Standing {
         /// When it expires.
         until: Option<Instant>,
     },
+}
+
+impl Standing {
+    /// Whether it is valid at this moment.
+    #[must_use]
+    pub fn is_valid(self, now: Instant) -> bool {
+        match self {
+            Self::Changed | Self::Ended | Self::Unknown => false,
+            Self::Valid { until } => until.is_none_or(|until| until > now),
+        }
+    }
 }
 
 /// One way to know a session, ready to be asked. `None` means that the request carries no

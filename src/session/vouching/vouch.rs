@@ -142,11 +142,7 @@ impl<E> Vouch<E> {
 
     /// Whether it is good for one more socket without asking.
     pub(super) fn is_fresh(&self, cache: Duration) -> bool {
-        let valid = match *self.standing.borrow() {
-            Standing::Changed | Standing::Ended | Standing::Unknown => false,
-            Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
-        };
-        valid && self.fresh_until(cache) > Instant::now()
+        self.is_valid() && self.fresh_until(cache) > Instant::now()
     }
 
     /// Until when it is good for further sockets.
@@ -221,11 +217,7 @@ impl<E> Vouch<E> {
     pub(super) fn follow(&self, other: &Self) -> bool {
         let fresh = other.record().copy();
         let mut record = self.record();
-        let is_valid = match *self.standing.borrow() {
-            Standing::Changed | Standing::Ended | Standing::Unknown => false,
-            Standing::Valid { until } => until.is_none_or(|until| until > Instant::now()),
-        };
-        let moves = is_valid
+        let moves = self.is_valid()
             && record.proof.print != fresh.proof.print
             && !is_sooner(fresh.expires, record.expires);
         if moves {
@@ -239,6 +231,11 @@ impl<E> Vouch<E> {
     /// Ends every session under it, for good.
     pub(super) fn end(&self) {
         self.stand(Standing::Ended);
+    }
+
+    fn is_valid(&self) -> bool {
+        let standing = *self.standing.borrow();
+        standing.is_valid(Instant::now())
     }
 
     fn accept(&self, record: &mut Record<E>, answer: &Answer) -> bool {
