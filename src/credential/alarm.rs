@@ -63,7 +63,7 @@ struct Sort {
 
 impl Sort {
     fn of(error: &CredentialError) -> Self {
-        let (kind, refusal) = match error {
+        let (kind, refusal) = match error.itself() {
             CredentialError::Down(_, Trouble::Refused(refusal)) => ("status", Some(refusal)),
             CredentialError::Down(_, trouble) => (trouble.label(), None),
             CredentialError::Refused(refusal) => ("refused", Some(refusal)),

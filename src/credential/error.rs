@@ -23,6 +23,9 @@ pub enum CredentialError {
     /// The fetch failed in a way that may pass.
     #[error("{at} is of no help just now: {1}{hint}", at = .0, hint = .1.hint(*.0))]
     Down(At, Trouble),
+    /// Somebody else failed, whom the fetch had to ask first: the client's own endpoint was not asked.
+    #[error(transparent)]
+    Elsewhere(Box<Self>),
     /// The engine refused a credential that cannot be fetched afresh.
     #[error(
         "the engine refused the route's credential, and its kind has nothing to fetch afresh: \
@@ -87,6 +90,25 @@ pub enum CredentialError {
     },
 }
 
+impl CredentialError {
+    /// The same, of somebody else than the client's own endpoint.
+    pub(super) fn elsewhere(self) -> Self {
+        match self {
+            Self::Elsewhere(_) => self,
+            own => Self::Elsewhere(Box::new(own)),
+        }
+    }
+
+    /// What failed, whoever it was.
+    #[must_use]
+    pub fn itself(&self) -> &Self {
+        match self {
+            Self::Elsewhere(error) => error,
+            own => own,
+        }
+    }
+}
+
 impl From<Unfilled> for CredentialError {
     fn from(Unfilled { claim, flaw }: Unfilled) -> Self {
         Self::Nobody { claim, flaw }
@@ -96,6 +118,7 @@ impl From<Unfilled> for CredentialError {
 impl Faulty for CredentialError {
     fn fault(&self) -> Fault {
         match self {
+            Self::Elsewhere(error) => error.fault(),
             Self::Crowded | Self::Down(..) | Self::Queued { .. } | Self::Throttled { .. } => {
                 Fault::CredentialDown
             }
@@ -110,7 +133,7 @@ impl Faulty for CredentialError {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        match self {
+        match self.itself() {
             Self::Queued { wait } | Self::Throttled { wait, .. } => Some(*wait),
             _ => None,
         }

@@ -44,9 +44,10 @@ impl Keeper {
             None => Queueing::AtOnce,
             Some(_) => Queueing::Later,
         };
+        let shelf = Shelf::new(Arc::clone(&tempo), queueing).behind(mint.before());
         let core = Arc::new(Core {
             mint: Box::new(mint),
-            shelf: Mutex::new(Shelf::new(Arc::clone(&tempo), queueing)),
+            shelf: Mutex::new(shelf),
             tempo,
             nook,
             register: Register::new(linger.filter(|_| !is_shared)),

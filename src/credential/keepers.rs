@@ -118,6 +118,11 @@ impl Keepers {
         }))
     }
 
+    /// How the requests to an account follow each other that no keeper makes.
+    pub(super) fn tempo(&self, account: Name, pace: Pace) -> Arc<Tempo> {
+        self.all.tempo(account, pace)
+    }
+
     /// From now on, what people's last use is over of is ended at once.
     pub fn close(&self) {
         for core in self.all.cores() {

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CredentialError;
 use super::identity::Identity;
 use super::keepers::Name;
+use super::tempo::Tempo;
 use crate::injection::Injection;
 
 /// What makes credentials.
@@ -17,6 +19,12 @@ pub(super) trait Mint: Send + Sync + 'static {
     /// Whom Qlik counts its requests to, where others may ask in the same name: all of them keep one
     /// pace.
     fn account(&self) -> Option<Name> {
+        None
+    }
+
+    /// How whoever has to be asked first has fared, if there is such a one: while they are of no help, a
+    /// fetch would be in vain.
+    fn before(&self) -> Option<Arc<Tempo>> {
         None
     }
 

@@ -64,7 +64,7 @@ impl Outcome {
 
     /// How an asking ended that was refused without a fetch.
     pub(super) fn of_refusal(error: &CredentialError) -> Self {
-        match error {
+        match error.itself() {
             CredentialError::Queued { .. } => Self::SentAway,
             _ => Self::Held,
         }

@@ -111,6 +111,8 @@ pub(super) struct Shelf {
     landed: u64,
     queueing: Queueing,
     tempo: Arc<Tempo>,
+    /// That of whoever has to be asked first, if anybody.
+    before: Option<Arc<Tempo>>,
     alarm: Alarm,
 }
 
@@ -121,8 +123,14 @@ impl Shelf {
             landed: 0,
             queueing,
             tempo,
+            before: None,
             alarm: Alarm::default(),
         }
+    }
+
+    /// The same, of a mint that has to ask somebody first.
+    pub(super) fn behind(self, before: Option<Arc<Tempo>>) -> Self {
+        Self { before, ..self }
     }
 
     /// Somebody asks for a credential.
@@ -182,7 +190,7 @@ impl Shelf {
         purpose: Purpose,
         now: Instant,
     ) -> Result<Instant, CredentialError> {
-        if let Some(error) = self.tempo.grounded(now) {
+        if let Some(error) = self.grounded(now) {
             return Err(error);
         }
         let patience = self.patience(identity, purpose, now);
@@ -277,9 +285,15 @@ impl Shelf {
     /// Why nobody may even ask, if so; other replicas may always be asked.
     fn grounded_at_once(&self, now: Instant) -> Option<CredentialError> {
         match self.queueing {
-            Queueing::AtOnce => self.tempo.grounded(now),
+            Queueing::AtOnce => self.grounded(now),
             Queueing::Later => None,
         }
+    }
+
+    /// Why a fetch would be in vain now, if so.
+    fn grounded(&self, now: Instant) -> Option<CredentialError> {
+        let own = self.tempo.grounded(now);
+        own.or_else(|| Some(self.before.as_ref()?.grounded(now)?.elsewhere()))
     }
 
     /// Starts a fetch when its turn comes soon.
@@ -366,11 +380,11 @@ impl Shelf {
     }
 
     fn note(&mut self, identity: &Identity, error: &CredentialError, now: Instant) -> Outcome {
+        self.tempo.learn(error, now);
         let place = self.places.entry(identity.clone()).or_default();
-        match error {
-            CredentialError::Throttled { refusal, wait } => {
+        match error.itself() {
+            CredentialError::Throttled { .. } => {
                 place.give_up();
-                self.tempo.heed(refusal, now + *wait);
                 Outcome::Throttled
             }
             // Another client's queue is full: that of the one who makes users.
@@ -380,11 +394,9 @@ impl Shelf {
             }
             CredentialError::Down(..) => {
                 place.fail(error.clone(), Pauses::PASSING, now);
-                self.tempo.strike(error, now);
                 Outcome::FailedPassing
             }
             _ => {
-                self.tempo.calm();
                 place.fail(error.clone(), Pauses::FINAL, now);
                 Outcome::FailedFinal
             }

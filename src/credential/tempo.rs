@@ -79,6 +79,17 @@ impl Tempo {
         Ok(())
     }
 
+    /// Learns how an asking ended that was no success. What failed elsewhere says nothing of the
+    /// endpoint.
+    pub(super) fn learn(&self, error: &CredentialError, now: Instant) {
+        match error {
+            CredentialError::Throttled { refusal, wait } => self.heed(refusal, now + *wait),
+            CredentialError::Down(..) => self.state().breaker.strike(error, now),
+            CredentialError::Elsewhere(_) | CredentialError::Queued { .. } => {}
+            _ => self.calm(),
+        }
+    }
+
     /// Nobody may ask the endpoint before `until`, nor before what was said earlier.
     pub(super) fn heed(&self, refusal: &Arc<Refusal>, until: Instant) {
         let refusal = Arc::clone(refusal);
@@ -90,11 +101,6 @@ impl Tempo {
     /// The endpoint answered, whatever it said.
     pub(super) fn calm(&self) {
         self.state().breaker.calm();
-    }
-
-    /// The endpoint failed in a way that may pass.
-    pub(super) fn strike(&self, error: &CredentialError, now: Instant) {
-        self.state().breaker.strike(error, now);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

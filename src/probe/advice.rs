@@ -72,7 +72,7 @@ pub(super) fn on_credential(error: &CredentialError) -> Step {
 }
 
 fn refusal(error: &CredentialError) -> Option<&Refusal> {
-    match error {
+    match error.itself() {
         CredentialError::Refused(refusal)
         | CredentialError::Throttled { refusal, .. }
         | CredentialError::Down(_, Trouble::Refused(refusal)) => Some(refusal),
@@ -86,6 +86,7 @@ fn without_answer(error: &CredentialError) -> Advice {
     match error {
         E::Nobody { .. } => advice("nothing usable says whom to act for at Qlik", "name somebody by --subject, or give the claim by --as claim=value"),
         E::NoToken => advice("this kind needs the token of an app's session, and a check has no session", "put such a token into a variable and name that by --bearer-env"),
+        E::Elsewhere(error) => without_answer(error),
         E::Unfit(misfit) => on_misfit(*misfit),
         E::Down(at, Trouble::Unreachable(_) | Trouble::Slow(_)) => on_silence(*at),
         E::Down(..) => advice("something else answers where the credential is fetched: a login page, a gateway, another service", "check the URL it is fetched from"),

@@ -2,6 +2,7 @@
 //! a person, from the tenant's token endpoint.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,7 @@ use crate::credential::grant::Grant;
 use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::mint::{Mint, Minting};
+use crate::credential::tempo::Tempo;
 use crate::template::Target;
 
 /// One token for all.
@@ -140,6 +142,10 @@ impl Mint for Provisioned {
         self.tokens.account()
     }
 
+    fn before(&self) -> Option<Arc<Tempo>> {
+        Some(self.users.tempo())
+    }
+
     fn mint<'a>(&'a self, identity: &'a Identity) -> Minting<'a> {
         Box::pin(async {
             let [subject, name, email] = [1, 2, 3].map(|place| identity.value(place));
@@ -149,7 +155,8 @@ impl Mint for Provisioned {
                 name,
                 email,
             };
-            let id = self.users.find_or_create(&newcomer).await?;
+            let id = self.users.find_or_create(&newcomer).await;
+            let id = id.map_err(CredentialError::elsewhere)?;
             let grant = self.tokens.of_user("userId", &id).await?;
             Ok(grant.into_header())
         })

@@ -9,6 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use url::Url;
 
 use super::oauth::Tokens;
@@ -18,7 +19,9 @@ use crate::credential::error::{CredentialError, Misfit, Trouble};
 use crate::credential::explain::At;
 use crate::credential::identity::Identity;
 use crate::credential::keeper::Keeper;
+use crate::credential::keepers::Name;
 use crate::credential::outcome::Outcomes;
+use crate::credential::tempo::Tempo;
 use crate::credential::{Credential, Lent};
 
 /// How long one request to the users' API may take.
@@ -29,6 +32,8 @@ pub(super) struct Users {
     url: Url,
     admins: Admins,
     admin: Arc<Keeper>,
+    /// How the users' API fares: its failures say nothing of any token endpoint.
+    tempo: Arc<Tempo>,
     /// What the admin client's fetches come to, which no route is charged with.
     outcomes: Arc<Outcomes>,
     http: reqwest::Client,
@@ -40,12 +45,14 @@ impl Users {
         let pace = config.admin.client.pace;
         let tokens = Tokens::new(config.admin, lent)?;
         let name = tokens.identify(&[b"oauth"]);
+        let account = Name::of(&[b"users", config.users_url.as_str().as_bytes(), &name.bytes()]);
         let told = format!("{} {:?} {pace:?} ", config.users_url, config.admins);
         let setup = [told.as_bytes(), &name.bytes()].concat();
         Ok(Self {
             url: config.users_url,
             admins: config.admins,
             admin: lent.keepers.keeper(name, tokens, pace),
+            tempo: lent.keepers.tempo(account, pace),
             outcomes: Arc::default(),
             http: lent.http.clone(),
             setup,
@@ -57,11 +64,26 @@ impl Users {
         self.setup.clone()
     }
 
+    /// How the users' API fares.
+    pub(super) fn tempo(&self) -> Arc<Tempo> {
+        Arc::clone(&self.tempo)
+    }
+
     /// The id of the one user who has this subject; without one, of a new one.
     pub(super) async fn find_or_create(
         &self,
         newcomer: &Newcomer<'_>,
     ) -> Result<String, CredentialError> {
+        self.tempo.clear(Instant::now())?;
+        let user = self.user(newcomer).await;
+        match &user {
+            Ok(_) => self.tempo.calm(),
+            Err(error) => self.tempo.learn(error, Instant::now()),
+        }
+        user
+    }
+
+    async fn user(&self, newcomer: &Newcomer<'_>) -> Result<String, CredentialError> {
         let subject = newcomer.subject;
         if let Some(user) = self.find(subject).await? {
             return self.judge(user);
@@ -96,7 +118,8 @@ impl Users {
     async fn create(&self, newcomer: &Newcomer<'_>) -> Result<Option<User>, CredentialError> {
         let user = newcomer.described().map_err(CredentialError::Unfit)?;
         // Qlik counts it like a token.
-        self.admin.take_turn().await?;
+        let turn = self.admin.take_turn().await;
+        turn.map_err(CredentialError::elsewhere)?;
         let asked = self
             .ask(&self.http.post(self.url.clone()).json(&user))
             .await?;
@@ -111,7 +134,8 @@ impl Users {
     /// Asks in the admin client's name, and once more when its token is not taken.
     async fn ask(&self, request: &reqwest::RequestBuilder) -> Result<Asked, CredentialError> {
         let everybody = Identity::default;
-        let token = self.admin.obtain(everybody(), &self.outcomes).await?;
+        let token = self.admin.obtain(everybody(), &self.outcomes).await;
+        let token = token.map_err(CredentialError::elsewhere)?;
         let asked = ask_with(request, &token).await?;
         if asked.answer.status != StatusCode::UNAUTHORIZED {
             return Ok(asked);
@@ -119,7 +143,8 @@ impl Users {
         let renewed = self
             .admin
             .renew(everybody(), token.generation, &self.outcomes);
-        ask_with(request, &renewed.await?).await
+        let renewed = renewed.await.map_err(CredentialError::elsewhere)?;
+        ask_with(request, &renewed).await
     }
 
     /// Whether a user may be impersonated.

@@ -8,5 +8,6 @@ mod keeper;
 mod naming;
 mod pacing;
 mod pool;
+mod provisioned;
 mod stays;
 mod support;
