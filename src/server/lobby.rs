@@ -2,6 +2,8 @@
 //! left, whoever has been here for longest makes room for the next.
 
 use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ pub(super) struct Guest {
     lobby: Arc<Lobby>,
     number: u64,
     sent_away: CancellationToken,
+    has_left: AtomicBool,
 }
 
 impl Lobby {
@@ -43,6 +46,7 @@ impl Lobby {
             lobby: Arc::clone(self),
             number,
             sent_away,
+            has_left: AtomicBool::new(false),
         }
     }
 
@@ -82,17 +86,22 @@ impl Lobby {
 impl Guest {
     /// It asks for something, and cannot be sent away any more.
     pub(super) fn leave(&self) {
+        self.has_left.store(true, Ordering::Relaxed);
         self.lobby.waiting().guests.remove(&self.number);
     }
 
-    /// Waits until it has to make room.
+    /// Waits until it has to make room; for ever, once it asks for something.
     pub(super) async fn sent_away(&self) {
         self.sent_away.cancelled().await;
+        if self.has_left.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
     }
 
     /// What comes of something, unless it has to make room meanwhile.
     pub(super) async fn unless_sent_away<T>(&self, what: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
+            biased;
             came = what => Some(came),
             () = self.sent_away() => None,
         }
@@ -142,5 +151,16 @@ mod tests {
         lobby.make_room().await;
         assert!(is_away(&silent) && !is_away(&asking));
         assert!(lobby.make_room().now_or_never().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_for_something_at_the_last_moment_is_heard() {
+        let lobby = Arc::<Lobby>::default();
+        let guest = lobby.enter();
+        advance(GRACE).await;
+        lobby.make_room().await;
+        let request = async { guest.leave() };
+        assert_eq!(guest.unless_sent_away(request).await, Some(()));
+        assert!(!is_away(&guest));
     }
 }

@@ -235,6 +235,8 @@ impl Server {
             .with_upgrades();
         let mut http = std::pin::pin!(http);
         let served = tokio::select! {
+            // A request that has come is heard before its connection has to make room.
+            biased;
             served = &mut http => served,
             () = guest.sent_away() => return debug!(%peer, "no request before its seat was needed"),
             () = stop.cancelled() => {

@@ -31,6 +31,7 @@ use tracing::debug;
 
 use self::body::StreamBody;
 use self::stream::{Outgoing, StreamIo};
+use super::lobby::GRACE;
 use super::reply::Body;
 use super::{ClientIo, Connection, Server, refuse};
 use crate::config::Http2;
@@ -116,6 +117,11 @@ impl Visit {
         let live = Arc::clone(&self.server.estate.house().live);
         loop {
             tokio::select! {
+                // What has come counts before what wants the connection to end for want of it.
+                biased;
+                // A page that is told to come back must not come back here.
+                () = live.drained() => break,
+                () = stop.cancelled() => break,
                 next = http.accept() => match next {
                     // One who is not believed any more must shake hands again.
                     Some(Ok((_, mut respond))) if self.is_outdated() => {
@@ -127,12 +133,7 @@ impl Visit {
                     None => return,
                 },
                 () = self.quiet(self.idle) => break,
-                () = self.unwanted() => {
-                    return debug!(peer = %self.connection.peer, "nothing was open, and its seat was needed");
-                }
-                // A page that is told to come back must not come back here.
-                () = live.drained() => break,
-                () = stop.cancelled() => break,
+                () = self.unwanted() => return self.dismiss(http).await,
             }
             if self.taken_back.load(Ordering::Relaxed) > TAKEN_BACK {
                 debug!(peer = %self.connection.peer, "too many requests were taken back");
@@ -154,6 +155,19 @@ impl Visit {
                 },
                 () = self.quiet(PARTING) => return,
             }
+        }
+    }
+
+    /// Ends a connection whose seat is needed. What comes over it meanwhile is told that nobody took it,
+    /// so that the client may ask again elsewhere.
+    async fn dismiss(&self, mut http: Http) {
+        debug!(peer = %self.connection.peer, "nothing was open, and its seat was needed");
+        http.abrupt_shutdown(Reason::NO_ERROR);
+        let over = poll_fn(|cx| http.poll_closed(cx));
+        match timeout(GRACE, over).await {
+            Ok(Err(error)) => self.lost(&error),
+            Ok(Ok(())) => {}
+            Err(_) => debug!(peer = %self.connection.peer, "the client does not take its farewell"),
         }
     }
 

@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::raw::{
-    CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS,
-    PROTOCOL_ERROR, RST_STREAM, block, frame, preface, read,
+    CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS, NO_ERROR,
+    PROTOCOL_ERROR, RST_STREAM, block, frame, last_taken, preface, read,
 };
 use super::{secured, visit};
 use crate::support::http2::Ask;
@@ -116,6 +116,22 @@ async fn a_connection_without_anything_open_gives_its_seat_away() {
     ada.is_alive().await;
     let first = idle.remove(0);
     let _ = soon(first.over).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_gives_a_seat_away_is_told_what_was_taken() {
+    let recipe = Recipe::default().listen("connections = 2\n");
+    let (mut world, authority) = secured(recipe, "idle = \"10min\"").await;
+    let mut io = greet(&world, &authority).await;
+    let head = frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(&HEAD));
+    io.write_all(&head).await.unwrap();
+    assert_eq!(first(&mut io, HEADERS).await.stream, 1);
+    world.trust(&authority);
+    let _grace = world.visit("grace", SALES_APP).open().await;
+    let visiting = world.visit("ada", SALES_APP).open();
+    let (farewell, mut ada) = tokio::join!(first(&mut io, GOAWAY), visiting);
+    assert_eq!((last_taken(&farewell), farewell.error()), (1, NO_ERROR));
+    ada.is_alive().await;
 }
 
 #[tokio::test]
