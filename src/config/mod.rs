@@ -12,6 +12,7 @@ mod print;
 mod read;
 mod schema;
 mod shape;
+mod signing;
 mod snippet;
 mod sources;
 mod steady;
@@ -46,6 +47,7 @@ pub use model::{
 };
 pub use print::Print;
 pub use schema::{customer_schema, schema};
+pub use signing::{ANY, Sort, Taken, ready};
 pub use sources::{Sources, System};
 pub use steady::Steady;
 pub use values::{

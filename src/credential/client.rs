@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
-use jsonwebtoken::Algorithm;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded::Serializer;
@@ -22,9 +21,6 @@ use crate::config::{ClientAuth, ClientProof, OAuthClient, Pace};
 
 /// How long an assertion is good.
 const ASSERTION_LIFE: Duration = Duration::from_mins(1);
-
-/// What a key of an OAuth client of Qlik's may sign with.
-const TAKEN: &[Algorithm] = &[Algorithm::RS256, Algorithm::RS512, Algorithm::ES384];
 
 /// What an assertion is (RFC 7523 section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -160,9 +156,7 @@ impl Client {
 impl Means {
     fn new(proof: ClientProof) -> Result<Self, CredentialError> {
         Ok(match proof {
-            ClientProof::Assertion(key) => {
-                Self::Signature(LiveSigner::new(key, ASSERTION_LIFE, TAKEN)?)
-            }
+            ClientProof::Assertion(key) => Self::Signature(LiveSigner::new(key, ASSERTION_LIFE)?),
             ClientProof::Public => Self::Nothing,
             ClientProof::Secret(secret, auth) => {
                 let secret = LiveSecret::new(secret, is_visible);

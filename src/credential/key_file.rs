@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::error::CredentialError;
 use super::secret::LiveSecret;
-use super::signer::{Signer, Sort, Terms};
-use crate::config::{KeyFile, SignedToken, SigningKey};
+use super::signer::{Signer, Terms};
+use crate::config::{ANY, KeyFile, SignedToken, SigningKey, Sort};
 
 /// A key and what it signs with.
 pub(super) struct LiveSigner {
@@ -25,18 +25,13 @@ pub(super) struct LiveSigner {
 const SHORTEST: usize = 32;
 
 impl LiveSigner {
-    /// Prepares a private key, for tokens of this life that are signed in one of the ways that are
-    /// `taken`; fails when it cannot sign.
-    pub(super) fn new(
-        config: KeyFile,
-        life: Duration,
-        taken: &'static [jsonwebtoken::Algorithm],
-    ) -> Result<Self, CredentialError> {
+    /// Prepares a private key, for tokens of this life; fails when it cannot sign.
+    pub(super) fn new(config: KeyFile, life: Duration) -> Result<Self, CredentialError> {
         let terms = Terms {
             algorithm: config.algorithm,
             key_id: config.key_id,
             life,
-            taken,
+            taken: config.taken,
         };
         Self::of(SigningKey::Pem(config.key), terms)
     }
@@ -47,7 +42,7 @@ impl LiveSigner {
             algorithm: token.algorithm,
             key_id: token.key_id.clone(),
             life: token.life,
-            taken: Terms::ANY,
+            taken: ANY,
         };
         Self::of(token.key.clone(), terms)
     }
@@ -115,9 +110,9 @@ mod tests {
     use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 
     use super::*;
-    use crate::config::Secret;
+    use crate::config::{self, Secret, Taken};
 
-    const TAKEN: &[Algorithm] = &[Algorithm::RS256, Algorithm::ES384];
+    const TAKEN: Taken = &[config::Algorithm::RS256, config::Algorithm::ES384];
 
     fn pem(of: &'static rcgen::SignatureAlgorithm) -> String {
         KeyPair::generate_for(of).unwrap().serialize_pem()
@@ -128,9 +123,10 @@ mod tests {
         let config = KeyFile {
             key: Secret { text, file },
             algorithm: None,
+            taken: TAKEN,
             key_id: None,
         };
-        LiveSigner::new(config, Duration::from_mins(1), TAKEN)
+        LiveSigner::new(config, Duration::from_mins(1))
     }
 
     #[test]

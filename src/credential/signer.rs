@@ -2,50 +2,23 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Map, Value, json};
 
 use super::error::CredentialError;
-use crate::config;
-
-/// What sort of key signs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Sort {
-    /// A private key in PEM.
-    Pem,
-    /// A shared secret.
-    Shared,
-}
+use crate::config::{Algorithm, Sort, Taken, ready};
 
 /// How tokens are signed.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// `alg`; the first that fits the key when it is not said.
-    pub(super) algorithm: Option<config::Algorithm>,
+    pub(super) algorithm: Option<Algorithm>,
     /// `kid`.
     pub(super) key_id: Option<String>,
     /// How long a token is good.
     pub(super) life: Duration,
     /// What whoever checks them takes, the best first.
-    pub(super) taken: &'static [Algorithm],
-}
-
-impl Terms {
-    /// Whatever there is.
-    pub(super) const ANY: &'static [Algorithm] = &[
-        Algorithm::RS256,
-        Algorithm::RS384,
-        Algorithm::RS512,
-        Algorithm::PS256,
-        Algorithm::PS384,
-        Algorithm::PS512,
-        Algorithm::ES256,
-        Algorithm::ES384,
-        Algorithm::EdDSA,
-        Algorithm::HS256,
-        Algorithm::HS384,
-        Algorithm::HS512,
-    ];
+    pub(super) taken: Taken,
 }
 
 /// A key and what it signs.
@@ -58,15 +31,7 @@ pub(super) struct Signer {
 impl Signer {
     /// Takes the key; the algorithm is the one that is said, or the first that fits.
     pub(super) fn new(sort: Sort, key: &[u8], terms: &Terms) -> Result<Self, CredentialError> {
-        let said = terms.algorithm.map(named);
-        let wanted = |algorithm: &&Algorithm| said.is_none_or(|said| said == **algorithm);
-        let mut wanted = terms.taken.iter().filter(wanted);
-        let found = wanted.find_map(|&algorithm| {
-            let key = encoding(sort, key, algorithm)?;
-            let header = Header::new(algorithm);
-            encode(&header, &json!({}), &key).ok()?;
-            Some((header, key))
-        });
+        let found = ready(sort, key, terms.algorithm, terms.taken);
         let (mut header, key) = found.ok_or(CredentialError::BadSigningKey)?;
         header.kid.clone_from(&terms.key_id);
         Ok(Self {
@@ -106,43 +71,13 @@ pub(super) fn random_word() -> String {
     format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
-/// The key as it would be used, if it could be.
-fn encoding(sort: Sort, key: &[u8], algorithm: Algorithm) -> Option<EncodingKey> {
-    use Algorithm as A;
-    match (sort, algorithm) {
-        (Sort::Shared, A::HS256 | A::HS384 | A::HS512) => Some(EncodingKey::from_secret(key)),
-        (Sort::Shared, _) | (Sort::Pem, A::HS256 | A::HS384 | A::HS512) => None,
-        (Sort::Pem, A::ES256 | A::ES384) => EncodingKey::from_ec_pem(key).ok(),
-        (Sort::Pem, A::EdDSA) => EncodingKey::from_ed_pem(key).ok(),
-        (Sort::Pem, _) => EncodingKey::from_rsa_pem(key).ok(),
-    }
-}
-
-const fn named(algorithm: config::Algorithm) -> Algorithm {
-    use Algorithm as A;
-    use config::Algorithm as C;
-    match algorithm {
-        C::EdDSA => A::EdDSA,
-        C::ES256 => A::ES256,
-        C::ES384 => A::ES384,
-        C::HS256 => A::HS256,
-        C::HS384 => A::HS384,
-        C::HS512 => A::HS512,
-        C::PS256 => A::PS256,
-        C::PS384 => A::PS384,
-        C::PS512 => A::PS512,
-        C::RS256 => A::RS256,
-        C::RS384 => A::RS384,
-        C::RS512 => A::RS512,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
     use rcgen::KeyPair;
 
     use super::*;
+    use crate::config::{self, ANY};
 
     type Key = (Sort, Vec<u8>);
 
@@ -154,7 +89,7 @@ mod tests {
             algorithm,
             key_id: Some("k1".to_owned()),
             life: Duration::from_mins(30),
-            taken: Terms::ANY,
+            taken: ANY,
         };
         Signer::new(*sort, key, &terms)
     }

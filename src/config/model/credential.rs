@@ -10,6 +10,7 @@ use super::Algorithm;
 use super::windows::{
     BearerJwt, ClientCertificate, EngineCertificate, QseowHeader, QseowJwt, QseowService,
 };
+use crate::config::signing::Taken;
 use crate::person::ClaimPath;
 use crate::template::Template;
 
@@ -90,6 +91,8 @@ pub struct KeyFile {
     pub key: Secret,
     /// What it signs with; the one that fits the key when it is not said.
     pub algorithm: Option<Algorithm>,
+    /// What it may sign with, for whoever checks it takes nothing else.
+    pub taken: Taken,
     /// The `kid` of what it signs.
     pub key_id: Option<String>,
 }

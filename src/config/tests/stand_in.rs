@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use rcgen::{CertifiedKey, KeyPair};
+use rcgen::{
+    CertifiedKey, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize,
+};
 
 use crate::config::{Config, Mistakes, Sources, Warning};
 
@@ -45,6 +47,12 @@ pub(super) const CUSTOMER: &str = "name = \"acme\"\n[credential]\nkind = \"none\
 static PAIR: LazyLock<CertifiedKey<KeyPair>> =
     LazyLock::new(|| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
 
+static ED25519: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate_for(&PKCS_ED25519).unwrap());
+static P384: LazyLock<KeyPair> =
+    LazyLock::new(|| KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap());
+static RSA: LazyLock<KeyPair> =
+    LazyLock::new(|| KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap());
+
 impl Sources for StandIn {
     fn variable(&self, name: &str) -> Result<String, VarError> {
         match name {
@@ -63,9 +71,9 @@ impl Sources for StandIn {
             "missing" | "missing.pem" => return Err(io::ErrorKind::NotFound.into()),
             "empty" => String::new(),
             "server-key.pem" | "tls.key" | "client_key.pem" => PAIR.signing_key.serialize_pem(),
-            _ if name.starts_with("qlik-") && name.ends_with("-key.pem") => {
-                PAIR.signing_key.serialize_pem()
-            }
+            "ed25519-key.pem" => ED25519.serialize_pem(),
+            "qlik-client-key.pem" => P384.serialize_pem(),
+            "qlik-jwt-key.pem" => RSA.serialize_pem(),
             "portal-key.pem" | "idp.pem" => PAIR.signing_key.public_key_pem(),
             _ if name.ends_with(".pem") || name.ends_with(".crt") => PAIR.cert.pem(),
             "zebra.toml" => CUSTOMER.replace("acme", "zebra"),

@@ -19,7 +19,7 @@ use crate::credential::identity::{Identity, Who};
 use crate::credential::keepers::Name;
 use crate::credential::key_file::LiveSigner;
 use crate::credential::mint::{Mint, Minted, Minting};
-use crate::credential::signer::{Terms, beginning};
+use crate::credential::signer::beginning;
 use crate::injection::Injection;
 use crate::template::Target;
 
@@ -45,7 +45,7 @@ pub(super) fn source(config: CloudJwt, lent: Lent<'_>) -> Result<Source, Credent
     let pace = config.pace;
     let logins = Logins {
         issuer: config.issuer,
-        signer: LiveSigner::new(config.key, JWT_LIFE, Terms::ANY)?,
+        signer: LiveSigner::new(config.key, JWT_LIFE)?,
         url: config.login_url,
         web_integration: config.web_integration,
         life: config.life,

@@ -45,7 +45,11 @@ impl Users {
         let pace = config.admin.client.pace;
         let tokens = Tokens::new(config.admin, lent)?;
         let name = tokens.identify(&[b"oauth"]);
-        let account = Name::of(&[b"users", config.users_url.as_str().as_bytes(), &name.bytes()]);
+        let account = Name::of(&[
+            b"users",
+            config.users_url.as_str().as_bytes(),
+            &name.bytes(),
+        ]);
         let told = format!("{} {:?} {pace:?} ", config.users_url, config.admins);
         let setup = [told.as_bytes(), &name.bytes()].concat();
         Ok(Self {

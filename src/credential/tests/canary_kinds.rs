@@ -12,7 +12,7 @@ use super::support::{
     PACE, Reply, SECRET, Seen, TIMEOUT, TokenServer, client, oauth, person, prepare, secret,
 };
 use crate::config::{
-    Admins, Algorithm, AnonymousEmbed, ClientAuth, ClientProof, CloudJwt, Credential, KeyFile,
+    ANY, Admins, Algorithm, AnonymousEmbed, ClientAuth, ClientProof, CloudJwt, Credential, KeyFile,
     LookupField, OAuthImpersonation, Provision, Secret, Shown, TokenExchange,
 };
 use crate::fault::{Fault, Faulty};
@@ -33,6 +33,7 @@ fn key() -> KeyFile {
             file: None,
         },
         algorithm: Some(Algorithm::ES384),
+        taken: ANY,
         key_id: Some("key-1".to_owned()),
     }
 }

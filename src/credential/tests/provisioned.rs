@@ -66,7 +66,10 @@ async fn fault(credentials: &Credentials, who: usize) -> Option<(Fault, Option<D
 async fn users_that_cannot_be_looked_up_stop_no_token_of_others() {
     let tenant = tenant(Reply::error(500, "X", "broken")).await;
     for who in 0..20 {
-        assert_eq!(fault(&tenant.made, who).await, Some((Fault::CredentialDown, None)));
+        assert_eq!(
+            fault(&tenant.made, who).await,
+            Some((Fault::CredentialDown, None))
+        );
     }
     assert_eq!(tenant.users.seen().len(), 5, "it has a breaker of its own");
     assert_eq!(fault(&tenant.known, 0).await, None);

@@ -3,10 +3,12 @@
 use url::Url;
 
 use super::endpoint::Endpoint;
+use super::key::{algorithm, refuse_useless};
 use super::pace::{pace, timeout};
 use crate::config::defaults;
-use crate::config::model::{Algorithm, ClientAuth, ClientProof, KeyFile, OAuthClient};
+use crate::config::model::{ClientAuth, ClientProof, KeyFile, OAuthClient};
 use crate::config::notes::Noted;
+use crate::config::signing::{OF_CLIENTS, Sort};
 use crate::config::table::Table;
 use crate::config::value::{LiveKey, LiveSecret};
 
@@ -58,7 +60,7 @@ fn proof(t: &mut Table<'_>, demand: Proof) -> Result<ClientProof, Noted> {
         "Instead of a secret: the private key, PEM, that signs the client's assertions \
          (private_key_jwt).",
     );
-    let algorithm = algorithm(t, &CLIENTS);
+    let algorithm = algorithm(t, OF_CLIENTS);
     let key_id = t.optional("key_id", "The `kid` of what `signing_key` signs.");
     t.only_with("key_id", "signing_key");
     t.only_with("client_auth", "client_secret");
@@ -71,41 +73,16 @@ fn proof(t: &mut Table<'_>, demand: Proof) -> Result<ClientProof, Noted> {
     let (auth, algorithm, key_id) = (auth?, algorithm?, key_id?);
     match (secret?, key?) {
         (Some(LiveSecret(secret)), _) => Ok(ClientProof::Secret(secret, auth)),
-        (None, Some(LiveKey(key))) => Ok(ClientProof::Assertion(KeyFile {
-            key,
-            algorithm,
-            key_id,
-        })),
+        (None, Some(LiveKey(key))) => {
+            refuse_useless(t, (Sort::Pem, &key.text), algorithm, OF_CLIENTS)?;
+            Ok(ClientProof::Assertion(KeyFile {
+                key,
+                algorithm,
+                taken: OF_CLIENTS,
+                key_id,
+            }))
+        }
         (None, None) if demand == Proof::Optional => Ok(ClientProof::Public),
         (None, None) => Err(t.lacks(names)),
     }
 }
-
-/// What the table's `signing_key` signs with, which is one of `taken`.
-pub(super) fn algorithm(
-    t: &mut Table<'_>,
-    taken: &[(Algorithm, &str)],
-) -> Result<Option<Algorithm>, Noted> {
-    let algorithm: Result<Option<Algorithm>, _> = t.optional(
-        "algorithm",
-        "What `signing_key` signs with; the one that fits it when it is not said.",
-    );
-    t.only_with("algorithm", "signing_key");
-    let algorithm = algorithm?;
-    if algorithm.is_some_and(|said| taken.iter().all(|(taken, _)| *taken != said)) {
-        let what = "Qlik takes no such signatures";
-        let names: Vec<String> = taken
-            .iter()
-            .map(|(_, name)| format!("\"{name}\""))
-            .collect();
-        return Err(t.refuse("algorithm", what, format!("write {}", names.join(", "))));
-    }
-    Ok(algorithm)
-}
-
-/// What a key of an OAuth client can sign with.
-const CLIENTS: [(Algorithm, &str); 3] = [
-    (Algorithm::RS256, "RS256"),
-    (Algorithm::RS512, "RS512"),
-    (Algorithm::ES384, "ES384"),
-];

@@ -2,12 +2,13 @@
 
 use url::Url;
 
-use super::client::algorithm;
 use super::endpoint::Endpoint;
+use super::key::{algorithm, refuse_useless};
 use super::pace::{pace, timeout};
 use crate::config::defaults;
-use crate::config::model::{Algorithm, CloudJwt, Credential, KeyFile};
+use crate::config::model::{CloudJwt, Credential, KeyFile};
 use crate::config::notes::Noted;
+use crate::config::signing::{OF_PROVIDERS, Sort};
 use crate::config::table::Table;
 use crate::config::value::{LiveKey, Positive};
 use crate::person::ClaimPath;
@@ -18,18 +19,6 @@ const LOGIN: Endpoint = Endpoint {
     doc: "Where sessions are opened; by default /login/jwt-session at the engine's origin.",
     path: defaults::LOGIN_PATH,
 };
-
-/// What a JWT identity provider's key can sign with: RSA and EC.
-const PROVIDERS: [(Algorithm, &str); 8] = [
-    (Algorithm::RS256, "RS256"),
-    (Algorithm::RS384, "RS384"),
-    (Algorithm::RS512, "RS512"),
-    (Algorithm::PS256, "PS256"),
-    (Algorithm::PS384, "PS384"),
-    (Algorithm::PS512, "PS512"),
-    (Algorithm::ES256, "ES256"),
-    (Algorithm::ES384, "ES384"),
-];
 
 /// The issuer, the key, and what is said of a person.
 pub(super) fn cloud_jwt(
@@ -46,7 +35,7 @@ pub(super) fn cloud_jwt(
         "{ file = \"/run/secrets/qlik-jwt-key.pem\" }",
         "The private key, PEM, whose public half that identity provider knows.",
     );
-    let algorithm = algorithm(t, &PROVIDERS);
+    let algorithm = algorithm(t, OF_PROVIDERS);
     let key_id: Result<String, _> = t.required(
         "key_id",
         "\"key-1\"",
@@ -65,9 +54,12 @@ pub(super) fn cloud_jwt(
     );
     let (timeout, pace) = (timeout(t), pace(t));
     let (LiveKey(key), said) = (key?, said?);
+    let algorithm = algorithm?;
+    refuse_useless(t, (Sort::Pem, &key.text), algorithm, OF_PROVIDERS)?;
     let key = KeyFile {
         key,
-        algorithm: algorithm?,
+        algorithm,
+        taken: OF_PROVIDERS,
         key_id: Some(key_id?),
     };
     Ok(Credential::CloudJwt(Box::new(CloudJwt {

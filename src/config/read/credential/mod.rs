@@ -6,6 +6,7 @@ mod attributes;
 mod client;
 mod cloud_jwt;
 mod endpoint;
+mod key;
 mod oauth;
 mod pace;
 mod provision;

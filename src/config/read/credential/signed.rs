@@ -1,9 +1,11 @@
 //! Tokens that the proxy signs, and `kind = "bearer-jwt"`, which is nothing else.
 
 use super::attributes::{Key, attributes};
+use super::key::refuse_useless;
 use crate::config::defaults;
 use crate::config::model::{Algorithm, Attributes, BearerJwt, Credential, SignedToken, SigningKey};
 use crate::config::notes::Noted;
+use crate::config::signing::{ANY, Sort};
 use crate::config::table::Table;
 use crate::config::value::{LiveKey, LiveLong, Positive};
 use crate::template::Template;
@@ -51,14 +53,21 @@ pub(super) fn signed(t: &mut Table<'_>) -> Result<SignedToken, Noted> {
         Positive(defaults::SIGNED_LIFE),
         "How long a token is good.",
     );
-    let claims = claims?;
-    refuse_names(t, &claims, &OURS, "is said by the proxy itself")?;
+    let claims = claims.and_then(|claims| {
+        refuse_names(t, &claims, &OURS, "is said by the proxy itself")?;
+        Ok(claims)
+    });
     let (key, algorithm) = (key?, algorithm?);
+    let tried = match &key {
+        SigningKey::Pem(pem) => (Sort::Pem, &pem.text),
+        SigningKey::Shared(secret) => (Sort::Shared, &secret.text),
+    };
+    refuse_useless(t, tried, algorithm, ANY)?;
     Ok(SignedToken {
         key,
         algorithm,
         key_id: key_id?,
-        claims,
+        claims: claims?,
         life: life?.0,
     })
 }

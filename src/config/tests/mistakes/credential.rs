@@ -35,6 +35,45 @@ algorithm = "ES256""#,
         mistakes: &[r#"21:13 Qlik takes no such signatures | write "RS256", "RS512", "ES384""#],
     },
     Case {
+        name: "a key whose signatures Qlik does not take",
+        edits: &[(
+            CREDENTIAL,
+            r#"kind = "cloud-jwt"
+issuer = "https://a.example"
+signing_key = { file = "ed25519-key.pem" }
+key_id = "1"
+subject = "{sub}"
+name = "{name}"
+email = "{email}""#,
+        )],
+        mistakes: &[
+            "18:15 no signature of such a key is taken | give an RSA key or an EC key on P-256 (PKCS#8) or an EC key on P-384 (PKCS#8)",
+        ],
+    },
+    Case {
+        name: "a client's key that cannot sign as it is to",
+        edits: &[(
+            CREDENTIAL,
+            r#"kind = "oauth-client"
+shared = true
+client_id = "c"
+signing_key = { file = "qlik-client-key.pem" }
+algorithm = "RS256""#,
+        )],
+        mistakes: &["19:15 this key cannot sign with RS256 | give an RSA key"],
+    },
+    Case {
+        name: "a shared secret that cannot sign as it is to",
+        edits: &[(
+            CREDENTIAL,
+            r#"kind = "bearer-jwt"
+subject = "{sub}"
+signing_secret = { env = "KEY" }
+algorithm = "ES256""#,
+        )],
+        mistakes: &["18:18 this key cannot sign with ES256 | give an EC key on P-256 (PKCS#8)"],
+    },
+    Case {
         name: "an inline key",
         edits: &[(
             CREDENTIAL,
