@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::budget::{Budgets, Empty, Memory, Share};
 use crate::config::Limits;
 use crate::fault::{Fault, Faulty};
+use crate::id::RouteName;
 use crate::person::Person;
 use crate::session::{Showing, Ticket};
 
@@ -62,13 +63,14 @@ impl Quotas {
     pub fn attempt(
         &self,
         address: IpAddr,
+        route: &RouteName,
         showing: Option<&Showing<'_>>,
     ) -> Result<Attempt<'_>, QuotaError> {
         let household = household(address);
         let attempt = Attempt {
             quotas: self,
             address: self.hashing.hash_one(household),
-            source: showing.map(|it| self.hashing.hash_one((household, it.kind()))),
+            source: showing.map(|it| self.hashing.hash_one((household, route, it.kind()))),
             credential: showing.map(|it| self.credential(it)),
             proven: false,
         };
@@ -163,7 +165,7 @@ enum Use {
 pub struct Attempt<'a> {
     quotas: &'a Quotas,
     address: u64,
-    /// Who would be asked, as far as this address goes.
+    /// Who would be asked on this route, as far as this address goes.
     source: Option<u64>,
     credential: Option<Credential>,
     proven: bool,
@@ -323,15 +325,19 @@ mod tests {
         Showing::new("jwt", vec![value.as_bytes()])
     }
 
+    fn route() -> RouteName {
+        RouteName::new("/qlik")
+    }
+
     /// Tries; whether it was let through.
     fn tries(quotas: &Quotas, address: &str, showing: &Showing<'_>, finding: Finding) -> bool {
-        let attempt = quotas.attempt(address.parse().unwrap(), Some(showing));
+        let attempt = quotas.attempt(address.parse().unwrap(), &route(), Some(showing));
         attempt.map(|attempt| attempt.settle(finding)).is_ok()
     }
 
     /// Comes without a credential; whether that was looked at.
     fn comes(quotas: &Quotas, address: &str) -> bool {
-        let attempt = quotas.attempt(address.parse().unwrap(), None);
+        let attempt = quotas.attempt(address.parse().unwrap(), &route(), None);
         attempt
             .map(|attempt| attempt.settle(Finding::Nothing))
             .is_ok()
@@ -372,7 +378,7 @@ mod tests {
     async fn what_is_under_way_is_bounded_too() {
         let quotas = quotas(60, 1);
         let address = "203.0.113.9".parse().unwrap();
-        let begin = || quotas.attempt(address, None);
+        let begin = || quotas.attempt(address, &route(), None);
         let under_way: Vec<_> = (0..1000).map_while(|_| begin().ok()).collect();
         assert_eq!(under_way.len(), 60 * 8 - 7);
         assert_eq!(
@@ -389,7 +395,11 @@ mod tests {
     async fn who_leaves_counts_an_eighth() {
         let (quotas, address) = (quotas(2, 1), "203.0.113.1");
         for _ in 0..9 {
-            drop(quotas.attempt(address.parse().unwrap(), None).unwrap());
+            drop(
+                quotas
+                    .attempt(address.parse().unwrap(), &route(), None)
+                    .unwrap(),
+            );
         }
         assert_eq!(guesses(&quotas, address), 0);
     }
@@ -400,7 +410,7 @@ mod tests {
         assert!(tries(&quotas, office, &cookie("ada"), Finding::Good));
         let asks = || tries(&quotas, office, &cookie("new"), Finding::Unknown);
         assert_eq!((0..2000).filter(|_| asks()).count(), 60 * 8 - 7);
-        let again = quotas.attempt(office.parse().unwrap(), Some(&cookie("new")));
+        let again = quotas.attempt(office.parse().unwrap(), &route(), Some(&cookie("new")));
         let told = again.unwrap_err();
         assert_eq!(told.fault(), Fault::SessionCheckDown, "not its client's");
         assert_eq!(told.retry_after(), Some(SECOND / 8));
@@ -411,6 +421,9 @@ mod tests {
             "of a kind that is up"
         );
         assert!(comes(&quotas, office));
+        let other = RouteName::new("/other");
+        let other = quotas.attempt(office.parse().unwrap(), &other, Some(&cookie("new")));
+        other.unwrap().settle(Finding::Good);
         assert!(tries(
             &quotas,
             "203.0.113.10",
@@ -511,7 +524,7 @@ mod tests {
         let before = resident();
         for stranger in 0..2_000_000_u128 {
             let address = Ipv6Addr::from((0x2001_0db8 << 96) | (stranger << 64) | 1).into();
-            let attempt = quotas.attempt(address, None);
+            let attempt = quotas.attempt(address, &route(), None);
             attempt.unwrap().settle(Finding::Bad);
         }
         let grown = resident().saturating_sub(before);
@@ -536,7 +549,7 @@ mod tests {
     fn nothing_of_a_credential_can_be_printed() {
         let quotas = quotas(1, 1);
         let showing = cookie("canary");
-        let attempt = quotas.attempt(IpAddr::from([127, 0, 0, 1]), Some(&showing));
+        let attempt = quotas.attempt(IpAddr::from([127, 0, 0, 1]), &route(), Some(&showing));
         let shown = format!("{:?} {showing:?}", attempt.unwrap());
         assert!(shown.contains("Showing(…)") && !shown.contains("canary"));
     }

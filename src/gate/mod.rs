@@ -264,7 +264,7 @@ impl Gate {
         };
         let showing = lane.sessions.showing(knock);
         let quotas = &self.books.quotas;
-        let attempt = quotas.attempt(caller.address, showing.as_ref())?;
+        let attempt = quotas.attempt(caller.address, &lane.route.name, showing.as_ref())?;
         let identified = lane.sessions.identify(knock).await;
         attempt.settle(finding(&identified));
         Ok(identified?)

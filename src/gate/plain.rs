@@ -36,7 +36,7 @@ impl Gate {
         let quotas = &self.books.quotas;
         let knock = asker.knock();
         let showing = lane.sessions.showing_plainly(knock);
-        let attempt = quotas.attempt(asker.address, showing.as_ref())?;
+        let attempt = quotas.attempt(asker.address, &route.name, showing.as_ref())?;
         let identified = lane.sessions.recognise(knock).await;
         attempt.settle(finding(&identified));
         let session = identified?;
