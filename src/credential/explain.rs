@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_case_is_explained() {
+    fn an_exchange_that_qlik_refuses_is_explained() {
         assert_eq!(
             refusal("OAUTH-5", "Unauthorized").to_string(),
             "status 401, code OAUTH-5, title \"Unauthorized\", traceId 000000000000000012ab: a \

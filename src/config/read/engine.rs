@@ -31,14 +31,7 @@ pub(super) fn engine(
         "server_name",
         "The name that the engine's certificate carries, when it is not the URL's host.",
     );
-    let flavour = t.or(
-        "flavour",
-        kind,
-        "Who speaks on the engine's side: \"windows\" for the proxy service of Qlik Sense Enterprise \
-         on Windows, as with the credentials `qseow-…` by default; \"engine-port\" for its engine's own \
-         port, as with `engine-certificate`; \"engine\" for an engine alone. Nothing is compressed \
-         towards the first two.",
-    );
+    let flavour = flavour(t, kind);
     let (ping, dial_timeout) = habits(flavour);
     let ping = t.or(
         "ping",
@@ -75,6 +68,17 @@ pub(super) fn engine(
         dial_timeout: dial_timeout?.0,
         flavour: flavour?,
     })
+}
+
+fn flavour(t: &mut Table<'_>, kind: Flavour) -> Result<Flavour, Noted> {
+    t.or(
+        "flavour",
+        kind,
+        "Who speaks on the engine's side: \"windows\" for the proxy service of Qlik Sense Enterprise \
+         on Windows, as with the credentials `qseow-…` by default; \"engine-port\" for its engine's own \
+         port, as with `engine-certificate`; \"engine\" for an engine alone. Nothing is compressed \
+         towards the first two.",
+    )
 }
 
 /// How often an engine of a flavour is pinged, and how long its dial may take.
