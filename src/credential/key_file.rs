@@ -110,7 +110,7 @@ mod tests {
     use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 
     use super::*;
-    use crate::config::{self, Secret, Taken};
+    use crate::config::{self, Attributes, Secret, Taken};
 
     const TAKEN: Taken = &[config::Algorithm::RS256, config::Algorithm::ES384];
 
@@ -153,6 +153,29 @@ mod tests {
             let token = signer.sign(Map::new()).await.unwrap();
             assert_eq!(decode_header(&token).unwrap().alg, Algorithm::ES384);
             assert_eq!(signer.identity() != first, changes);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shared_key_that_grows_too_short_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let token = SignedToken {
+            key: SigningKey::Shared(Secret {
+                text: vec![b'1'; SHORTEST].into(),
+                file: Some(file.clone()),
+            }),
+            algorithm: None,
+            key_id: None,
+            claims: Attributes::default(),
+            life: Duration::from_mins(1),
+        };
+        let signer = LiveSigner::of_token(&token).unwrap();
+        let first = signer.identity();
+        for (length, changes) in [(SHORTEST - 1, false), (SHORTEST, true)] {
+            std::fs::write(&file, "2".repeat(length)).unwrap();
+            signer.sign(Map::new()).await.unwrap();
+            assert_eq!(signer.identity() != first, changes, "{length}");
         }
     }
 }

@@ -407,3 +407,16 @@ pub(crate) fn for_log(text: &str) -> String {
         .flat_map(char::escape_debug)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_issuer_signed_for_too_long_is_no_outage_and_no_guess() {
+        let found = |flaw: Flaw| finding(&Err(flaw.into()));
+        assert_eq!(found(Flaw::Lasting), Finding::Nothing);
+        assert_eq!(found(Flaw::Expired), Finding::Bad);
+        assert_eq!(finding(&Err(SessionError::Missing)), Finding::Nothing);
+    }
+}

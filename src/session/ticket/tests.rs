@@ -258,6 +258,22 @@ async fn a_ticket_ends_with_its_time_and_with_its_session() {
     assert_eq!(refused.unwrap_err(), Spoilt::Unknown.into());
 }
 
+#[tokio::test]
+async fn a_ticket_of_a_session_that_nobody_could_ask_about_is_no_ticket_of_one_that_ended() {
+    let sessions = both();
+    for (standing, fault) in [
+        (Standing::Unknown, Fault::SessionCheckDown),
+        (Standing::Changed, Fault::NotSignedIn),
+        (Standing::Ended, Fault::NotSignedIn),
+    ] {
+        let (session, sender) = session_of("ada");
+        let ticket = sessions.ticket(session, plain(&from(HERE)), None).await;
+        sender.send(standing).unwrap();
+        let refused = by_query(&sessions, ticket.unwrap().expose()).await;
+        assert_eq!(refused.unwrap_err().fault(), fault, "{standing:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_person_fills_their_own_place_alone() {
     let sessions = both();

@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::{SECRET, by_secret, flaw, route};
-use crate::config::JwtLogout;
+use super::{SECRET, by_secret, flaw, jwt, route};
+use crate::config::{Algorithm, Jwks, Jwt, JwtKeys, JwtLogout, SessionCheck};
 use crate::fault::{Fault, Faulty as _};
 use crate::id::{SessionId, Subject};
 use crate::revocation::{Begun, Whom};
 use crate::session::error::{Flaw, SessionError};
-use crate::session::testing::{Mint, browse, claims};
+use crate::session::testing::{Mint, browse, claims, sessions_of};
 use crate::session::{Logout, Sessions, Standing};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -124,6 +124,44 @@ async fn a_logout_is_used_once_and_is_no_session_nor_the_other_way_round() {
 async fn a_route_that_takes_no_logouts_says_so() {
     let refused = announce(&route(by_secret()), &logout(&json!({}))).await;
     assert_eq!(refused, Err(SessionError::Missing));
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_asked_may_know_what_the_others_do_not() {
+    let takes_logouts = |jwt: Jwt| {
+        let audience = vec!["the-app".to_owned()];
+        let logout = Some(JwtLogout {
+            audience,
+            memory: MEMORY,
+        });
+        SessionCheck::Jwt(Jwt { logout, ..jwt })
+    };
+    let down = || {
+        let keys = JwtKeys::Jwks(Jwks {
+            url: "http://127.0.0.1:1/jwks".parse().unwrap(),
+            keep: MEMORY,
+            grace: MEMORY,
+            refetch: LEEWAY,
+            timeout: Duration::from_secs(5),
+        });
+        takes_logouts(jwt(keys, &[Algorithm::ES256]))
+    };
+    let refusing = || takes_logouts(by_secret());
+    let token = Mint::p256().named("one").sign(&logout(&json!({})));
+    for checks in [
+        vec![refusing()],
+        vec![refusing(), down(), refusing()],
+        vec![down(), refusing()],
+    ] {
+        let is_down = checks.len() > 1;
+        let refused = sessions_of("test", checks).unwrap();
+        let refused = refused.logout(token.as_bytes()).await.unwrap_err();
+        assert_eq!(
+            refused.fault() == Fault::SessionCheckDown,
+            is_down,
+            "{refused}"
+        );
+    }
 }
 
 #[tokio::test]
