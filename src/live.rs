@@ -1,6 +1,8 @@
 //! The sockets that are open: who holds how many, and how to end them. A seat is taken before the
 //! engine is dialled and given back when its guard drops; no lock leaves this room.
 
+mod pick;
+
 use std::collections::HashMap;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::pick::Pick;
 use crate::config::{Limits, Origin, Print};
 use crate::fault::Fault;
 use crate::id::{AppId, ConnectionId, EngineIdentity, Issuer, Subject};
@@ -324,6 +327,8 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
     use serde_json::Map;
 
     use super::*;
@@ -396,6 +401,18 @@ mod tests {
         drop(first);
         let _again = seat(7, &ada, "x").unwrap();
         assert_eq!(live.open(), 3);
+    }
+
+    #[test]
+    fn what_is_closed_was_open_then() {
+        let live = Live::new(CAPS);
+        let ada = person("idp", "ada");
+        let _seat = live.seat(&ledger(1, "x"), &ada, Grounds::sample()).unwrap();
+        let pick = Pick::new([("subject".to_owned(), "ada".to_owned())]).unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let second = Duration::from_secs(1);
+        assert_eq!(live.close(&pick, now.saturating_sub(second)), 0);
+        assert_eq!(live.close(&pick, now + second), 1);
     }
 
     #[tokio::test]

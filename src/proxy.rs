@@ -33,8 +33,7 @@ use crate::live::Live;
 use crate::probe::Rehearsal;
 use crate::quota::Quotas;
 use crate::record;
-use crate::replicas::Replicas;
-use crate::revocation::Revocation;
+use crate::replicas::{News, Replicas};
 use crate::revoked::Revoked;
 use crate::server::{Estate, Listener, Peers, Server};
 use crate::session::{Pseudonyms, SessionError};
@@ -96,8 +95,7 @@ impl Proxy {
         let (books, keepers) = (stock.books.clone(), stock.keepers.clone());
         let lanes = stock.lanes(&outgoing, config.routes, &Lanes::default())?;
         books.law.enact(&lanes, &books.live);
-        let peers = peers(&config.listen);
-        let estate = Estate::new(stock.house(lanes, peers));
+        let estate = Estate::new(stock.house(lanes, peers(&config.listen)));
         let public = Listener::bind(&config.listen.address)
             .await
             .map_err(|error| StartError::Listen(config.listen.address.clone(), error))?;
@@ -120,6 +118,7 @@ impl Proxy {
         let inside = Inside {
             metrics: Metrics::new(registry, Arc::clone(&estate)),
             live: Arc::clone(&books.live),
+            replicas: books.replicas.clone(),
             reload: Arc::clone(&reload),
         };
         Ok(Self {
@@ -170,10 +169,13 @@ impl Proxy {
         info!(door = "public", address = %self.place, "listening");
         info!(door = "admin", address = %self.addresses.admin, "listening");
         let identities = &self.upkeep.stock.identities;
-        let talk = self
-            .replicas
-            .clone()
-            .map(|replicas| talk(replicas, self.revoked, Arc::clone(identities)));
+        let hearer = Hearer {
+            live: Arc::clone(&self.live),
+            revoked: self.revoked,
+            identities: Arc::clone(identities),
+        };
+        let replicas = self.replicas.clone();
+        let talk = replicas.map(|replicas| talk(replicas, hearer));
         let doors = self.stop.child_token();
         let server = tokio::spawn(open(self.server, self.replicas.clone(), doors));
         let admin = tokio::spawn(self.admin.run(self.stop.clone()));
@@ -203,25 +205,41 @@ impl Proxy {
     }
 }
 
-/// Begins to tell and to hear logouts; ends when it is dropped.
-fn talk(
-    replicas: Arc<Replicas>,
+/// Begins to tell and to hear what replicas tell each other; ends when it is dropped.
+fn talk(replicas: Arc<Replicas>, hearer: Hearer) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        replicas.converse(|news| hearer.hear(news)).await;
+    }))
+}
+
+/// Does what other replicas tell of.
+struct Hearer {
+    live: Arc<Live>,
     revoked: Arc<Revoked>,
     identities: Arc<IdentityKey>,
-) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let hear = |revocation: &Revocation, remember| {
-            let sockets = revoked.revoke(revocation, remember);
-            if sockets > 0 {
-                let Named { session, subject } = identities.name_logout(revocation);
-                info!(
-                    session.hash = session,
-                    subject, sockets, "logged out by the issuer, as another replica says"
-                );
+}
+
+impl Hearer {
+    fn hear(&self, news: &News) {
+        match news {
+            News::LoggedOut(revocation, remember) => {
+                let sockets = self.revoked.revoke(revocation, *remember);
+                if sockets > 0 {
+                    let Named { session, subject } = self.identities.name_logout(revocation);
+                    info!(
+                        session.hash = session,
+                        subject, sockets, "logged out by the issuer, as another replica says"
+                    );
+                }
             }
-        };
-        replicas.converse(hear).await;
-    }))
+            News::Closed(pick, moment) => {
+                let closed = self.live.close(pick, *moment);
+                if closed > 0 {
+                    info!(closed, "sockets closed by an operator of another replica");
+                }
+            }
+        }
+    }
 }
 
 /// Opens the public door, once the logouts of the other replicas are known.

@@ -33,6 +33,7 @@ use tracing::{debug, warn};
 use self::sockets::Sockets;
 use crate::config;
 use crate::live::Live;
+use crate::replicas::Replicas;
 use crate::telemetry::Metrics;
 use crate::tls::Acceptor;
 
@@ -59,6 +60,8 @@ pub struct Inside {
     pub metrics: Metrics,
     /// The open sockets.
     pub live: Arc<Live>,
+    /// The other replicas, if there are any.
+    pub replicas: Option<Arc<Replicas>>,
     /// Told when the config is to be read anew.
     pub reload: Arc<Notify>,
 }
@@ -75,9 +78,10 @@ impl Admin {
         let Inside {
             metrics,
             live,
+            replicas,
             reload,
         } = inside;
-        let sockets = Sockets::new(config, Arc::clone(&live));
+        let sockets = Sockets::new(config, Arc::clone(&live), replicas);
         Self {
             listener,
             tls,

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bytes::Bytes;
@@ -19,22 +20,29 @@ use super::{text, typed};
 use crate::config;
 use crate::gate;
 use crate::id::CustomerName;
-use crate::live::{Live, Socket};
-use crate::record::{Cause, Opening, Traffic, Way};
+use crate::live::{Live, Pick, Socket};
+use crate::record::{Opening, Traffic, Way};
+use crate::replicas::Replicas;
 
 /// The open sockets, for whoever may see them.
 pub(super) struct Sockets {
     token: Option<SecretSlice<u8>>,
     hosts: Vec<String>,
     live: Arc<Live>,
+    replicas: Option<Arc<Replicas>>,
 }
 
 impl Sockets {
-    pub(super) fn new(config: config::Admin, live: Arc<Live>) -> Self {
+    pub(super) fn new(
+        config: config::Admin,
+        live: Arc<Live>,
+        replicas: Option<Arc<Replicas>>,
+    ) -> Self {
         Self {
             token: config.token,
             hosts: config.hosts,
             live,
+            replicas,
         }
     }
 
@@ -106,43 +114,27 @@ impl Sockets {
     }
 
     fn close(&self, query: &str, from: IpAddr) -> Response<Full<Bytes>> {
-        let wanted: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        let known = wanted.iter().all(|(name, _)| KEYS.contains(&name.as_str()));
-        if wanted.is_empty() || !known {
+        let wanted = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let Some(pick) = Pick::new(wanted) else {
             return text(
                 StatusCode::BAD_REQUEST,
                 "say which: ?session=HASH, ?subject=WHO (with &issuer=ISSUER), ?app=ID, ?customer=NAME or ?id=N\n",
             );
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default();
+        let closed = self.live.close(&pick, now);
+        if let Some(replicas) = &self.replicas {
+            replicas.announce_closing(&pick, now);
         }
-        let closed = self.live.end_where(
-            |socket| wanted.iter().all(|(name, value)| is(socket, name, value)),
-            Cause::Operator,
-        );
-        let by: Vec<String> = wanted.iter().map(|it| for_log(it, closed)).collect();
+        let by: Vec<String> = pick.pairs().map(|it| for_log(it, closed)).collect();
         info!(operator.address = %from, by = by.join(" "), closed, "sockets closed by an operator");
         answer(&json!({ "closed": closed }))
     }
 }
 
-const KEYS: [&str; 6] = ["app", "customer", "id", "issuer", "session", "subject"];
-
-fn is(socket: &Socket, name: &str, value: &str) -> bool {
-    let opening = socket.opening();
-    match name {
-        "app" => *opening.app == *value,
-        "customer" => customer(opening) == Some(value),
-        "id" => opening.id.to_string() == value,
-        "issuer" => socket.person().issuer().as_str() == value,
-        "session" => opening.session.as_deref() == Some(value),
-        "subject" => socket.person().subject().as_str() == value,
-        _ => false,
-    }
-}
-
 /// What was asked for, escaped and cut. A session that no socket has may be its id, not its hash.
-fn for_log((name, value): &(String, String), closed: usize) -> String {
+fn for_log((name, value): (&str, &str), closed: usize) -> String {
     if name == "session" && closed == 0 {
         "session=(none of ours)".to_owned()
     } else {

@@ -1,4 +1,4 @@
-//! A logout as it travels: JSON, and a seal that only a replica can make.
+//! A logout, or what an operator closes, as it travels: JSON, and a seal that only a replica can make.
 
 use std::time::Duration;
 
@@ -6,7 +6,9 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
+use super::News;
 use crate::id::{Issuer, SessionId, Subject};
+use crate::live::Pick;
 use crate::revocation::{Begun, Revocation, Whom};
 
 /// The field with the JSON.
@@ -22,8 +24,24 @@ pub(super) type Entry = (String, String);
 
 /// What an entry says.
 #[derive(Deserialize, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Told {
+    Logout(ToldLogout),
+    Closing(ToldClosing),
+}
+
+#[derive(Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Told {
+pub(super) struct ToldClosing {
+    /// Names and values that the sockets have.
+    closed: Vec<(String, String)>,
+    /// When they were open, in milliseconds since 1970.
+    open: u64,
+}
+
+#[derive(Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToldLogout {
     issuer: String,
     whom: ToldWhom,
     /// Seconds since 1970.
@@ -48,8 +66,18 @@ struct ToldBegun {
 }
 
 impl Told {
+    /// Says which sockets an operator has closed that were open at a moment, since 1970.
+    pub(super) fn closing(pick: &Pick, moment: Duration) -> Self {
+        let closed = pick.pairs();
+        let closed = closed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self::Closing(ToldClosing {
+            closed: closed.collect(),
+            open: moment.as_millis().try_into().unwrap_or(u64::MAX),
+        })
+    }
+
     /// Says a logout that counts until a moment, since 1970.
-    pub(super) fn new(revocation: &Revocation, expires: Duration) -> Self {
+    pub(super) fn logout(revocation: &Revocation, expires: Duration) -> Self {
         let whom = match &revocation.whom {
             Whom::Session(session, theirs) => ToldWhom::Session {
                 id: session.expose().to_owned(),
@@ -57,15 +85,28 @@ impl Told {
             },
             Whom::Subject(theirs) => ToldWhom::Subject(ToldBegun::new(theirs)),
         };
-        Self {
+        Self::Logout(ToldLogout {
             issuer: revocation.issuer.as_str().to_owned(),
             whom,
             expires: expires.as_secs(),
-        }
+        })
     }
 
+    /// What there is to be done about it; `None` when that is nothing any more.
+    pub(super) fn news(self, now: Duration) -> Option<News> {
+        match self {
+            Self::Logout(logout) => logout.news(now),
+            Self::Closing(ToldClosing { closed, open }) => {
+                let pick = Pick::new(closed).filter(Pick::is_common)?;
+                Some(News::Closed(pick, Duration::from_millis(open)))
+            }
+        }
+    }
+}
+
+impl ToldLogout {
     /// The logout, and for how long it still counts; `None` when it is past.
-    pub(super) fn logout(self, now: Duration) -> Option<(Revocation, Duration)> {
+    fn news(self, now: Duration) -> Option<News> {
         let remember = Duration::from_secs(self.expires).saturating_sub(now);
         let whom = match self.whom {
             ToldWhom::Session { id, theirs } => {
@@ -74,7 +115,8 @@ impl Told {
             ToldWhom::Subject(theirs) => Whom::Subject(theirs.begun()),
         };
         let issuer = Issuer::new(self.issuer);
-        (!remember.is_zero()).then_some((Revocation { issuer, whom }, remember))
+        let logout = || News::LoggedOut(Revocation { issuer, whom }, remember);
+        (!remember.is_zero()).then(logout)
     }
 }
 
@@ -173,17 +215,34 @@ mod tests {
     #[test]
     fn what_is_told_is_heard_until_it_is_past() {
         for logout in logouts() {
-            let entry = seal(1).close(&Told::new(&logout, HOUR));
+            let entry = seal(1).close(&Told::logout(&logout, HOUR));
             let told = || seal(1).open(&fields(&entry)).unwrap();
-            let heard = told().logout(HOUR / 4);
-            assert_eq!(heard, Some((logout, HOUR * 3 / 4)));
-            assert_eq!(told().logout(HOUR), None);
+            let heard = told().news(HOUR / 4);
+            assert_eq!(heard, Some(News::LoggedOut(logout, HOUR * 3 / 4)));
+            assert_eq!(told().news(HOUR), None);
         }
     }
 
     #[test]
+    fn what_an_operator_closes_is_told_by_what_every_replica_knows() {
+        let pick = |name: &str| {
+            let pairs = [(name, "x"), ("subject", "ada \"L\"")];
+            Pick::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        };
+        for name in ["app", "customer", "issuer", "session"] {
+            let pick = pick(name).unwrap();
+            let entry = seal(1).close(&Told::closing(&pick, HOUR));
+            let told = seal(1).open(&fields(&entry)).unwrap();
+            assert_eq!(told.news(2 * HOUR), Some(News::Closed(pick, HOUR)));
+        }
+        let number = Told::closing(&pick("id").unwrap(), HOUR);
+        assert_eq!(number.news(HOUR), None, "each counts for itself");
+        assert_eq!(pick("route"), None);
+    }
+
+    #[test]
     fn what_no_replica_sealed_is_not_heard() {
-        let (text, tag) = seal(1).close(&Told::new(&logouts()[0], HOUR));
+        let (text, tag) = seal(1).close(&Told::logout(&logouts()[0], HOUR));
         let good = fields(&(text.clone(), tag.clone()));
         assert!(seal(1).open(&good).is_some());
         assert!(seal(2).open(&good).is_none(), "another key");
@@ -223,6 +282,8 @@ mod tests {
             r#"{"issuer":"i","whom":{"session":{"id":"s"},"subject":"x"},"expires":7}"#,
             r#"{"issuer":"i","whom":{"subject":{"subject":"x"}},"expires":7}"#,
             r#"{"issuer":"i","whom":{"admit":{"id":"s"}},"expires":7}"#,
+            r#"{"closed":[["app","x"]]}"#,
+            r#"{"closed":[["app","x"]],"open":7,"barred":true}"#,
         ] {
             assert!(seal(1).open(&sealed(text)).is_none(), "{text}");
         }

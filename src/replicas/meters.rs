@@ -34,7 +34,8 @@ impl Meters {
         let read = "When the replicas' logouts were last read, since 1970";
         let (name, unit) = ("replicas_read", Unit::Seconds);
         registry.register_with_unit(name, read, unit, meters.read.clone());
-        let waiting = "Logouts that the other replicas are not told yet";
+        let waiting =
+            "What the other replicas are not told yet: logouts, and what operators closed";
         registry.register("replicas_waiting", waiting, meters.waiting.clone());
         let heard = "Logouts read from the replicas' stream, this replica's own among them";
         registry.register("replicas_logouts", heard, meters.heard.clone());

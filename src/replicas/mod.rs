@@ -1,7 +1,7 @@
-//! What replicas tell each other: logouts, and nothing else.
+//! What replicas tell each other: logouts and what operators close, and nothing else.
 //!
-//! A Redis stream holds the logouts of the last day or so. What an issuer told this replica is added
-//! to it; what the others added is read, and so is what this one missed while it was away. Every
+//! A Redis stream holds those of the last day or so. What an issuer or an operator told this replica is
+//! added to it; what the others added is read, and so is what this one missed while it was away. Every
 //! entry is sealed under the key that the replicas share, and all that it can do is to end a session:
 //! whoever has the Redis can let nobody in, and can end nobody by an entry of their own.
 
@@ -25,6 +25,7 @@ use self::meters::Meters;
 use self::own::Own;
 use crate::config;
 use crate::line::{Line, LineError};
+use crate::live::Pick;
 use crate::revocation::Revocation;
 
 /// How often the stream is read: how long a logout takes to the other replicas.
@@ -35,6 +36,8 @@ const PAGE: usize = 1000;
 const BREATH: usize = 16;
 /// How many entries the stream keeps, more or less.
 const KEPT: usize = 200_000;
+/// For how long what an operator closed is told, where Redis is away or has lost it.
+const CLOSING: Duration = Duration::from_hours(1);
 /// How far the clocks of Redis and of the replicas may be apart.
 const SKEW: Duration = Duration::from_mins(5);
 
@@ -49,6 +52,15 @@ pub struct Replicas {
     spoken: Notify,
     caught_up: watch::Sender<bool>,
     meters: Meters,
+}
+
+/// What a replica has told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum News {
+    /// A logout, and for how long it counts.
+    LoggedOut(Revocation, Duration),
+    /// An operator has closed these, as far as they were open at that moment, since 1970.
+    Closed(Pick, Duration),
 }
 
 /// How far the stream is read.
@@ -104,7 +116,19 @@ impl Replicas {
     /// Tells the others of a logout, now or as soon as Redis can be reached.
     pub fn announce(&self, revocation: &Revocation, remember: Duration) {
         let expires = since_1970() + remember;
-        let entry = self.seal.close(&Told::new(revocation, expires));
+        self.tell(&Told::logout(revocation, expires), expires);
+    }
+
+    /// Tells the others of what an operator has closed that was open at a moment, since 1970. What only this
+    /// replica knows them by tells the others nothing.
+    pub fn announce_closing(&self, pick: &Pick, moment: Duration) {
+        if pick.is_common() {
+            self.tell(&Told::closing(pick, moment), moment + CLOSING);
+        }
+    }
+
+    fn tell(&self, told: &Told, expires: Duration) {
+        let entry = self.seal.close(told);
         self.own.push(entry, expires, since_1970());
         self.meters.waiting(self.own.unsaid());
         self.spoken.notify_one();
@@ -127,8 +151,8 @@ impl Replicas {
         }
     }
 
-    /// Speaks and listens, for ever; `hear` is told each logout and for how long it counts.
-    pub async fn converse(&self, hear: impl Fn(&Revocation, Duration)) {
+    /// Speaks and listens, for ever; `hear` is told what there is to be done.
+    pub async fn converse(&self, hear: impl Fn(&News)) {
         let mut mark = None;
         loop {
             let look = self.turn(&mut mark, &hear).await;
@@ -152,7 +176,7 @@ impl Replicas {
     async fn turn(
         &self,
         mark: &mut Option<Mark>,
-        hear: &impl Fn(&Revocation, Duration),
+        hear: &impl Fn(&News),
     ) -> Result<Look, LineError> {
         let from = match mark {
             Some(mark) => mark.clone(),
@@ -211,7 +235,7 @@ impl Replicas {
         asking
     }
 
-    fn hear(&self, (id, fields): &Raw, hear: &impl Fn(&Revocation, Duration)) {
+    fn hear(&self, (id, fields): &Raw, hear: &impl Fn(&News)) {
         let told = self.seal.open(fields);
         if told.is_none() && self.meters.strange() == 0 {
             let most = id.chars().take(64);
@@ -221,9 +245,11 @@ impl Replicas {
                 "an entry of the replicas' stream is none of theirs; it and more are ignored"
             );
         }
-        if let Some((revocation, remember)) = told.and_then(|told| told.logout(since_1970())) {
-            hear(&revocation, remember);
-            self.meters.heard();
+        if let Some(news) = told.and_then(|told| told.news(since_1970())) {
+            hear(&news);
+            if let News::LoggedOut(..) = news {
+                self.meters.heard();
+            }
         }
     }
 

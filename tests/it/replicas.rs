@@ -25,7 +25,8 @@ struct Scene {
 impl Scene {
     async fn start() -> Self {
         let (issuer, redis) = (Issuer::start().await, RealRedis::start().await);
-        let recipe = || issuer.recipe().process(&redis.table());
+        let operators = "token = { env = \"QIX_ADMIN_TOKEN\" }";
+        let recipe = || issuer.recipe().process(&redis.table()).admin(operators);
         let first = recipe().start().await;
         let second = Sibling::start(&first, &recipe()).await;
         Self {
@@ -52,6 +53,15 @@ impl Scene {
     async fn log_out(&self, sid: &str) {
         let token = self.issuer.logout(&json!({"sub": "ada", "sid": sid}));
         assert_eq!(self.first.announce("/qlik", &token).await.status, 200);
+    }
+
+    /// An operator closes sockets of the first proxy; says what that answers.
+    async fn close(&self, which: &str) -> String {
+        let bearer = format!("Bearer {}", self.first.secrets.admin);
+        let target = format!("/sockets?{which}");
+        let asked = self.first.http("DELETE", &target).set("host", "localhost");
+        let asked = asked.at(self.first.proxy.admin);
+        asked.with("authorization", &bearer).refused().await.body
     }
 
     fn visit(&self, session: &str) -> Knock<'_> {
@@ -113,6 +123,31 @@ async fn a_logout_at_one_ends_the_sockets_at_all_and_no_other() {
     }
     let read = "qix_proxy_replicas_read_seconds";
     assert!(second.metric(&scene.first, read).await > 1_700_000_000);
+}
+
+#[tokio::test]
+async fn what_an_operator_closes_at_one_is_closed_at_all_and_nobody_is_kept_out() {
+    let scene = Scene::start().await;
+    let (ada, second) = (scene.session("s-1"), &scene.second);
+    let bob = scene.issuer.session(&json!({"sub": "bob", "sid": "s-2"}));
+    let bob = scene.first.keep(bob);
+    let mut closed = [
+        second.asked(scene.visit(&ada)).open().await,
+        second.asked(scene.visit(&ada)).open().await,
+        scene.visit(&ada).open().await,
+    ];
+    let mut bob = second.asked(scene.visit(&bob)).open().await;
+    assert_eq!(scene.close("subject=ada").await, r#"{"closed":1}"#);
+    for browser in &mut closed {
+        assert_eq!(browser.closed().await.0, 4006);
+    }
+    bob.is_alive().await;
+    // The fourth of the second proxy, which the first has none of.
+    let mut again = second.asked(scene.visit(&ada)).open().await;
+    assert_eq!(scene.close("id=4").await, r#"{"closed":0}"#);
+    assert_eq!(scene.close("subject=bob").await, r#"{"closed":0}"#);
+    assert_eq!(bob.closed().await.0, 4006);
+    again.is_alive().await;
 }
 
 #[tokio::test]
