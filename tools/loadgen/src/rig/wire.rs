@@ -75,9 +75,14 @@ impl Wire {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Flow::Open),
                 Err(error) => return Err(error),
             };
-            match &mut self.tls {
-                Some(tls) => decrypt(tls, &scratch[..length], take)?,
-                None => take(&scratch[..length]),
+            let flow = if let Some(tls) = &mut self.tls {
+                decrypt(tls, &scratch[..length], take)?
+            } else {
+                take(&scratch[..length]);
+                Flow::Open
+            };
+            if flow == Flow::Ended {
+                return Ok(flow);
             }
             if self.tls.as_ref().is_some_and(|tls| tls.wants_write()) {
                 self.flush()?;
@@ -112,7 +117,7 @@ fn decrypt(
     tls: &mut Connection,
     mut records: &[u8],
     take: &mut impl FnMut(&[u8]),
-) -> io::Result<()> {
+) -> io::Result<Flow> {
     while !records.is_empty() {
         tls.read_tls(&mut records)?;
         tls.process_new_packets().map_err(io::Error::other)?;
@@ -127,10 +132,74 @@ fn decrypt(
                 Err(error) => return Err(error),
             };
             if length == 0 {
-                return Ok(());
+                // It said goodbye, and may keep the connection until we do.
+                return Ok(Flow::Ended);
             }
             reader.consume(length);
         }
     }
-    Ok(())
+    Ok(Flow::Open)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+    use rustls_pki_types::PrivateKeyDer;
+
+    use super::*;
+
+    /// Both ends of a connection that stands.
+    fn ends() -> (Connection, Connection) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(default_provider());
+        let client = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let client = client.with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+        let server = ServerConfig::builder_with_provider(provider);
+        let server = server.with_safe_default_protocol_versions().unwrap();
+        let server = server.with_no_client_auth();
+        let server = server.with_single_cert(vec![made.cert.der().clone()], key);
+        let name = "localhost".try_into().unwrap();
+        let mut client = ClientConnection::new(Arc::new(client), name)
+            .unwrap()
+            .into();
+        let mut server = ServerConnection::new(Arc::new(server.unwrap()))
+            .unwrap()
+            .into();
+        for _ in 0..3 {
+            carry(&mut client, &mut server);
+            carry(&mut server, &mut client);
+        }
+        (client, server)
+    }
+
+    fn said(from: &mut Connection) -> Vec<u8> {
+        let mut records = Vec::new();
+        while from.wants_write() {
+            from.write_tls(&mut records).unwrap();
+        }
+        records
+    }
+
+    fn carry(from: &mut Connection, to: &mut Connection) -> Flow {
+        decrypt(to, &said(from), &mut |_| ()).unwrap()
+    }
+
+    #[test]
+    fn a_goodbye_ends_a_line_whose_connection_stays() {
+        let (mut client, mut server) = ends();
+        client.writer().write_all(b"words").unwrap();
+        let mut heard = Vec::new();
+        let mut hear = |part: &[u8]| heard.extend_from_slice(part);
+        let flow = decrypt(&mut server, &said(&mut client), &mut hear).unwrap();
+        assert_eq!((flow, heard.as_slice()), (Flow::Open, &b"words"[..]));
+        client.send_close_notify();
+        assert_eq!(carry(&mut client, &mut server), Flow::Ended);
+    }
 }
