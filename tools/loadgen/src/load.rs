@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a wait for an event is, at the most.
 const TURN: Duration = Duration::from_millis(20);
 
+/// What the CPU time of what is loaded can be read from, in nanoseconds.
+pub(crate) type Meter<'a> = dyn Fn() -> anyhow::Result<u64> + 'a;
+
 /// Where to knock, and with what.
 #[derive(Clone, Debug)]
 pub(crate) struct Aim {
@@ -87,17 +90,17 @@ impl<'a> Crowd<'a> {
         &mut self,
         course: &Course,
         outstanding: usize,
-        meter: &dyn Fn() -> u64,
+        meter: &Meter<'_>,
     ) -> anyhow::Result<Seen> {
         let frame = &course.call;
         for _ in 0..outstanding.min(self.idle.len()) {
             self.call_next(frame, Instant::now())?;
         }
         self.repeat(frame, course.warm_up)?;
-        let (cost, began) = (meter(), Instant::now());
+        let (cost, began) = (meter()?, Instant::now());
         let times = self.repeat(frame, course.span)?;
         let seen = Seen {
-            cost: meter() - cost,
+            cost: meter()? - cost,
             span: began.elapsed(),
             times,
         };
@@ -110,7 +113,7 @@ impl<'a> Crowd<'a> {
         &mut self,
         course: &Course,
         every: Duration,
-        meter: &dyn Fn() -> u64,
+        meter: &Meter<'_>,
     ) -> anyhow::Result<Seen> {
         let frame = &course.call;
         let mut times = Vec::new();
@@ -120,7 +123,7 @@ impl<'a> Crowd<'a> {
         while began.elapsed() < course.warm_up + course.span {
             if counted.is_none() && began.elapsed() >= course.warm_up {
                 times.clear();
-                counted = Some((meter(), Instant::now()));
+                counted = Some((meter()?, Instant::now()));
             }
             while due <= Instant::now() && !self.idle.is_empty() {
                 self.call_next(frame, due)?;
@@ -130,7 +133,7 @@ impl<'a> Crowd<'a> {
         }
         let (cost, since) = counted.context("a pace without a span")?;
         let seen = Seen {
-            cost: meter() - cost,
+            cost: meter()? - cost,
             span: since.elapsed(),
             times,
         };
@@ -157,6 +160,20 @@ impl<'a> Crowd<'a> {
             span,
             times,
         })
+    }
+
+    /// Closes every line, and waits until whoever is loaded has closed those to the answerer, too:
+    /// that is work, and would be taken for what comes next.
+    pub(crate) fn leave(mut self) -> anyhow::Result<()> {
+        for line in self.lines.drain(..) {
+            self.rig.close(line);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while self.rig.answering() > 0 {
+            self.turn(TURN, &mut |_| {})?;
+            ensure!(Instant::now() < deadline, "lines stay open to the engine");
+        }
+        Ok(())
     }
 
     /// Says nothing for a while, but answers pings.
@@ -231,7 +248,7 @@ pub(crate) fn upgrade(
     aim: &Aim,
     at_once: usize,
     course: &Course,
-    meter: &dyn Fn() -> u64,
+    meter: &Meter<'_>,
 ) -> anyhow::Result<Seen> {
     let mut knocking: Vec<(LineId, Instant)> = Vec::new();
     let (mut happened, mut turn) = (Vec::new(), 0);
@@ -241,7 +258,7 @@ pub(crate) fn upgrade(
     while began.elapsed() < course.warm_up + course.span {
         if counted.is_none() && began.elapsed() >= course.warm_up {
             times.clear();
-            counted = Some((meter(), Instant::now()));
+            counted = Some((meter()?, Instant::now()));
         }
         while knocking.len() < at_once {
             let request = aim.requests[turn % aim.requests.len()].clone();
@@ -267,7 +284,7 @@ pub(crate) fn upgrade(
         rig.close(line);
     }
     Ok(Seen {
-        cost: meter() - cost,
+        cost: meter()? - cost,
         span: since.elapsed(),
         times,
     })

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         warm_up: Duration::ZERO,
         span,
     };
-    let mut seen = crowd.pace(&course, Duration::from_secs(1) / pace, &|| 0)?;
+    let mut seen = crowd.pace(&course, Duration::from_secs(1) / pace, &|| Ok(0))?;
     let (median, last) = percentiles(&mut seen.times);
     say(&format!(
         "{} answers in {} s: half of them within {median:.0} us, 99 in 100 within {last:.0} us",

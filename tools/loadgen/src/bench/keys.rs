@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -48,6 +49,7 @@ pub(super) struct Keys {
     pub(super) trust: Trust,
     /// A session token for everybody.
     pub(super) sessions: Vec<String>,
+    login: Login,
     /// The port of the service.
     pub(super) service: u16,
 }
@@ -79,11 +81,15 @@ impl Keys {
             key: write("server.pem.key", key.serialize_pem())?,
             engine: engine_tls(certificate.der().clone(), private)?,
             trust: caller_trust(authority_certificate.der())?,
-            sessions: (0..PEOPLE)
-                .map(|person| login.token(person))
-                .collect::<Result<_, _>>()?,
-            service: serve(login.key_set)?,
+            sessions: login.tokens(0..PEOPLE)?,
+            service: serve(login.key_set.clone())?,
+            login,
         })
+    }
+
+    /// Session tokens of so many other people.
+    pub(super) fn strangers(&self, count: usize) -> anyhow::Result<Vec<String>> {
+        self.login.tokens(PEOPLE..PEOPLE + count)
     }
 }
 
@@ -141,6 +147,10 @@ impl Login {
             key: pair,
             key_set: key_set.to_string(),
         })
+    }
+
+    fn tokens(&self, people: Range<usize>) -> anyhow::Result<Vec<String>> {
+        people.map(|person| self.token(person)).collect()
     }
 
     fn token(&self, person: usize) -> anyhow::Result<String> {

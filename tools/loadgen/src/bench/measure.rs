@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::keys::{Keys, ORIGIN};
+use super::meter::at_work;
 use super::proxies::{Legs, Proxy};
-use super::rows::{Percentile, Plan, Route, Row, Task};
+use super::rows::{Contender, Percentile, Plan, Route, Row, Stage, Task};
 use crate::load::{Aim, Course, Crowd, Seen, percentiles, upgrade};
 use crate::rig::{KEY, Rig, Size};
 
@@ -44,7 +45,28 @@ impl Load {
             Task::Pace(_) => Self::Pace,
             Task::Idle | Task::AfterBurst => Self::Memory,
             Task::Crowd => Self::Crowd,
-            Task::TwoCores(size) => Self::TwoCores(size),
+            Task::TwoCores(size) | Task::AtWork(size) => Self::TwoCores(size),
+        }
+    }
+
+    /// When it has its rounds.
+    pub(super) const fn stage(self) -> Stage {
+        match self {
+            Self::Relay(_) | Self::Upgrade | Self::Pace => Stage::Short,
+            Self::TwoCores(_) => Stage::TwoCores,
+            Self::Crowd => Stage::Crowd,
+            Self::Memory => Stage::Memory,
+        }
+    }
+
+    /// Whether somebody takes part in a round. Memory takes long and differs little by the round: the
+    /// bars are on our own, so that peers have one round of it, and nginx's twin has none.
+    pub(super) fn has(self, contender: Contender, round: usize) -> bool {
+        match (self, contender) {
+            (Self::Memory, Contender::Ours) => true,
+            (Self::Memory, Contender::NginxTwin) => false,
+            (Self::Memory, _) => round == 1,
+            _ => true,
         }
     }
 
@@ -61,17 +83,22 @@ impl Load {
 pub(super) struct Requests(HashMap<(Route, bool), Arc<[Bytes]>>);
 
 impl Requests {
-    pub(super) fn new(keys: &Keys) -> Self {
+    /// With requests of so many strangers.
+    pub(super) fn new(keys: &Keys, strangers: usize) -> anyhow::Result<Self> {
+        let strangers = keys.strangers(strangers)?;
         let mut all = HashMap::new();
-        for (route, path) in [(Route::Any, "/any"), (Route::Reading, "/reading")] {
+        for (route, path, sessions) in [
+            (Route::Any, "/any", &keys.sessions),
+            (Route::Strangers, "/any", &strangers),
+            (Route::Reading, "/reading", &keys.sessions),
+        ] {
             for (is_both, suffix) in [(false, ""), (true, "-tls")] {
-                let sessions = keys.sessions.iter();
-                let requests =
-                    sessions.map(|session| request(&format!("{path}{suffix}/app/{APP}"), session));
+                let path = format!("{path}{suffix}/app/{APP}");
+                let requests = sessions.iter().map(|session| request(&path, session));
                 all.insert((route, is_both), requests.collect());
             }
         }
-        Self(all)
+        Ok(Self(all))
     }
 
     fn of(&self, route: Route, legs: Legs) -> Arc<[Bytes]> {
@@ -111,6 +138,12 @@ impl Stand {
         load: Load,
         target: Target<'_>,
     ) -> anyhow::Result<Vec<(Task, f64)>> {
+        let figures = self.figures(load, target)?;
+        target.proxy.meter.check()?;
+        Ok(figures)
+    }
+
+    fn figures(&mut self, load: Load, target: Target<'_>) -> anyhow::Result<Vec<(Task, f64)>> {
         match load {
             Load::Relay(size) => {
                 let seen = self.drive(target, size, self.lines(size))?;
@@ -118,9 +151,14 @@ impl Stand {
                 Ok(vec![(Task::Relay(size), micros(&seen, messages))])
             }
             Load::TwoCores(size) => {
+                let before = target.proxy.meter.threads();
                 let seen = self.drive(target, size, self.lines(size))?;
+                let threads = at_work(&before, &target.proxy.meter.threads());
                 let each = seen.span.as_secs_f64() * 1e6 / seen.times.len() as f64;
-                Ok(vec![(Task::TwoCores(size), each)])
+                Ok(vec![
+                    (Task::TwoCores(size), each),
+                    (Task::AtWork(size), threads as f64),
+                ])
             }
             Load::Upgrade => {
                 let (aim, course) = (self.aim(target), self.course(Size::Small));
@@ -161,16 +199,17 @@ impl Stand {
         let (aim, many) = (self.aim(target), self.plan.crowd);
         let small = Size::Small.call_frame();
         Crowd::open(&mut self.rig, &aim, FEW)?.call_each(&small, FEW)?;
-        let resident = || target.proxy.meter.resident() as f64;
-        let before = resident();
+        let meter = &target.proxy.meter;
+        let before = meter.resident()?;
         let mut crowd = Crowd::open(&mut self.rig, &aim, many)?;
         crowd.call_each(&small, FEW)?;
         crowd.rest(CALM)?;
-        let idle = resident();
+        let idle = meter.resident()?;
         crowd.call_each(&Size::Huge.call_frame(), BURST_AT_ONCE)?;
         crowd.rest(CALM)?;
-        let after = resident();
-        let each = |now: f64| (now - before) / many as f64;
+        let after = meter.resident()?;
+        crowd.leave()?;
+        let each = |now: u64| (now as f64 - before as f64) / many as f64;
         Ok(vec![
             (Task::Idle, each(idle)),
             (Task::AfterBurst, each(after)),
@@ -182,7 +221,9 @@ impl Stand {
         let cpu = || target.proxy.meter.cpu();
         let mut among = |lines| -> anyhow::Result<f64> {
             let mut crowd = Crowd::open(&mut self.rig, &aim, lines)?;
-            Ok(micros(&crowd.drive(&course, FEW, &cpu)?, 2))
+            let seen = crowd.drive(&course, FEW, &cpu)?;
+            crowd.leave()?;
+            Ok(micros(&seen, 2))
         };
         let before = among(FEW)?;
         let many = among(self.plan.crowd)?;

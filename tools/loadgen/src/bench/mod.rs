@@ -1,6 +1,7 @@
 //! `qix-load bench`: the proxy as shipped beside its peers, in rounds, and a verdict by the bars.
 
 mod keys;
+mod machine;
 mod measure;
 mod meter;
 mod plot;
@@ -21,8 +22,8 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use self::keys::Keys;
 use self::measure::{Load, Requests, Stand, Target};
 use self::proxies::{Legs, Order, Proxy, Site};
-use self::report::Report;
-use self::rows::{Contender, Plan, Route, Row, Task};
+use self::report::{Depth, Report};
+use self::rows::{Contender, Plan, Route, Row, Stage, Task};
 use crate::rig::Rig;
 use crate::say;
 
@@ -58,6 +59,9 @@ pub(crate) struct Arguments {
 /// What was measured: a figure a round.
 type Figures = HashMap<(Contender, Task, Legs, Route), Vec<f64>>;
 
+/// A load, the legs it is on, and the routes of ours that have it.
+type Turn = (Load, Legs, Vec<Route>);
+
 /// Running proxies, by who they are and how large their buffers are.
 type Fleet = HashMap<(Contender, u32), Proxy>;
 
@@ -66,42 +70,48 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let run = arguments.out.join("run");
     fs::create_dir_all(&run)?;
-    let rows = picked(&arguments.rows);
-    anyhow::ensure!(!rows.is_empty(), "no row has such a name");
+    let rows = picked(&arguments.rows)?;
     let mut bench = Bench::prepare(arguments, run.canonicalize()?)?;
     bench.run(&rows)?;
-    let report = Report::new(&rows, &bench.figures);
+    let machine = machine::describe(&arguments.envoy);
+    let report = Report::new(depth(arguments), machine, &rows, &bench.figures)?;
     say(&report.table());
-    say(&format!(
-        "{} rounds in {} s",
-        bench.stand.plan.rounds,
-        began.elapsed().as_secs()
-    ));
+    say(&format!("it took {} s", began.elapsed().as_secs()));
     let file = arguments.out.join("report.json");
     fs::write(&file, report.json()).with_context(|| file.display().to_string())?;
     if let Some(file) = &arguments.plot {
         fs::write(file, plot::draw(&report)).with_context(|| file.display().to_string())?;
     }
-    Ok(if report.is_good() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(report.verdict())
 }
 
-fn picked(parts: &[String]) -> Vec<Row> {
-    let wanted = |row: &Row| parts.is_empty() || parts.iter().any(|part| row.name().contains(part));
-    rows::all().into_iter().filter(wanted).collect()
+fn depth(arguments: &Arguments) -> Depth {
+    if arguments.quick {
+        Depth::Glance
+    } else {
+        Depth::Verdict
+    }
+}
+
+/// Every part has to be of some row's name.
+fn picked(parts: &[String]) -> anyhow::Result<Vec<Row>> {
+    let has = |row: &Row, part: &String| row.name().contains(part);
+    for part in parts {
+        let is_known = rows::all().iter().any(|row| has(row, part));
+        anyhow::ensure!(is_known, "no row has {part:?} in its name");
+    }
+    let wanted = |row: &Row| parts.is_empty() || parts.iter().any(|part| has(row, part));
+    Ok(rows::all().into_iter().filter(wanted).collect())
 }
 
 fn plan(arguments: &Arguments) -> Plan {
-    let (rounds, span, crowd) = if arguments.quick {
-        (arguments.rounds.min(3), 200, 1000)
-    } else {
-        (arguments.rounds, 400, 9000)
+    let (rounds, memory_rounds, span, crowd) = match depth(arguments) {
+        Depth::Glance => (arguments.rounds.min(3), 1, 200, 1000),
+        Depth::Verdict => (arguments.rounds, 3, 400, 9000),
     };
     Plan {
         rounds,
+        memory_rounds,
         warm_up: Duration::from_millis(60),
         span: Duration::from_millis(span),
         sockets: 64,
@@ -128,11 +138,12 @@ impl Bench {
         let mut rig = Rig::new()?;
         let engine = rig.listen(None)?;
         let engine_tls = rig.listen(Some(keys.engine.clone()))?;
+        let plan = plan(arguments);
         let stand = Stand {
             rig,
             keys_trust: keys.trust.clone(),
-            requests: Requests::new(&keys),
-            plan: plan(arguments),
+            requests: Requests::new(&keys, plan.crowd)?,
+            plan,
         };
         let site = Site {
             templates: arguments.templates.clone(),
@@ -156,93 +167,56 @@ impl Bench {
     }
 
     fn run(&mut self, rows: &[Row]) -> anyhow::Result<()> {
-        let mut loads: Vec<(Load, Legs, Vec<Route>)> = Vec::new();
-        for row in rows {
-            let load = Load::of(row);
-            match loads
-                .iter_mut()
-                .find(|(known, legs, _)| (*known, *legs) == (load, row.legs))
-            {
-                Some((_, _, routes)) if routes.contains(&row.route) => {}
-                Some((_, _, routes)) => routes.push(row.route),
-                None => loads.push((load, row.legs, vec![row.route])),
-            }
-        }
-        let kind = |wanted: fn(Load) -> bool| -> Vec<_> {
-            loads
-                .iter()
-                .filter(|(load, ..)| wanted(*load))
-                .cloned()
-                .collect()
-        };
-        self.rounds(
-            &kind(|load| matches!(load, Load::Relay(_) | Load::Upgrade | Load::Pace)),
-            1,
-            self.stand.plan.rounds,
-        )?;
-        self.rounds(
-            &kind(|load| matches!(load, Load::TwoCores(_))),
-            2,
-            self.stand.plan.rounds.min(7),
-        )?;
-        self.rounds(
-            &kind(|load| load == Load::Crowd),
-            1,
-            self.stand.plan.rounds.min(3),
-        )?;
-        for (load, legs, routes) in kind(|load| load == Load::Memory) {
-            say(&format!("memory, {}", legs.label()));
-            for contender in Contender::ALL {
-                let proxy = self.site.start(order(contender, load, 1))?;
-                self.measure(contender, &proxy, (load, legs, routes[0]))?;
-            }
+        let turns = turns(rows);
+        for stage in Stage::ALL {
+            let of_stage = turns.iter().filter(|(load, ..)| load.stage() == stage);
+            self.rounds(stage, &of_stage.cloned().collect::<Vec<_>>())?;
         }
         Ok(())
     }
 
     /// All contenders side by side, round after round, in an order that changes.
-    fn rounds(
-        &mut self,
-        loads: &[(Load, Legs, Vec<Route>)],
-        workers: u32,
-        rounds: usize,
-    ) -> anyhow::Result<()> {
-        let fleet = self.fleet(loads, workers)?;
+    fn rounds(&mut self, stage: Stage, turns: &[Turn]) -> anyhow::Result<()> {
+        let fleet = match stage {
+            Stage::Memory => Fleet::new(),
+            _ => self.fleet(turns)?,
+        };
+        let rounds = self.stand.plan.rounds(stage);
         for round in 1..=rounds {
-            for (load, legs, routes) in loads {
-                let legs_label = legs.label();
-                say(&format!(
-                    "round {round} of {rounds}: {load:?}, {legs_label}"
-                ));
-                self.everybody(&fleet, (*load, *legs), routes)?;
+            for turn in turns {
+                let (load, legs, _) = turn;
+                let legs = legs.label();
+                say(&format!("round {round} of {rounds}: {load:?}, {legs}"));
+                self.everybody(&fleet, turn, round)?;
             }
         }
         Ok(())
     }
 
-    /// One turn for everybody.
-    fn everybody(
-        &mut self,
-        fleet: &Fleet,
-        (load, legs): (Load, Legs),
-        routes: &[Route],
-    ) -> anyhow::Result<()> {
-        for (contender, route) in self.shuffled(routes) {
-            let buffer = order(contender, load, 1).buffer;
-            let proxy = &fleet[&(contender, buffer)];
-            self.measure(contender, proxy, (load, legs, route))?;
+    /// One turn for everybody. Who is not in the fleet is started for it.
+    fn everybody(&mut self, fleet: &Fleet, turn: &Turn, round: usize) -> anyhow::Result<()> {
+        let (load, legs, _) = turn;
+        for (contender, route) in self.shuffled(turn, round) {
+            let what = (*load, *legs, route);
+            let order = order(contender, *load);
+            if let Some(proxy) = fleet.get(&(contender, order.buffer)) {
+                self.measure(contender, proxy, what)?;
+            } else {
+                let fresh = self.site.start(order)?;
+                self.measure(contender, &fresh, what)?;
+            }
         }
         Ok(())
     }
 
-    /// Starts whoever these loads are for.
-    fn fleet(&self, loads: &[(Load, Legs, Vec<Route>)], workers: u32) -> anyhow::Result<Fleet> {
+    /// Starts whoever these turns are for.
+    fn fleet(&self, turns: &[Turn]) -> anyhow::Result<Fleet> {
         let mut fleet = Fleet::new();
-        let everybody = loads
+        let everybody = turns
             .iter()
             .flat_map(|(load, ..)| Contender::ALL.map(|one| (one, *load)));
         for (contender, load) in everybody {
-            let order = order(contender, load, workers);
+            let order = order(contender, load);
             if let Entry::Vacant(place) = fleet.entry((contender, order.buffer)) {
                 place.insert(self.site.start(order)?);
             }
@@ -269,15 +243,15 @@ impl Bench {
     }
 
     /// Everybody's turns: ours has one on every route.
-    fn shuffled(&mut self, routes: &[Route]) -> Vec<(Contender, Route)> {
-        let mut turns: Vec<_> = routes
-            .iter()
-            .map(|route| (Contender::Ours, *route))
+    fn shuffled(&mut self, (load, _, routes): &Turn, round: usize) -> Vec<(Contender, Route)> {
+        let asked = |contender| match contender {
+            Contender::Ours => routes.clone(),
+            _ => vec![Route::Any],
+        };
+        let takers = Contender::ALL.into_iter().filter(|it| load.has(*it, round));
+        let mut turns: Vec<_> = takers
+            .flat_map(|one| asked(one).into_iter().map(move |route| (one, route)))
             .collect();
-        let others = Contender::ALL
-            .into_iter()
-            .filter(|it| *it != Contender::Ours);
-        turns.extend(others.map(|peer| (peer, Route::Any)));
         for place in (1..turns.len()).rev() {
             self.luck ^= self.luck << 13;
             self.luck ^= self.luck >> 7;
@@ -289,13 +263,28 @@ impl Bench {
     }
 }
 
-fn order(contender: Contender, load: Load, workers: u32) -> Order {
+/// What is measured in one go: a load, and the routes of ours that have it.
+fn turns(rows: &[Row]) -> Vec<Turn> {
+    let mut turns: Vec<Turn> = Vec::new();
+    for row in rows {
+        let load = Load::of(row);
+        let is_this = |turn: &&mut Turn| (turn.0, turn.1) == (load, row.legs);
+        match turns.iter_mut().find(is_this) {
+            Some((_, _, routes)) if routes.contains(&row.route) => {}
+            Some((_, _, routes)) => routes.push(row.route),
+            None => turns.push((load, row.legs, vec![row.route])),
+        }
+    }
+    turns
+}
+
+fn order(contender: Contender, load: Load) -> Order {
     // Ours has no such setting, so that one process serves all loads.
     let is_large = load.is_large() && contender != Contender::Ours;
     Order {
         make: contender.make(),
         buffer: contender.buffer(is_large),
-        workers,
+        workers: load.stage().cores(),
     }
 }
 
@@ -313,4 +302,43 @@ fn hold_to(core: usize) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
     Ok(sched_setaffinity(None, &set)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(parts: &[&str]) -> anyhow::Result<Vec<String>> {
+        let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+        Ok(picked(&parts)?.iter().map(Row::name).collect())
+    }
+
+    #[test]
+    fn rows_are_picked_by_parts_of_their_names() {
+        assert_eq!(names(&[]).unwrap().len(), rows::all().len());
+        let small = ["plain 200 B, reading route", "plain 200 B, any route"];
+        assert_eq!(names(&["plain 200 B"]).unwrap(), small);
+        names(&["plain 200 B", "plain 300 B"]).unwrap_err();
+    }
+
+    #[test]
+    fn rows_that_one_load_gives_are_measured_in_one_turn() {
+        let of = |part: &str| turns(&picked(&[part.to_owned()]).unwrap());
+        let small = (Load::Relay(crate::rig::Size::Small), Legs::Plain);
+        let both = vec![Route::Reading, Route::Any];
+        assert_eq!(of("plain 200 B"), [(small.0, small.1, both)]);
+        assert_eq!(of("plain paced").len(), 1);
+        let memory = vec![Route::Any, Route::Strangers];
+        assert_eq!(of("plain memory"), [(Load::Memory, Legs::Plain, memory)]);
+    }
+
+    #[test]
+    fn peers_have_one_round_of_memory_and_all_of_the_rest() {
+        let takers = |load: Load, round| Contender::ALL.map(|it| load.has(it, round));
+        let small = Load::Relay(crate::rig::Size::Small);
+        assert_eq!(takers(small, 1), [true; 5]);
+        assert_eq!(takers(small, 9), [true; 5]);
+        assert_eq!(takers(Load::Memory, 1), [true, false, true, true, true]);
+        assert_eq!(takers(Load::Memory, 2), [false, false, false, false, true]);
+    }
 }

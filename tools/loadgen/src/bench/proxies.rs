@@ -143,7 +143,8 @@ impl Site {
             command.arg("run").arg("--config").arg(&path);
             processes.push(Self::spawn(command, &path)?);
         }
-        Self::ready(processes, [plain, tls, tls])
+        let count = processes.len();
+        Self::ready(processes, [plain, tls, tls], count)
     }
 
     fn start_peer(&self, order: Order, doors: [u16; 3]) -> anyhow::Result<Proxy> {
@@ -172,7 +173,12 @@ impl Site {
                 .arg("-c")
                 .arg(&path),
         };
-        Self::ready(vec![Self::spawn(command, &path)?], doors)
+        let count = match order.make {
+            // Its doors are open before its workers are born.
+            Make::Nginx => 1 + order.workers as usize,
+            _ => 1,
+        };
+        Self::ready(vec![Self::spawn(command, &path)?], doors, count)
     }
 
     fn template(&self, name: &str) -> anyhow::Result<String> {
@@ -233,7 +239,8 @@ impl Site {
             .with_context(|| format!("{command:?} cannot be started"))
     }
 
-    fn ready(processes: Vec<Child>, doors: [u16; 3]) -> anyhow::Result<Proxy> {
+    /// Waits until the doors are open and all of `count` processes are there.
+    fn ready(processes: Vec<Child>, doors: [u16; 3], count: usize) -> anyhow::Result<Proxy> {
         let mut proxy = Proxy {
             processes,
             doors,
@@ -248,13 +255,22 @@ impl Site {
             }
         }
         let roots: Vec<u32> = proxy.processes.iter().map(Child::id).collect();
-        proxy.meter = Meter::of(&roots);
+        while proxy.meter.processes() != count {
+            proxy.check_alive()?;
+            ensure!(
+                Instant::now() < deadline,
+                "a proxy has {} processes instead of {count}",
+                proxy.meter.processes()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+            proxy.meter = Meter::of(&roots);
+        }
         Ok(proxy)
     }
 }
 
 /// A program in the path, or where Debian keeps servers.
-fn found(name: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn found(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let folders = path.split(':').chain(["/usr/sbin"]);
     let mut places = folders.map(|folder| Path::new(folder).join(name));

@@ -31,6 +31,8 @@ pub(super) enum Task {
     Crowd,
     /// Time a round trip takes of two cores that proxy and load share.
     TwoCores(Size),
+    /// How many threads of the proxy did that; no row of its own.
+    AtWork(Size),
 }
 
 /// A percentile.
@@ -40,11 +42,13 @@ pub(super) enum Percentile {
     NinetyNinth,
 }
 
-/// The route of ours that is asked.
+/// The route of ours that is asked, and by whom.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Route {
     /// Everything passes unread.
     Any,
+    /// The same; every socket is another person's, with a token and a session of their own.
+    Strangers,
     /// Every call is read.
     Reading,
 }
@@ -66,9 +70,10 @@ impl Row {
     /// Its name, by which it can be picked.
     pub(super) fn name(&self) -> String {
         let legs = self.legs.label();
-        let route = match self.route {
-            Route::Any => "any",
-            Route::Reading => "reading",
+        let (route, whose) = match self.route {
+            Route::Any => ("any", ""),
+            Route::Strangers => ("any", ", a token each"),
+            Route::Reading => ("reading", ""),
         };
         match self.task {
             Task::Relay(Size::Small) => format!("{legs} 200 B, {route} route"),
@@ -77,11 +82,12 @@ impl Row {
             Task::Upgrade => format!("{legs} upgrade"),
             Task::Pace(Percentile::Median) => format!("{legs} paced, p50"),
             Task::Pace(Percentile::NinetyNinth) => format!("{legs} paced, p99"),
-            Task::Idle => format!("{legs} memory, idle"),
-            Task::AfterBurst => format!("{legs} memory, idle after a burst"),
+            Task::Idle => format!("{legs} memory, idle{whose}"),
+            Task::AfterBurst => format!("{legs} memory, idle after a burst{whose}"),
             Task::Crowd => format!("{legs} cost among many to among ten"),
             Task::TwoCores(Size::Small) => format!("{legs} two cores, 200 B"),
             Task::TwoCores(_) => format!("{legs} two cores, 64 KiB"),
+            Task::AtWork(_) => format!("{legs} two cores, threads at work"),
         }
     }
 
@@ -94,6 +100,7 @@ impl Row {
             Task::Idle | Task::AfterBurst => "KiB a connection",
             Task::Crowd => "times",
             Task::TwoCores(_) => "us a round trip",
+            Task::AtWork(_) => "threads",
         }
     }
 }
@@ -102,7 +109,7 @@ impl Row {
 pub(super) fn all() -> Vec<Row> {
     use Bar::{Amount, Noise, None, Ratio};
     use Legs::{Both, Plain, Tls};
-    use Route::{Any, Reading};
+    use Route::{Any, Reading, Strangers};
     let relay = |size, legs, route, bar| row(Task::Relay(size), legs, route, bar);
     let (small, large, huge) = (Size::Small, Size::Large, Size::Huge);
     let (median, last) = (Percentile::Median, Percentile::NinetyNinth);
@@ -126,6 +133,8 @@ pub(super) fn all() -> Vec<Row> {
         row(Task::AfterBurst, Plain, Any, Amount(3.0)),
         row(Task::AfterBurst, Tls, Any, Amount(7.0)),
         row(Task::AfterBurst, Both, Any, Amount(13.0)),
+        row(Task::Idle, Plain, Strangers, None),
+        row(Task::AfterBurst, Plain, Strangers, None),
         row(Task::Pace(median), Plain, Any, None),
         row(Task::Pace(last), Plain, Any, Noise),
         row(Task::Pace(median), Tls, Any, None),
@@ -200,10 +209,82 @@ impl Contender {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) rounds: usize,
+    /// How many of them a measurement of memory gets, at the most: each takes long.
+    pub(super) memory_rounds: usize,
     pub(super) warm_up: Duration,
     pub(super) span: Duration,
     /// How many sockets a load of calls uses.
     pub(super) sockets: usize,
     /// How many sockets are many.
     pub(super) crowd: usize,
+}
+
+impl Plan {
+    pub(super) fn rounds(&self, stage: Stage) -> usize {
+        match stage {
+            Stage::Short => self.rounds,
+            Stage::TwoCores | Stage::Crowd => self.rounds.min(7),
+            Stage::Memory => self.rounds.min(self.memory_rounds),
+        }
+    }
+}
+
+/// What has its rounds together, by proxies of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stage {
+    /// What takes less than a second.
+    Short,
+    TwoCores,
+    Crowd,
+    /// Each proxy is started for it.
+    Memory,
+}
+
+impl Stage {
+    pub(super) const ALL: [Self; 4] = [Self::Short, Self::TwoCores, Self::Crowd, Self::Memory];
+
+    /// How many cores a proxy gets.
+    pub(super) const fn cores(self) -> u32 {
+        match self {
+            Self::TwoCores => 2,
+            Self::Short | Self::Crowd | Self::Memory => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_can_be_picked_by_a_name_of_its_own() {
+        let rows = all();
+        let names: HashSet<String> = rows.iter().map(Row::name).collect();
+        assert_eq!(names.len(), rows.len());
+    }
+
+    #[test]
+    fn what_takes_long_gets_fewer_rounds_and_never_more_than_asked_for() {
+        let plan = |rounds| Plan {
+            rounds,
+            memory_rounds: 3,
+            warm_up: Duration::ZERO,
+            span: Duration::ZERO,
+            sockets: 1,
+            crowd: 1,
+        };
+        let rounds = |wanted| Stage::ALL.map(|stage| plan(wanted).rounds(stage));
+        assert_eq!(rounds(15), [15, 7, 7, 3]);
+        assert_eq!(rounds(2), [2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn a_bar_in_kib_is_on_memory_alone() {
+        for row in all() {
+            let is_memory = row.unit() == "KiB a connection";
+            assert!(is_memory || !matches!(row.bar, Bar::Amount(_)), "{row:?}");
+        }
+    }
 }

@@ -128,6 +128,14 @@ impl Rig {
         self.forget(line.0);
     }
 
+    /// How many lines it answers on.
+    pub(crate) fn answering(&self) -> usize {
+        let lines = self.lines.iter().flatten();
+        lines
+            .filter(|line| matches!(line.role, Role::Answerer(_)))
+            .count()
+    }
+
     /// Why the last line was lost.
     pub(crate) fn trouble(&self) -> &str {
         self.trouble.as_deref().unwrap_or("the connection ended")
