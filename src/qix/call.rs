@@ -17,7 +17,7 @@ use serde_json::Number;
 use super::methods::Parameter;
 
 /// A call, as far as it must be understood. Borrows from the message wherever that has no escapes.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Call<'a> {
     id: Option<Id<'a>>,
     handle: Option<i32>,

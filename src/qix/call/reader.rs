@@ -29,7 +29,7 @@ pub(super) const KEYS: usize = 32;
 /// How many positional parameters are kept: no app is named behind the second.
 pub(super) const POSITIONS: usize = 2;
 /// The longest id taken, in bytes.
-const ID_BYTES: usize = 256;
+pub(super) const ID_BYTES: usize = 256;
 
 /// Where a key stands among `KNOWN`.
 pub(super) fn place(key: &str) -> Option<usize> {
@@ -48,21 +48,19 @@ pub(super) fn place(key: &str) -> Option<usize> {
 }
 
 pub(super) fn read(payload: &[u8]) -> Result<Call<'_>, Unreadable<'_>> {
-    let mut draft = Draft::default();
-    if let Ok(text) = std::str::from_utf8(payload)
-        && plain::read(text, &mut draft).is_none()
-    {
-        draft = Draft::default();
-        go_through(text, &mut draft);
-    }
-    draft.finish()
+    let Ok(text) = std::str::from_utf8(payload) else {
+        return Err(Unreadable { id: None });
+    };
+    plain::read(text).map_or_else(|| go_through(text), Ok)
 }
 
 /// What a text says, whatever it is.
-pub(super) fn go_through<'a>(text: &'a str, draft: &mut Draft<'a>) {
+pub(super) fn go_through(text: &str) -> Result<Call<'_>, Unreadable<'_>> {
+    let mut draft = Draft::default();
     let mut json = serde_json::Deserializer::from_str(text);
-    let whole = json.deserialize_map(Envelope(draft)).is_ok() && json.end().is_ok();
+    let whole = json.deserialize_map(Envelope(&mut draft)).is_ok() && json.end().is_ok();
     draft.flawed |= !whole;
+    draft.finish()
 }
 
 #[derive(Clone, Copy)]
@@ -75,12 +73,12 @@ pub(super) enum Field {
 }
 
 /// What was found so far.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Draft<'a> {
+#[derive(Debug, Default)]
+struct Draft<'a> {
     id: Option<Id<'a>>,
     handle: Option<i32>,
     method: Option<Cow<'a, str>>,
-    pub(super) params: Params<'a>,
+    params: Params<'a>,
     /// Which of `KNOWN` were met, a bit each.
     met: u16,
     /// The other keys met.
@@ -102,7 +100,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes a key, and says what its value is.
-    pub(super) fn meet(&mut self, key: Cow<'a, str>) -> Field {
+    fn meet(&mut self, key: Cow<'a, str>) -> Field {
         let Some(known) = place(&key) else {
             self.meet_unknown(key);
             return Field::Other;
@@ -136,7 +134,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn note(&mut self, field: Field, value: Scalar<'a>) {
+    fn note(&mut self, field: Field, value: Scalar<'a>) {
         match (field, value) {
             (Field::Id, Scalar::Integer(number)) => self.id = Some(Id::Number(number)),
             (Field::Id, Scalar::Text(text)) if text.len() <= ID_BYTES => {
