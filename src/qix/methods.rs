@@ -69,28 +69,25 @@ pub struct Parameter {
 /// Who denies should go by what is found; who permits should compare [`Method::name`] as well.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Method> {
-    let alike = BY_LENGTH.get(name.len())?;
-    let first = |name: &str| name.as_bytes().first().map(u8::to_ascii_lowercase);
-    let ours = first(name);
-    // Most calls are of methods that are not listed: a letter tells that of nearly all.
-    let mut alike = alike.iter().filter(|method| first(method.name) == ours);
-    alike
-        .find(|method| method.name.eq_ignore_ascii_case(name))
-        .copied()
+    let mut alike = BY_SUM[sum(name)].iter().copied();
+    alike.find(|method| method.name.eq_ignore_ascii_case(name))
 }
 
-/// The methods whose names have this many bytes: a name is looked up for every call that is read.
-static BY_LENGTH: LazyLock<Vec<Vec<&'static Method>>> = LazyLock::new(|| {
-    let mut by_length = Vec::new();
+/// The methods whose names have this sum. A name is looked up for every call that is read; most are of
+/// methods that are not listed, and of a sum that few or none have.
+static BY_SUM: LazyLock<[Vec<&'static Method>; 256]> = LazyLock::new(|| {
+    let mut by_sum = [const { Vec::new() }; 256];
     for method in METHODS {
-        let length = method.name.len();
-        if by_length.len() <= length {
-            by_length.resize_with(length + 1, Vec::new);
-        }
-        by_length[length].push(method);
+        by_sum[sum(method.name)].push(method);
     }
-    by_length
+    by_sum
 });
+
+/// The same in whatever case a name is written.
+fn sum(name: &str) -> usize {
+    let letters = name.bytes().map(|byte| byte.to_ascii_lowercase());
+    letters.fold(0_u8, u8::wrapping_add).into()
+}
 
 const fn at(position: usize, name: &'static str) -> Parameter {
     Parameter { name, position }
