@@ -33,10 +33,16 @@ pub(super) fn fault(fault: Fault) -> Response<Body> {
     let answer = fault.answer();
     let body = serde_json::json!({ "error": answer.label, "message": answer.text });
     let mut response = json(answer.status, &body.to_string());
-    if answer.status == StatusCode::UPGRADE_REQUIRED {
+    // What the answer is not whole without.
+    let wanting = match answer.status {
+        StatusCode::UPGRADE_REQUIRED => Some((SEC_WEBSOCKET_VERSION, "13")),
+        StatusCode::METHOD_NOT_ALLOWED => Some((ALLOW, "GET")),
+        _ => None,
+    };
+    if let Some((name, value)) = wanting {
         response
             .headers_mut()
-            .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }

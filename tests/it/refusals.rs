@@ -360,6 +360,8 @@ async fn what_is_no_websocket_request_is_answered_plainly() {
         assert_eq!(answer.status, status, "{name}: {answer:?}");
         let version = (status == 426).then_some("13");
         assert_eq!(answer.header("sec-websocket-version"), version, "{name}");
+        let methods = (status == 405).then_some("GET");
+        assert_eq!(answer.header("allow"), methods, "{name}");
     }
     assert!(world.tenant.requests().is_empty());
 }

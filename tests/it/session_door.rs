@@ -189,7 +189,10 @@ async fn whoever_is_not_known_renews_nothing() {
         (page(&world, "PUT").cookie(&better), 405),
     ];
     for (knock, status) in table {
-        assert_eq!(knock.refused().await.status, status);
+        let answer = knock.refused().await;
+        assert_eq!(answer.status, status);
+        let methods = (status == 405).then_some("GET, POST, OPTIONS");
+        assert_eq!(answer.header("allow"), methods);
     }
     assert_eq!(socket.closed().await.0, 4006);
 }

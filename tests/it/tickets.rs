@@ -203,7 +203,10 @@ async fn whoever_is_not_known_gets_no_ticket() {
     ];
     for (knock, status) in table {
         let shown = format!("{knock:?}");
-        assert_eq!(knock.refused().await.status, status, "{shown}");
+        let answer = knock.refused().await;
+        assert_eq!(answer.status, status, "{shown}");
+        let methods = (status == 405).then_some("POST, OPTIONS");
+        assert_eq!(answer.header("allow"), methods, "{shown}");
     }
     assert!(world.upgrades().is_empty());
 }
