@@ -33,12 +33,14 @@ enum Mark {
 pub struct Pick(Vec<(Mark, String)>);
 
 impl Pick {
-    /// The sockets of these names and values; `None` where a name is none of ours, or there is none.
+    /// The sockets of these names and values; `None` where a name is none of ours, an id is no number,
+    /// or there is nothing.
     #[must_use]
     pub fn new(wanted: impl IntoIterator<Item = (String, String)>) -> Option<Self> {
         let wanted = wanted.into_iter().map(|(name, value)| {
             let (_, mark) = MARKS.iter().find(|(known, _)| *known == name)?;
-            Some((*mark, value))
+            let can_be = *mark != Mark::Id || value.parse::<u64>().is_ok();
+            can_be.then_some((*mark, value))
         });
         let wanted: Vec<_> = wanted.collect::<Option<_>>()?;
         (!wanted.is_empty()).then_some(Self(wanted))

@@ -142,7 +142,12 @@ async fn nobody_gets_in_without_the_token_or_under_a_foreign_name() {
         let answer = knock(host).with("authorization", &good).refused().await;
         assert_eq!(answer.status, status, "{host:?}");
     }
-    for (target, status) in [("/sockets", 400), ("/sockets?all=yes", 400)] {
+    for (target, status) in [
+        ("/sockets", 400),
+        ("/sockets?all=yes", 400),
+        ("/sockets?id=one", 400),
+        ("/sockets?id=", 400),
+    ] {
         assert_eq!(
             ask(&world, "DELETE", target).await.status,
             status,
