@@ -98,7 +98,8 @@ fn without_answer(error: &CredentialError) -> Advice {
 }
 
 fn on_silence(at: At) -> Advice {
-    const ANSWERS: &str = "nothing answers where the credential is fetched";
+    const ANSWERS: &str =
+        "nothing answers where the credential is fetched, or a certificate is not trusted";
     match at {
         At::Service => advice(
             ANSWERS,
@@ -168,7 +169,7 @@ fn on_status(status: u16) -> Advice {
     match status {
         300..=399 => advice("Qlik leads to its login page: it saw no credential it knows", "check the virtual proxy's prefix in url of [route.engine], and that its authentication is that of the credential's kind"),
         400 => advice("the virtual proxy is not linked to a proxy service, or something between refuses the request", "link the virtual proxy to the Central Proxy in the QMC, and check its prefix in url of [route.engine]"),
-        401 => advice("Qlik does not take the credential: another tenant's, expired, or a JWT whose key, time or claim names the virtual proxy does not take", "check that the credential is made for the Qlik of [route.engine] url; for a JWT compare the certificate and the attribute names in the QMC"),
+        401 => advice("Qlik does not take the credential: another tenant's, expired, or a JWT whose key, time or claim names it does not take", "check that the credential is made for the Qlik of [route.engine] url; for a JWT compare the certificate and the attribute names in the QMC, or at a bare engine the secret or the public key that it was given"),
         403 => advice("Qlik knows the credential and refuses the websocket: on Windows the Origin's host is not on the virtual proxy's Host allow list, or releases from November 2024 on miss the session cookie and its csrf token; in the cloud the user may not open this", "add the Origin's host name to the virtual proxy's Host allow list in the QMC (names alone, no scheme or port), or give the user access"),
         404 => advice("there is no such app, or no such virtual proxy", "check --app, and the prefix in url of [route.engine]"),
         429 | 503 => advice("Qlik is busy, or asks to be left alone", "try again later"),

@@ -122,6 +122,7 @@ async fn each_refusal_of_the_upgrade_is_explained() {
     for (script, code, status, mend) in [
         (upgrade(400), 77, "400", "link the virtual proxy"),
         (upgrade(401), 77, "401", "does not take the credential"),
+        (upgrade(401), 77, "401", "at a bare engine the secret"),
         (upgrade(403), 77, "403", "Host allow list in the QMC"),
         (upgrade(404), 77, "404", "the prefix in url"),
         (upgrade(503), 69, "503", "try again later"),

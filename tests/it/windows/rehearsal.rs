@@ -90,6 +90,19 @@ async fn a_host_that_is_not_on_the_allow_list_is_explained() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_explained() {
+    for kind in [Kind::Jwt, Kind::Ticket] {
+        let mut estate = Plan::of(kind).start().await;
+        let lines = estate.toml.lines().filter(|line| !line.starts_with("ca "));
+        estate.toml = lines.collect::<Vec<_>>().join("\n");
+        let tried = tried(&estate).await;
+        let (step, _, words) = tried.failure();
+        assert_eq!((step, tried.code), ("credential", 69), "{kind:?} {words}");
+        assert!(words.contains("or a certificate is not trusted"), "{words}");
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_that_qlik_does_not_know_is_explained() {
     let plan = Plan::of(Kind::Session).proxy(|proxy| proxy.cookie("Renamed-In-The-QMC"));
     let estate = plan.start().await;
