@@ -13,7 +13,7 @@ use crate::config::notes::Noted;
 use crate::config::print::Print;
 use crate::config::table::Table;
 use crate::config::value::{
-    Authorities, Certificate, Count, Level, LongSecret, Mode, OneOrMany, Positive, PrivateKey, Size,
+    Authorities, Count, Level, LongSecret, Mode, OneOrMany, Positive, Size, pair,
 };
 use crate::peer::Believed;
 
@@ -237,7 +237,7 @@ fn listen_tls(t: &mut Table<'_>) -> Result<ListenTls, Noted> {
         "\"certs/server-key.pem\"",
         "The private key, a PEM file.",
     );
-    let (Certificate(certificate), PrivateKey(key)) = (certificate?, key?);
+    let (certificate, key) = pair(t, certificate?, key?)?;
     Ok(ListenTls {
         certificate,
         key,

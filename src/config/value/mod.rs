@@ -23,6 +23,7 @@ pub(super) use number::{Count, OrNever, Positive, Size};
 pub(super) use redis::{Layout, RedisUrl};
 pub(super) use secret::{
     Authorities, Bundle, Certificate, CookieSecret, LongSecret, PrivateKey, PublicKey, SecretText,
+    pair,
 };
 pub(super) use text::{HostName, HttpHeader, Level};
 pub(super) use web::{EngineUrl, WebUrl, is_plain};

@@ -3,9 +3,11 @@
 use std::env::VarError;
 use std::path::PathBuf;
 
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
-use secrecy::{SecretSlice, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
@@ -28,11 +30,11 @@ pub(in crate::config) struct Bundle(pub(in crate::config) Vec<u8>);
 /// A PEM file of certificates to trust.
 pub(in crate::config) struct Authorities(pub(in crate::config) PathBuf);
 
-/// A PEM file of one's own certificate chain.
-pub(in crate::config) struct Certificate(pub(in crate::config) PathBuf);
+/// A PEM file of one's own certificate chain, and what is in it.
+pub(in crate::config) struct Certificate(PathBuf, Vec<u8>);
 
-/// A PEM file of one's own private key.
-pub(in crate::config) struct PrivateKey(pub(in crate::config) PathBuf);
+/// A PEM file of one's own private key, and what is in it.
+pub(in crate::config) struct PrivateKey(PathBuf, SecretSlice<u8>);
 
 /// A private key in PEM that signs tokens.
 pub(in crate::config) struct SigningPem(pub(in crate::config) SecretSlice<u8>);
@@ -252,7 +254,7 @@ impl Value for Certificate {
     const WANTED: &'static str = "the path of a PEM file in quotes, such as \"certs/server.pem\"";
 
     fn read(node: &Node<'_>) -> Result<Self, Noted> {
-        certificates::<Self>(node).map(|(path, _)| Self(path))
+        certificates::<Self>(node).map(|(path, content)| Self(path, content))
     }
 
     fn schema() -> Json {
@@ -280,11 +282,36 @@ impl Value for PrivateKey {
             let what = format!("{} holds no private key in PEM", path.display());
             return Err(node.refuse(what, "name a file with -----BEGIN PRIVATE KEY-----"));
         }
-        Ok(Self(path))
+        Ok(Self(path, content.into()))
     }
 
     fn schema() -> Json {
         path_schema()
+    }
+}
+
+/// The paths of a certificate and its own key, the keys `certificate` and `key` of a table.
+pub(in crate::config) fn pair(
+    t: &Table<'_>,
+    certificate: Certificate,
+    key: PrivateKey,
+) -> Result<(PathBuf, PathBuf), Noted> {
+    let chain = CertificateDer::pem_slice_iter(&certificate.1);
+    let chain = chain.filter_map(Result::ok).collect();
+    let own = PrivateKeyDer::from_pem_slice(key.1.expose_secret())
+        .map(|key| CertifiedKey::from_der(chain, key, &default_provider()));
+    match own {
+        Ok(Ok(_)) => Ok((certificate.0, key.0)),
+        Ok(Err(rustls::Error::InconsistentKeys(_))) => Err(t.refuse(
+            "key",
+            "this key is not that of the certificate that `certificate` names",
+            "name the two files that were made together",
+        )),
+        _ => Err(t.refuse(
+            "key",
+            "this key and the certificate that `certificate` names do not do for TLS",
+            "name an X.509 certificate and its key, of RSA, ECDSA or Ed25519",
+        )),
     }
 }
 

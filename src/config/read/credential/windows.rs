@@ -15,7 +15,7 @@ use crate::config::model::{
 use crate::config::notes::Noted;
 use crate::config::table::Table;
 use crate::config::value::{
-    Certificate, HttpHeader, OrNever, Positive, PrivateKey, WebUrl, is_plain,
+    Certificate, HttpHeader, OrNever, Positive, PrivateKey, WebUrl, is_plain, pair,
 };
 use crate::config::values::{CookieName, Origin};
 use crate::person::ClaimPath;
@@ -165,7 +165,7 @@ fn client_certificate(t: &mut Table<'_>) -> Result<ClientCertificate, Noted> {
         "\"certs/client_key.pem\"",
         "Its key. It opens all of Qlik as anybody: the strongest secret there is.",
     );
-    let (Certificate(certificate), PrivateKey(key)) = (certificate?, key?);
+    let (certificate, key) = pair(t, certificate?, key?)?;
     Ok(ClientCertificate { certificate, key })
 }
 

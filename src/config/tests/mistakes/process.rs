@@ -277,6 +277,16 @@ connections = -1"#,
         ],
     },
     Case {
+        name: "a key of another certificate",
+        edits: &[(
+            r#"address = "127.0.0.1:8080""#,
+            r#"tls = { certificate = "server.pem", key = "qlik-client-key.pem" }"#,
+        )],
+        mistakes: &[
+            "3:43 this key is not that of the certificate that `certificate` names | name the two files that were made together",
+        ],
+    },
+    Case {
         name: "half of tls",
         edits: &[(
             r#"address = "127.0.0.1:8080""#,

@@ -50,6 +50,20 @@ key = "client.pem""#,
         ],
     },
     Case {
+        name: "the key of another export",
+        edits: &[(
+            CREDENTIAL,
+            r#"kind = "engine-certificate"
+user = "{sub}"
+user_directory = "CORP"
+certificate = "client.pem"
+key = "ed25519-key.pem""#,
+        )],
+        mistakes: &[
+            "20:7 this key is not that of the certificate that `certificate` names | name the two files that were made together",
+        ],
+    },
+    Case {
         name: "claims that are said twice",
         edits: &[(
             CREDENTIAL,
