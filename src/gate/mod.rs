@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Version};
 use tokio::time::Instant;
+use tracing::warn;
 
 pub use self::home::{Home, Homes};
 pub use self::identity::IdentityKey;
@@ -327,12 +328,26 @@ impl Call<'_> {
     async fn dial(self, credential: Credential) -> Result<(EngineSocket, Credential), Refusal> {
         match self.dial_once(&credential).await {
             Err(error) if self.home.engine.wants_another(&error) => {
-                let fresh = self.home.credentials.renew(self.person, &credential);
-                let fresh = fresh.await?;
-                Ok((self.dial_once(&fresh).await?, fresh))
+                let dialled = self.dial_afresh(&credential).await;
+                if let Err(refusal) = &dialled {
+                    let subject = for_log(self.person.subject().as_str());
+                    warn!(
+                        subject, detail = %refusal,
+                        "the engine did not take the credential, and there is no fresh one"
+                    );
+                }
+                dialled
             }
             dialled => Ok((dialled?, credential)),
         }
+    }
+
+    async fn dial_afresh(
+        self,
+        refused: &Credential,
+    ) -> Result<(EngineSocket, Credential), Refusal> {
+        let fresh = self.home.credentials.renew(self.person, refused).await?;
+        Ok((self.dial_once(&fresh).await?, fresh))
     }
 
     async fn dial_once(self, credential: &Credential) -> Result<EngineSocket, EngineError> {

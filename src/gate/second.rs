@@ -54,7 +54,6 @@ impl Redial {
 
     async fn dial(&self) -> Result<EngineSocket, Refusal> {
         let home = &self.home;
-        let fresh = home.credentials.renew(&self.person, &self.refused).await?;
         let call = Call {
             home,
             person: &self.person,
@@ -63,6 +62,7 @@ impl Redial {
             offers: None,
             meters: &self.books.meters,
         };
-        Ok(call.dial_once(&fresh).await?)
+        let (socket, _) = call.dial_afresh(&self.refused).await?;
+        Ok(socket)
     }
 }

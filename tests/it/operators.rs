@@ -326,6 +326,28 @@ async fn a_refused_socket_has_one_line_and_no_record() {
 }
 
 #[tokio::test]
+async fn an_engine_that_takes_no_credential_is_warned_of_at_the_first_socket() {
+    let world = World::start().await;
+    for _ in 0..2 {
+        let refuse = UpgradeFault::Refuse {
+            status: 401,
+            body: None,
+        };
+        world.tenant.script(Script::Upgrade(refuse));
+    }
+    let who = unique("ada");
+    world.visit(&who, &unique("app")).closed().await;
+    let lines = world.log();
+    let warnings = lines.iter().filter(|line| line.level == "WARN");
+    let ours = warnings.filter(|line| line.field("subject") == who);
+    let said: Vec<_> = ours.map(|line| line.message.as_str()).collect();
+    assert_eq!(
+        said,
+        ["the engine did not take the credential, and there is no fresh one"]
+    );
+}
+
+#[tokio::test]
 async fn text_from_outside_is_escaped_and_cut_in_the_log() {
     let world = World::start().await;
     let who = format!("{}\"{}", unique("ada"), "x".repeat(150));
