@@ -22,6 +22,8 @@ pub(super) struct Breaker {
     failures: u32,
     last: Option<CredentialError>,
     until: Option<Instant>,
+    /// Until when the one who tries it has for it.
+    trial: Option<Instant>,
 }
 
 impl Breaker {
@@ -36,19 +38,24 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         self.last = Some(error.clone());
         self.until = over.map(|over| now + Pauses::PASSING.after(over));
+        self.trial = None;
     }
 
     /// Why nobody may try it now, if so.
     pub(super) fn open(&self, now: Instant) -> Option<CredentialError> {
-        self.until.filter(|until| now < *until)?;
+        let until = self.until.max(self.trial);
+        until.filter(|until| now < *until)?;
         self.last.clone()
     }
 
     /// Somebody tries it: where it was open, nobody else may meanwhile.
     pub(super) fn attempt(&mut self, now: Instant) {
-        if let Some(until) = &mut self.until {
-            *until = now + TRIAL;
-        }
+        self.trial = self.until.map(|_| now + TRIAL);
+    }
+
+    /// Whoever tried it has not come to it: the next may.
+    pub(super) fn give_up(&mut self) {
+        self.trial = None;
     }
 }
 

@@ -85,7 +85,9 @@ impl Tempo {
         match error {
             CredentialError::Throttled { refusal, wait } => self.heed(refusal, now + *wait),
             CredentialError::Down(..) => self.state().breaker.strike(error, now),
-            CredentialError::Elsewhere(_) | CredentialError::Queued { .. } => {}
+            CredentialError::Elsewhere(_) | CredentialError::Queued { .. } => {
+                self.state().breaker.give_up();
+            }
             _ => self.calm(),
         }
     }
@@ -119,5 +121,40 @@ impl State {
             refusal: Arc::clone(&closed.refusal),
             wait: closed.until - now,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::Trouble;
+    use super::super::explain::At;
+    use super::*;
+
+    #[test]
+    fn who_tries_and_fails_elsewhere_keeps_nobody_from_trying() {
+        let pace = config::Pace {
+            per_minute: 80,
+            queue: Duration::ZERO,
+        };
+        let (tempo, start) = (Tempo::new(pace), Instant::now());
+        let down = || CredentialError::Down(At::Token, Trouble::NotJson);
+        for _ in 0..5 {
+            tempo.clear(start).unwrap();
+            tempo.learn(&down(), start);
+        }
+        assert!(tempo.grounded(start).is_some());
+        let later = start + Duration::from_secs(1);
+        let queued = CredentialError::Queued {
+            wait: Duration::from_secs(1),
+        };
+        for error in [down().elsewhere(), queued] {
+            tempo.clear(later).unwrap();
+            assert!(tempo.grounded(later).is_some(), "one at a time");
+            tempo.learn(&error, later);
+            assert!(tempo.grounded(later).is_none(), "{error}");
+        }
+        tempo.clear(later).unwrap();
+        tempo.learn(&down(), later);
+        assert!(tempo.grounded(later).is_some(), "it fails in a row still");
     }
 }
