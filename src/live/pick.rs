@@ -46,10 +46,15 @@ impl Pick {
         (!wanted.is_empty()).then_some(Self(wanted))
     }
 
-    /// Whether it says the same to every replica.
+    /// Whether every replica may know sockets by it. What is no session's hash may be a session's id, by
+    /// mistake: no socket has it, and nobody else is told of it.
     #[must_use]
     pub fn is_common(&self) -> bool {
-        self.0.iter().all(|(mark, _)| *mark != Mark::Id)
+        self.0.iter().all(|(mark, value)| match mark {
+            Mark::Id => false,
+            Mark::Session => is_hash(value),
+            Mark::App | Mark::Customer | Mark::Issuer | Mark::Subject => true,
+        })
     }
 
     /// Its names and values.
@@ -64,6 +69,12 @@ impl Pick {
     fn takes(&self, socket: &Socket) -> bool {
         self.0.iter().all(|(mark, value)| mark.is(socket, value))
     }
+}
+
+/// Whether a text has the form in which sessions are named.
+fn is_hash(text: &str) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 16 && text.bytes().all(is_digit)
 }
 
 impl Mark {
@@ -89,5 +100,37 @@ impl Live {
         let was_open = |socket: &Socket| now.saturating_sub(socket.age()) <= moment;
         let picked = |socket: &Socket| pick.takes(socket) && was_open(socket);
         self.end_where(picked, Cause::Operator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretSlice;
+
+    use super::*;
+    use crate::gate::IdentityKey;
+    use crate::id::SessionId;
+
+    #[test]
+    fn what_one_replica_alone_knows_and_what_may_be_a_secret_is_not_common() {
+        let is_common = |name: &str, value: &str| {
+            let pairs = [(name, value), ("subject", "ada")];
+            let pick = Pick::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            pick.unwrap().is_common()
+        };
+        let key = IdentityKey::new(&SecretSlice::from(vec![1; 32]));
+        let hash = key.name_session(&SessionId::new("s-1"));
+        for (name, value, common) in [
+            ("app", "x", true),
+            ("customer", "x", true),
+            ("issuer", "x", true),
+            ("session", hash.as_str(), true),
+            ("session", "s-1", false),
+            ("session", &hash.replace(|_| true, "g"), false),
+            ("session", &format!("{hash}0"), false),
+            ("id", "7", false),
+        ] {
+            assert_eq!(is_common(name, value), common, "{name}={value}");
+        }
     }
 }

@@ -226,7 +226,8 @@ mod tests {
     #[test]
     fn what_an_operator_closes_is_told_by_what_every_replica_knows() {
         let pick = |name: &str| {
-            let pairs = [(name, "7"), ("subject", "ada \"L\"")];
+            let value = if name == "id" { "7" } else { "e8bc163c82eee187" };
+            let pairs = [(name, value), ("subject", "ada \"L\"")];
             Pick::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
         };
         for name in ["app", "customer", "issuer", "session"] {

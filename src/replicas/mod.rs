@@ -119,8 +119,8 @@ impl Replicas {
         self.tell(&Told::logout(revocation, expires), expires);
     }
 
-    /// Tells the others of what an operator has closed that was open at a moment, since 1970. What only this
-    /// replica knows them by tells the others nothing.
+    /// Tells the others of what an operator has closed that was open at a moment, since 1970, unless it is
+    /// by what the others cannot know them by.
     pub fn announce_closing(&self, pick: &Pick, moment: Duration) {
         if pick.is_common() {
             self.tell(&Told::closing(pick, moment), moment + CLOSING);
