@@ -9,12 +9,12 @@ use tracing::warn;
 
 use super::entry::Entry;
 
-/// How many logouts are kept, said or not; only issuers that the config trusts can add one.
+/// How many are kept, said or not; only issuers that the config trusts and operators can add one.
 const MOST: usize = 10_000;
 /// How many are said at once.
 const BATCH: usize = 100;
 
-/// The logouts that this replica was told by an issuer.
+/// What this replica was told by an issuer or an operator.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     book: Mutex<Book>,
