@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
 use http::header::CONNECTION;
@@ -23,6 +24,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
+use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,7 +33,6 @@ use tracing::debug;
 
 use self::body::StreamBody;
 use self::stream::{Outgoing, StreamIo};
-use super::lobby::GRACE;
 use super::reply::Body;
 use super::{ClientIo, Connection, Server, refuse};
 use crate::config::Http2;
@@ -133,7 +134,7 @@ impl Visit {
                     None => return,
                 },
                 () = self.quiet(self.idle) => break,
-                () = self.unwanted() => return self.dismiss(http).await,
+                () = self.unwanted() => return self.dismiss(http),
             }
             if self.taken_back.load(Ordering::Relaxed) > TAKEN_BACK {
                 debug!(peer = %self.connection.peer, "too many requests were taken back");
@@ -159,15 +160,16 @@ impl Visit {
     }
 
     /// Ends a connection whose seat is needed. What comes over it meanwhile is told that nobody took it,
-    /// so that the client may ask again elsewhere.
-    async fn dismiss(&self, mut http: Http) {
+    /// so that the client may ask again elsewhere. A farewell that cannot be said at once is not said:
+    /// nobody keeps a seat by reading nothing.
+    fn dismiss(&self, mut http: Http) {
         debug!(peer = %self.connection.peer, "nothing was open, and its seat was needed");
         http.abrupt_shutdown(Reason::NO_ERROR);
-        let over = poll_fn(|cx| http.poll_closed(cx));
-        match timeout(GRACE, over).await {
-            Ok(Err(error)) => self.lost(&error),
-            Ok(Ok(())) => {}
-            Err(_) => debug!(peer = %self.connection.peer, "the client does not take its farewell"),
+        let over = unconstrained(poll_fn(|cx| http.poll_closed(cx)));
+        match over.now_or_never() {
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.lost(&error),
+            None => debug!(peer = %self.connection.peer, "the client does not take its farewell"),
         }
     }
 

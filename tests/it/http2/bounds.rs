@@ -1,14 +1,17 @@
 //! What a client can make the door hold or do.
 
+use std::time::{Duration, Instant};
+
 use engine_sim::engine::SALES_APP;
 use http::Method;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::raw::{
     CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS, NO_ERROR,
-    PROTOCOL_ERROR, RST_STREAM, block, frame, last_taken, preface, read,
+    PING, PROTOCOL_ERROR, RST_STREAM, block, frame, last_taken, preface, read,
 };
 use super::{secured, visit};
 use crate::support::http2::Ask;
@@ -132,6 +135,34 @@ async fn who_gives_a_seat_away_is_told_what_was_taken() {
     let (farewell, mut ada) = tokio::join!(first(&mut io, GOAWAY), visiting);
     assert_eq!((last_taken(&farewell), farewell.error()), (1, NO_ERROR));
     ada.is_alive().await;
+}
+
+/// Asks for answers and reads none, until the door reads no more either.
+async fn fall_silent(io: &mut (impl AsyncWrite + Unpin)) {
+    let pings = frame(PING, 0, 0, &[0; 8]).repeat(1000);
+    let patience = Duration::from_millis(300);
+    while timeout(patience, io.write_all(&pings)).await.is_ok() {}
+}
+
+#[tokio::test]
+async fn who_takes_no_farewell_gives_the_seat_away_all_the_same() {
+    const SILENT: usize = 6;
+    let recipe = Recipe::default().listen(&format!("connections = {}\n", SILENT + 1));
+    let (mut world, authority) = secured(recipe, "idle = \"10min\"").await;
+    let mut silent = Vec::new();
+    for _ in 0..SILENT {
+        let mut io = greet(&world, &authority).await;
+        fall_silent(&mut io).await;
+        silent.push(io);
+    }
+    world.trust(&authority);
+    let (begun, mut inside) = (Instant::now(), Vec::new());
+    for _ in 0..=SILENT {
+        inside.push(world.visit("grace", SALES_APP).open().await);
+    }
+    // Each of them has a second for a request; none has another for its end.
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[tokio::test]
