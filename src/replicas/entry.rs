@@ -226,7 +226,11 @@ mod tests {
     #[test]
     fn what_an_operator_closes_is_told_by_what_every_replica_knows() {
         let pick = |name: &str| {
-            let value = if name == "id" { "7" } else { "e8bc163c82eee187" };
+            let value = if name == "id" {
+                "7"
+            } else {
+                "e8bc163c82eee187"
+            };
             let pairs = [(name, value), ("subject", "ada \"L\"")];
             Pick::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
         };
