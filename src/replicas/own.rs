@@ -112,18 +112,16 @@ impl Book {
     }
 
     fn forget_old(&mut self, now: Duration) {
-        while let Some(oldest) = self.logouts.front() {
-            let past = oldest.expires <= now;
-            if !past && self.logouts.len() < MOST {
-                return;
-            }
-            if !past && oldest.number >= self.next {
+        // What operators close is past sooner than a logout that was told before it.
+        self.logouts.retain(|kept| kept.expires > now);
+        while self.logouts.len() >= MOST {
+            let oldest = self.logouts.pop_front();
+            if oldest.is_some_and(|oldest| oldest.number >= self.next) {
                 warn!(
                     most = MOST,
                     "too many logouts wait for the replicas' Redis; the oldest is not told"
                 );
             }
-            self.logouts.pop_front();
         }
     }
 }
@@ -166,6 +164,18 @@ mod tests {
         );
         own.say_again(LATER);
         assert!(own.batch().is_none(), "what is past is not said again");
+    }
+
+    #[test]
+    fn what_is_past_takes_no_place_behind_what_is_not() {
+        let own = Own::default();
+        push(&own, "logout", LATER);
+        for _ in 0..MOST - 1 {
+            push(&own, "closing", LATER / 2);
+        }
+        let next = ("next".to_owned(), String::new());
+        own.push(next, LATER, LATER / 2);
+        assert_eq!(batch(&own), ["logout", "next"]);
     }
 
     #[test]
