@@ -2,8 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
+use super::io::Io;
 use super::pump::Pump;
 use super::scratch::TURN;
 use crate::fault::CloseCode;
@@ -13,11 +12,13 @@ use crate::ws::{Close, Control, Header, Opcode, Step, Until};
 
 /// How much of the engine's first message is listened to.
 const GREETING: usize = 256;
+/// What is less of a frame is read sooner than it is spliced.
+const LARGE: u64 = 16 << 10;
 
 impl<C, E> Pump<C, E>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    E: AsyncRead + AsyncWrite + Unpin,
+    C: Io,
+    E: Io,
 {
     /// Moves what the engine has sent; true when something moved, and the turn is not over.
     pub(super) fn poll_down(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> bool {
@@ -27,11 +28,13 @@ where
             if self.client.poll_drain(cx).is_pending() || self.engine.silent() {
                 return moved;
             }
-            let wanted = self.wanted_down(scratch.len());
-            match self.engine.poll_read(cx, &mut scratch[..wanted]) {
-                Poll::Pending => return moved,
-                Poll::Ready(0) => self.engine_vanished(),
-                Poll::Ready(length) => self.digest_down(cx, &scratch[..length]),
+            if !self.splice_down(cx) {
+                let wanted = self.wanted_down(scratch.len());
+                match self.engine.poll_read(cx, &mut scratch[..wanted]) {
+                    Poll::Pending => return moved,
+                    Poll::Ready(0) => self.engine_vanished(),
+                    Poll::Ready(length) => self.digest_down(cx, &scratch[..length]),
+                }
             }
             moved = true;
             if self.down.left() > 0 {
@@ -49,6 +52,26 @@ where
         } else {
             room
         }
+    }
+
+    /// Moves some of a large frame without reading it; false where it has to be read.
+    fn splice_down(&mut self, cx: &mut Context<'_>) -> bool {
+        let listens = self.ear.is_some() || self.overheard.is_some();
+        if self.down.left() < LARGE || listens || self.client.said_close {
+            return false;
+        }
+        let most = TURN.min(usize::try_from(self.down.left()).unwrap_or(TURN));
+        let length = self.client.splice(cx, &self.engine, most);
+        if length == 0 {
+            return false;
+        }
+        self.engine.unanswered = 0;
+        self.clock.stirred = true;
+        let before = self.down.messages();
+        self.down.skip(length);
+        self.record
+            .moved(Way::Down, self.down.messages() - before, length);
+        true
     }
 
     fn digest_down(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {

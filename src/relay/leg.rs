@@ -7,9 +7,11 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use thin_vec::ThinVec;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
+use super::io::Io;
+use super::splice::{self, Spliced};
 use crate::ws::Close;
 
 /// One leg. What is there rarely is kept in vectors of one word: a socket is idle most of its life.
@@ -60,7 +62,7 @@ pub(super) enum State {
     Open,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
+impl<IO: Io> Leg<IO> {
     pub(super) fn new(io: IO, early: Bytes) -> Self {
         Self {
             io,
@@ -157,6 +159,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Leg<IO> {
             self.backlog.extend_from_slice(bytes);
             self.blocked.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// Puts up to `most` bytes on the wire that have come of another leg, without reading them; 0 where they
+    /// must be read.
+    pub(super) fn splice<O: Io>(
+        &mut self,
+        cx: &mut Context<'_>,
+        other: &Leg<O>,
+        most: usize,
+    ) -> usize {
+        let may = self.backlog.is_empty() && !self.is_gone() && other.early.is_none();
+        let (Some(from), Some(to), true) = (other.io.bare(), self.io.bare(), may) else {
+            return 0;
+        };
+        let Ok(Spliced { came, rest }) = splice::pass(from, to, most) else {
+            self.abort();
+            return 0;
+        };
+        self.put(cx, &rest);
+        came
     }
 
     /// Writes the backlog; ready when nothing waits.

@@ -7,12 +7,14 @@
 mod clock;
 mod down;
 mod ear;
+mod io;
 mod leg;
 mod notices;
 mod pump;
 mod quiet;
 mod scratch;
 mod speech;
+mod splice;
 mod trial;
 mod up;
 
@@ -22,10 +24,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, Empty};
+use tokio::io::Empty;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+pub use self::io::Io;
 use self::leg::Leg;
 use self::pump::Pump;
 use self::quiet::Quiet;
@@ -119,8 +122,8 @@ struct State<C, E> {
 
 impl<C, E> Relay<C, E>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    E: AsyncRead + AsyncWrite + Unpin,
+    C: Io,
+    E: Io,
 {
     /// Joins two legs.
     pub fn new(client: End<C>, engine: End<E>, terms: Terms, leash: Leash, record: Record) -> Self {

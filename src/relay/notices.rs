@@ -4,9 +4,8 @@
 use std::borrow::Cow;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 use super::ear::{Heard, Run};
+use super::io::Io;
 use super::leg::Leg;
 use super::pump::Pump;
 use super::trial::Trial;
@@ -44,8 +43,8 @@ impl<'a> Passing<'a> {
 
 impl<C, E> Pump<C, E>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    E: AsyncRead + AsyncWrite + Unpin,
+    C: Io,
+    E: Io,
 {
     /// Takes what the engine has sent with an ear on every message. What passes goes on in as few
     /// writes as it came.

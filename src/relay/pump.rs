@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use thin_vec::ThinVec;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::ear::Ear;
+use super::io::Io;
 use super::leg::Leg;
 use super::trial::Trial;
 use super::{Compression, Terms, scratch};
@@ -54,8 +54,8 @@ pub(super) struct Pump<C, E> {
 
 impl<C, E> Pump<C, E>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    E: AsyncRead + AsyncWrite + Unpin,
+    C: Io,
+    E: Io,
 {
     pub(super) fn new(
         client: Leg<C>,

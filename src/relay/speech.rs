@@ -3,9 +3,9 @@
 
 use std::task::{Context, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::io::Io;
 use super::leg::Leg;
 use super::pump::{Pump, random};
 use crate::fault::CloseCode;
@@ -15,8 +15,8 @@ use crate::ws::{Mask, bare_close_frame, close_frame, ping_frame, reason};
 
 impl<C, E> Pump<C, E>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    E: AsyncRead + AsyncWrite + Unpin,
+    C: Io,
+    E: Io,
 {
     /// Closes with a code, or with none where the client asked for the end with none.
     pub(super) fn close_client(&mut self, code: impl Into<Option<CloseCode>>) {
@@ -147,7 +147,7 @@ where
 }
 
 /// Puts on the wire what has waited for the end of a frame.
-fn speak<IO: AsyncRead + AsyncWrite + Unpin>(leg: &mut Leg<IO>, cx: &mut Context<'_>) {
+fn speak<IO: Io>(leg: &mut Leg<IO>, cx: &mut Context<'_>) {
     let urgent = std::mem::take(&mut leg.urgent);
     if !leg.said_close {
         leg.put(cx, &urgent);

@@ -4,6 +4,7 @@ mod closing;
 mod ends;
 mod keep_alive;
 mod passing;
+mod splice;
 mod trouble;
 mod turns;
 mod windows;

@@ -4,9 +4,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use thin_vec::ThinVec;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::io::Io;
 use super::leg::State;
 use super::pump::Pump;
 use super::scratch::{self, TURN};
@@ -25,8 +25,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 impl<C, E> Pump<C, E>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    E: AsyncRead + AsyncWrite + Unpin,
+    C: Io,
+    E: Io,
 {
     /// Moves what the client has sent; true when something moved, and the turn is not over.
     pub(super) fn poll_up(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> bool {

@@ -12,7 +12,6 @@ use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
@@ -24,7 +23,7 @@ use crate::fault::Fault;
 use crate::gate::{Caller, Gate, Opened, Refusal, for_log};
 use crate::qix::Target;
 use crate::record::Record;
-use crate::relay::{End, Relay};
+use crate::relay::{self, End, Relay};
 use crate::session::Client;
 use crate::ws::Handshake;
 
@@ -84,13 +83,13 @@ pub(super) trait Handover:
     Future<Output = Option<End<<Self as Handover>::Io>>> + Send + 'static
 {
     /// The connection.
-    type Io: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    type Io: relay::Io + Send + 'static;
 }
 
 impl<F, Io> Handover for F
 where
     F: Future<Output = Option<End<Io>>> + Send + 'static,
-    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    Io: relay::Io + Send + 'static,
 {
     type Io = Io;
 }

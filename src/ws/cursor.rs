@@ -133,6 +133,12 @@ impl Cursor {
         Ok((!run.is_empty()).then_some(Step::Data(run)))
     }
 
+    /// Passes payload of the current data frame that goes on unseen, no more than is [`left`](Self::left).
+    pub fn skip(&mut self, length: usize) {
+        let passed = self.pass(length);
+        debug_assert_eq!(passed, length, "a frame ends where its header says");
+    }
+
     /// Begins the data frame whose whole header stands at the front of `bytes`; `None` where there
     /// is none, or a control frame.
     fn enter_next(&mut self, bytes: &[u8]) -> Result<Option<usize>, Violation> {

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
 
@@ -47,6 +47,8 @@ struct Flood {
     message: Vec<u8>,
     said: usize,
 }
+
+impl Io for Flood {}
 
 impl AsyncRead for Flood {
     fn poll_read(
@@ -111,6 +113,8 @@ async fn a_ping_that_waits_for_the_end_of_a_long_frame_is_not_held_against_the_c
 
 /// A leg that takes what it is told and never gets rid of it, as TLS may.
 struct Hoard;
+
+impl Io for Hoard {}
 
 impl AsyncRead for Hoard {
     fn poll_read(

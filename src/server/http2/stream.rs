@@ -8,6 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::relay::Io;
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -41,6 +42,8 @@ impl StreamIo {
         }
     }
 }
+
+impl Io for StreamIo {}
 
 impl AsyncRead for StreamIo {
     fn poll_read(

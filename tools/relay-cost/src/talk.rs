@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use qix_proxy::config::Access;
-use qix_proxy::relay::{End, Relay};
+use qix_proxy::relay::{End, Io, Relay};
 use qix_proxy::ws::{Mask, message_frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional, duplex};
 
@@ -126,8 +126,8 @@ impl Tie {
     /// Lets it run between two ends. It ends with the runtime.
     fn around<C, E>(&self, mut client: C, mut engine: E) -> Result<()>
     where
-        C: Leg + 'static,
-        E: Leg + 'static,
+        C: Io + Send + 'static,
+        E: Io + Send + 'static,
     {
         match self {
             Self::Bare => {

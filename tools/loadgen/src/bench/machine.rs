@@ -19,13 +19,16 @@ pub(super) fn describe(envoy: &Path) -> Value {
     let cpu = after(&processors, "model name");
     let memory = after(&read("/proc/meminfo"), "MemTotal");
     let kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
+    let congestion = read("/proc/sys/net/ipv4/tcp_congestion_control");
+    let congestion = congestion.trim();
     let nginx = said(found("nginx").ok(), "-v");
     let haproxy = said(found("haproxy").ok(), "-v");
     let envoy = said(Some(envoy.to_owned()), "--version");
-    let text =
-        format!("{cores} × {cpu}, {memory}, Linux {kernel}; {nginx}, {haproxy}, Envoy {envoy}");
+    let text = format!(
+        "{cores} × {cpu}, {memory}, Linux {kernel}, TCP by {congestion}; {nginx}, {haproxy}, Envoy {envoy}"
+    );
     let peers = json!({"nginx": nginx, "haproxy": haproxy, "envoy": envoy});
-    json!({"text": text, "cores": cores, "cpu": cpu, "memory": memory, "kernel": kernel, "peers": peers})
+    json!({"text": text, "cores": cores, "cpu": cpu, "memory": memory, "kernel": kernel, "congestion": congestion, "peers": peers})
 }
 
 fn after(text: &str, key: &str) -> String {
@@ -74,5 +77,6 @@ mod tests {
         );
         let text = machine["text"].as_str().unwrap();
         assert!(text.contains("Envoy ") && text.contains("Linux "), "{text}");
+        assert!(!machine["congestion"].as_str().unwrap().is_empty());
     }
 }

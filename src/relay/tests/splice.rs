@@ -1,0 +1,228 @@
+//! Between two bare sockets a large frame's payload is not read: what must hold all the same.
+
+use std::io;
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::record::Way;
+use crate::relay::splice::has_pipe;
+
+/// A relay between two sockets.
+struct Sockets {
+    client: TcpStream,
+    engine: TcpStream,
+    ledger: Arc<Ledger>,
+    task: JoinHandle<Ended>,
+    _ties: (watch::Sender<Standing>, Arc<Live>),
+}
+
+impl Sockets {
+    async fn new(access: &Access) -> Self {
+        let (terms, leash, standing, live) = ties(access, None);
+        let ((client, client_io), (engine, engine_io)) = (pair().await, pair().await);
+        let ledger = Arc::clone(leash.seat.socket().ledger());
+        let record = record(&leash.seat);
+        let relay = Relay::new(end(client_io), end(engine_io), terms, leash, record);
+        Self {
+            client,
+            engine,
+            ledger,
+            task: tokio::spawn(relay.run()),
+            _ties: (standing, live),
+        }
+    }
+}
+
+fn end(io: TcpStream) -> End<TcpStream> {
+    let early = Bytes::new();
+    End { io, early }
+}
+
+/// Two ends of a connection that holds little, so that a slow reader is soon waited for.
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = TcpStream::connect(listener.local_addr().unwrap());
+    let (there, here) = tokio::join!(there, listener.accept());
+    let (there, here) = (there.unwrap(), here.unwrap().0);
+    for io in [&there, &here] {
+        SockRef::from(io).set_recv_buffer_size(64 << 10).unwrap();
+        SockRef::from(io).set_send_buffer_size(64 << 10).unwrap();
+    }
+    (there, here)
+}
+
+/// What hangs is a failure, and soon.
+async fn soon<T>(work: impl Future<Output = T>) -> T {
+    timeout(Duration::from_mins(1), work).await.unwrap()
+}
+
+/// Payload whose every place can be told from its neighbours, and one stream from another.
+fn payload(length: usize, seed: u8) -> Vec<u8> {
+    let bytes = (0..251_u8).cycle().map(|byte| byte.wrapping_add(seed));
+    bytes.take(length).collect()
+}
+
+/// Frames of an engine: small and large ones, whole and in fragments, with pings between.
+fn talk(seed: u8) -> (Vec<u8>, u64) {
+    let mut bytes = message_frame(b"{}");
+    let mut messages = 1;
+    for length in [
+        300_000, 0, 16_383, 16_384, 1, 73_728, 90_113, 126, 1_048_576, 65_280, 81_664,
+    ] {
+        bytes.extend(message_frame(&payload(length, seed)));
+        let mut first = message_frame(&payload(length, seed ^ 0x55));
+        first[0] = 0x02;
+        let mut last = message_frame(&payload(length / 2, seed ^ 0xaa));
+        last[0] = 0x80;
+        for part in [first, ping_frame(b"between", None), last] {
+            bytes.extend(part);
+        }
+        messages += 2;
+    }
+    (bytes, messages)
+}
+
+#[tokio::test]
+async fn large_frames_pass_verbatim_and_are_counted() {
+    for access in [any(), consumer()] {
+        let Sockets {
+            mut client,
+            mut engine,
+            ledger,
+            task,
+            _ties,
+        } = Sockets::new(&access).await;
+        let (said, messages) = talk(7);
+        let mut heard = vec![0; said.len()];
+        let talk = async { tokio::join!(engine.write_all(&said), client.read_exact(&mut heard)) };
+        let (sent, came) = soon(talk).await;
+        sent.unwrap();
+        came.unwrap();
+        assert!(heard == said, "verbatim");
+        assert!(has_pipe(), "the payload of large frames is not read");
+        let close = close_frame(CloseCode::NORMAL, "", None);
+        engine.write_all(&close).await.unwrap();
+        let frame = &mut [0; 4];
+        soon(client.read_exact(frame)).await.unwrap();
+        assert_eq!(frame[0], 0x88, "it knows where the frames were");
+        drop((client, engine));
+        task.await.unwrap();
+        let traffic = ledger.tally.read(Way::Down);
+        assert_eq!(traffic.messages, messages);
+        assert_eq!(traffic.bytes, (said.len() + close.len()) as u64);
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_slow_readers_is_heard_by_anybody_else() {
+    let (said, _) = talk(1);
+    let (said_beside, _) = talk(99);
+    let Sockets {
+        client: mut slow,
+        engine: mut of_slow,
+        task: _slow_task,
+        _ties,
+        ..
+    } = Sockets::new(&any()).await;
+    let Sockets {
+        mut client,
+        mut engine,
+        task: _task,
+        _ties: _other,
+        ..
+    } = Sockets::new(&any()).await;
+    let (mut heard, mut heard_beside) = (vec![0; said.len()], vec![0; said_beside.len()]);
+    let talk = async {
+        tokio::join!(
+            of_slow.write_all(&said),
+            async {
+                for piece in heard.chunks_mut(10_007) {
+                    tokio::task::yield_now().await;
+                    slow.read_exact(piece).await?;
+                }
+                io::Result::Ok(())
+            },
+            engine.write_all(&said_beside),
+            client.read_exact(&mut heard_beside)
+        )
+    };
+    let (sent, slowly, sent_beside, beside) = soon(talk).await;
+    sent.unwrap();
+    slowly.unwrap();
+    sent_beside.unwrap();
+    beside.unwrap();
+    assert!(heard == said);
+    assert!(heard_beside == said_beside);
+}
+
+#[tokio::test]
+async fn what_is_said_in_the_engines_place_waits_for_the_end_of_a_large_frame() {
+    let Sockets {
+        mut client,
+        mut engine,
+        task: _task,
+        _ties,
+        ..
+    } = Sockets::new(&consumer()).await;
+    let frame = message_frame(&payload(400_000, 3));
+    let (first, last) = frame.split_at(200_000);
+    let mut heard = vec![0; frame.len()];
+    let (begun, ended) = heard.split_at_mut(first.len());
+    let talk = async { tokio::join!(engine.write_all(first), client.read_exact(begun)) };
+    let (sent, came) = soon(talk).await;
+    sent.and(came).unwrap();
+    let denied = br#"{"id":1,"handle":-1,"method":"DoReload","params":[]}"#;
+    client.write_all(&masked(0x81, denied)).await.unwrap();
+    let talk = async { tokio::join!(engine.write_all(last), client.read_exact(ended)) };
+    let (sent, came) = soon(talk).await;
+    sent.and(came).unwrap();
+    assert!(heard == frame);
+    assert_eq!(soon(client.read_u8()).await.unwrap(), 0x81);
+}
+
+#[tokio::test]
+async fn an_engine_that_vanishes_within_a_large_frame_breaks_the_client_off() {
+    let Sockets {
+        mut client,
+        engine,
+        task,
+        ..
+    } = Sockets::new(&any()).await;
+    let frame = message_frame(&payload(1 << 20, 5));
+    let mut said = message_frame(b"{}");
+    said.extend(&frame[..700_000]);
+    let sent = tokio::spawn(async move {
+        let mut engine = engine;
+        engine.write_all(&said).await.unwrap();
+        said
+    });
+    let mut heard = Vec::new();
+    let _ = soon(client.read_to_end(&mut heard)).await;
+    let said = sent.await.unwrap();
+    assert!(heard == said, "no Close within a frame");
+    assert_eq!(task.await.unwrap().cause, Cause::Vanished(Side::Engine));
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_within_a_large_frame_ends_the_socket() {
+    let Sockets {
+        client,
+        mut engine,
+        task,
+        ..
+    } = Sockets::new(&any()).await;
+    let mut said = message_frame(b"{}");
+    said.extend(&message_frame(&payload(8 << 20, 5)));
+    let (mut reader, mut writer) = engine.split();
+    let leave = async {
+        client.readable().await.unwrap();
+        drop(client);
+    };
+    let talk = async { tokio::join!(writer.write_all(&said), leave, reader.read_u8()) };
+    let (_, (), heard) = soon(talk).await;
+    assert_eq!(heard.unwrap(), 0x88, "the engine hears a Close");
+    drop(engine);
+    assert_eq!(task.await.unwrap().cause, Cause::Vanished(Side::Client));
+}
