@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use qix_proxy::config::{Config, Sources, Steady, System, Warning, customer_schema, schema};
 use qix_proxy::probe::{Outcome, Report, Somebody, Wish};
 use qix_proxy::proxy::{Proxy, Source, Unread};
-use qix_proxy::telemetry;
+use qix_proxy::{telemetry, tls};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tikv_jemallocator::Jemalloc;
@@ -105,7 +105,7 @@ struct Check {
 
 fn main() -> ExitCode {
     // Before anything can want TLS, so that nothing picks a provider by itself.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = tls::provider().install_default();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

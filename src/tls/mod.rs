@@ -4,6 +4,7 @@
 mod handshake;
 mod named;
 mod own;
+mod provider;
 mod records;
 mod rest;
 mod scratch;
@@ -28,6 +29,7 @@ use tracing::warn;
 pub use self::handshake::{Acceptor, Connector};
 use self::named::Named;
 use self::own::Own;
+pub use self::provider::provider;
 pub use self::stream::{ClientStream, ServerStream, Stream};
 use crate::config::{ClientCertificate, EgressProxy, ListenTls};
 

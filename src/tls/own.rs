@@ -8,7 +8,6 @@ use aws_lc_rs::digest::{Context, SHA256};
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
@@ -17,7 +16,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{TlsError, certificates};
+use super::{TlsError, certificates, provider};
 use crate::config::ClientCertificate;
 
 /// How often the files are looked at.
@@ -111,8 +110,8 @@ fn pair(files: &ClientCertificate) -> Result<CertifiedKey, TlsError> {
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| TlsError::Pem(files.key.clone(), error.to_string()))?;
-    let provider = CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| Arc::new(default_provider()));
+    let installed = CryptoProvider::get_default().cloned();
+    let provider = installed.unwrap_or_else(|| Arc::new(provider()));
     Ok(CertifiedKey::from_der(chain, key, &provider)?)
 }
 

@@ -46,7 +46,7 @@ pub(super) fn pem() -> (String, String) {
 
 fn install_provider() {
     // Another test may have done it.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = super::super::provider().install_default();
 }
 
 pub(super) fn name() -> ServerName<'static> {
@@ -65,7 +65,11 @@ fn server(certified: &Certified, version: &'static SupportedProtocolVersion) -> 
 fn client(certified: &Certified, version: &'static SupportedProtocolVersion) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(certified.certificate.clone()).unwrap();
-    ClientConfig::builder_with_protocol_versions(&[version])
+    // Another's keys, derived in another way.
+    let stock = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(stock)
+        .with_protocol_versions(&[version])
+        .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth()
 }

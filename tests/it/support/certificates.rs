@@ -14,7 +14,7 @@ pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     pub(crate) fn new() -> Self {
         // A second installation is refused, which is what is wanted.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = qix_proxy::tls::provider().install_default();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();

@@ -75,7 +75,7 @@ impl World {
     pub(super) async fn cook(mut recipe: Recipe) -> Self {
         log::listen();
         // A second installation is refused, which is what is wanted.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = qix_proxy::tls::provider().install_default();
         let further = std::mem::replace(&mut recipe.tenant, Box::new(|tenant| tenant));
         let tenant = further(recipe.tenant_builder());
         let tenant = tenant.start(loopback()).await.unwrap();

@@ -143,7 +143,7 @@ impl Plan {
 
     pub(super) async fn start(self) -> Estate {
         // A second installation is refused, which is what is wanted.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = qix_proxy::tls::provider().install_default();
         let (files, pair) = (Files::new(), KeyPair::generate().unwrap());
         let key = files.write("jwt.pem", &pair.serialize_pem());
         let folder = key.trim_end_matches("/jwt.pem").to_owned();

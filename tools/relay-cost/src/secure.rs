@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use qix_proxy::tls::{Acceptor, ClientStream, Connector, ServerStream};
+use qix_proxy::tls::{Acceptor, ClientStream, Connector, ServerStream, provider};
 use rcgen::generate_simple_self_signed;
-use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::DuplexStream;
@@ -18,7 +17,7 @@ pub(crate) async fn join(
     server: DuplexStream,
 ) -> Result<(ClientStream<DuplexStream>, ServerStream<DuplexStream>)> {
     // A second installation is refused, which is what is wanted.
-    let _ = default_provider().install_default();
+    let _ = provider().install_default();
     let made = generate_simple_self_signed([NAME.to_owned()])?;
     let certificate = made.cert.der().clone();
     let key =

@@ -20,9 +20,8 @@ use h2::{RecvStream, SendStream};
 use http::{Method, Request};
 use qix_proxy::config::{Config, Sources};
 use qix_proxy::proxy::{Proxy, Unread};
-use qix_proxy::tls::Connector;
+use qix_proxy::tls::{Connector, provider};
 use rcgen::generate_simple_self_signed;
-use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
@@ -64,7 +63,7 @@ impl World {
     /// `listen` is what the config says of the public door besides its address.
     async fn start(listen: &str) -> Result<Self> {
         // A second installation is refused, which is what is wanted.
-        let _ = default_provider().install_default();
+        let _ = provider().install_default();
         let service = Service::start().await?;
         let engine = Engine::start().await?;
         let text = config(listen, service.address, engine.address);
