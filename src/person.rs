@@ -65,7 +65,8 @@ impl Person {
     /// Keeps, in the place of an own copy, what others keep of them, if it says the very same.
     pub fn join(&mut self, trace: &Trace) -> bool {
         let known = trace.0.upgrade();
-        let same = known.filter(|known| *known == self.described);
+        let same =
+            known.filter(|known| Arc::ptr_eq(known, &self.described) || *known == self.described);
         let Some(known) = same else {
             return false;
         };
@@ -95,6 +96,12 @@ impl Person {
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         self.described.session.as_ref()
+    }
+
+    /// All that is said of them.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.described.claims
     }
 
     /// The value at a claim path.

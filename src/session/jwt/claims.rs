@@ -31,24 +31,21 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Judges the claims of a token whose signature is verified.
-    pub(super) fn judge(
-        &self,
-        claims: Map<String, Value>,
-        now: Moment,
-    ) -> Result<(Person, Standing), Flaw> {
-        refuse_logout(&claims)?;
-        let until = self.judge_times(&claims, now)?;
-        self.judge_audience(&claims)?;
-        let issuer = self.judge_issuer(&claims)?;
-        let person = Person::new(
-            issuer,
-            self.subject(&claims)?,
-            self.session(&claims),
-            claims,
-        );
+    /// Judges the claims of a token whose signature is verified, as things stand now.
+    pub(super) fn judge(&self, claims: &Map<String, Value>, now: Moment) -> Result<Standing, Flaw> {
+        refuse_logout(claims)?;
+        let until = self.judge_times(claims, now)?;
+        self.judge_audience(claims)?;
+        self.judge_issuer(claims)?;
         let until = Some(now.until(until));
-        Ok((person, Standing::Valid { until }))
+        Ok(Standing::Valid { until })
+    }
+
+    /// Whom claims describe that were judged.
+    pub(super) fn describe(&self, claims: Map<String, Value>) -> Result<Person, Flaw> {
+        let issuer = self.judge_issuer(&claims)?;
+        let (subject, session) = (self.subject(&claims)?, self.session(&claims));
+        Ok(Person::new(issuer, subject, session, claims))
     }
 
     /// When the token is over. An end has no leeway: the socket would outlive it, or the same token

@@ -15,10 +15,12 @@ use tokio::time::Instant;
 use super::super::error::{Flaw, Outage, SessionError};
 use super::super::{fetch, json};
 use super::key::VerifyingKey;
+use super::proven::{Print, Proven};
 use super::token::Token;
 use crate::config::Jwks;
 use crate::flight::Flight;
 use crate::id::RouteName;
+use crate::person::Person;
 
 /// The largest key set that is read, in bytes.
 const LARGEST: usize = 256 * 1024;
@@ -53,7 +55,14 @@ struct State {
     flight: Option<Flight<()>>,
 }
 
-type Keys = Arc<[SetKey]>;
+type Keys = Arc<Ring>;
+
+/// The keys of one fetch, and what they were found to have signed.
+#[derive(Debug)]
+struct Ring {
+    keys: Vec<SetKey>,
+    proven: Proven,
+}
 
 #[derive(Debug)]
 struct SetKey {
@@ -86,11 +95,23 @@ impl KeySet {
         self.shared.state().outage.is_none()
     }
 
+    /// Whom a token describes that the keys at hand are known to have signed.
+    pub(super) fn recall(&self, print: Print) -> Option<Person> {
+        let keys = self.shared.state().at_hand(&self.shared.jwks)?;
+        keys.proven.recall(print)
+    }
+
+    /// Notes whom a token describes.
+    pub(super) fn remember(&self, print: Print, person: &Person) {
+        let keys = self.shared.state().keys.clone();
+        keys.inspect(|keys| keys.proven.remember(print, person));
+    }
+
     /// Verifies a token's signature with the key it names, or any that fits when it names none.
-    pub(super) async fn verify(&self, token: &Token<'_>) -> Result<(), SessionError> {
+    pub(super) async fn verify(&self, token: &Token<'_>, print: Print) -> Result<(), SessionError> {
         let supply = self.shared.supply();
         if let Supply::Keys(keys) = &supply {
-            match verify(keys, token) {
+            match keys.verify(token, print) {
                 Err(Flaw::Key) => {}
                 verdict => return Ok(verdict?),
             }
@@ -103,7 +124,7 @@ impl KeySet {
         if let Some(flight) = flight {
             flight.land().await;
         }
-        self.shared.verify_with_what_came(token)
+        self.shared.verify_with_what_came(token, print)
     }
 }
 
@@ -111,22 +132,15 @@ impl Shared {
     /// The keys if they are good, or the fetch that is due.
     fn supply(self: &Arc<Self>) -> Supply {
         let mut state = self.state();
-        let good = state
-            .fetched
-            .is_some_and(|at| at.elapsed() < self.jwks.keep);
-        let keys = state.usable(&self.jwks);
-        let pause = if keys.is_some() {
-            self.jwks.refetch
-        } else {
-            self.jwks.refetch.min(RETRY)
-        };
-        let resting = state.attempted.is_some_and(|at| at.elapsed() < pause);
-        match (keys, &state.outage) {
-            (Some(keys), _) if good => return Supply::Keys(keys),
-            _ if state.is_fetching() => {}
-            (Some(keys), _) if resting => return Supply::Keys(keys),
-            (None, Some(outage)) if resting => return Supply::Failed(outage.clone()),
-            _ => {}
+        if let Some(keys) = state.at_hand(&self.jwks) {
+            return Supply::Keys(keys);
+        }
+        let none = state.usable(&self.jwks).is_none();
+        if none && state.is_resting(self.jwks.refetch.min(RETRY)) {
+            let outage = state.outage.clone();
+            if let Some(outage) = outage {
+                return Supply::Failed(outage);
+            }
         }
         Supply::Coming(self.fetch(&mut state))
     }
@@ -146,12 +160,12 @@ impl Shared {
         Some(self.fetch(&mut state))
     }
 
-    fn verify_with_what_came(&self, token: &Token<'_>) -> Result<(), SessionError> {
+    fn verify_with_what_came(&self, token: &Token<'_>, print: Print) -> Result<(), SessionError> {
         let (keys, outage) = {
             let state = self.state();
             (state.usable(&self.jwks), state.outage.clone())
         };
-        let verdict = keys.map(|keys| verify(&keys, token));
+        let verdict = keys.map(|keys| keys.verify(token, print));
         match (verdict, outage) {
             (None | Some(Err(Flaw::Key)), Some(outage)) => Err(down(outage)),
             (Some(verdict), _) => Ok(verdict?),
@@ -190,7 +204,7 @@ impl Shared {
         state.attempted = Some(now);
         match outcome {
             Ok(keys) => {
-                self.report_recovery(&state, &keys);
+                self.report_recovery(&state, &keys.keys);
                 state.keys = Some(keys);
                 state.fetched = Some(now);
                 state.outage = None;
@@ -208,13 +222,13 @@ impl Shared {
 
     fn report_outage(&self, state: &State, outage: &Outage) {
         if state.outage.is_none() {
-            let keys = state.keys.as_ref().map_or(0, |keys| keys.len());
+            let keys = state.keys.as_ref().map_or(0, |keys| keys.keys.len());
             tracing::warn!(route = %self.route, %outage, keys, "the key set cannot be fetched; keys from before go on being used, for `jwks_grace`");
         }
     }
 
-    fn report_recovery(&self, state: &State, keys: &Keys) {
-        let had_keys = state.keys.as_ref().is_none_or(|keys| !keys.is_empty());
+    fn report_recovery(&self, state: &State, keys: &[SetKey]) {
+        let had_keys = state.keys.as_ref().is_none_or(|keys| !keys.keys.is_empty());
         if keys.is_empty() && had_keys {
             tracing::warn!(route = %self.route, "the key set holds no key that can verify a token");
         } else if state.outage.is_some() {
@@ -235,8 +249,27 @@ impl State {
         self.keys.clone().filter(|_| young)
     }
 
+    /// The keys, where nobody is to be asked first.
+    fn at_hand(&self, jwks: &Jwks) -> Option<Keys> {
+        let is_good = self.fetched?.elapsed() < jwks.keep;
+        let keys = self.usable(jwks)?;
+        (is_good || self.is_resting(jwks.refetch)).then_some(keys)
+    }
+
+    /// Whether somebody was asked in vain so short a while ago that nobody is asked again.
+    fn is_resting(&self, pause: Duration) -> bool {
+        let attempted = self.attempted;
+        attempted.is_some_and(|at| at.elapsed() < pause) && !self.is_fetching()
+    }
+
     fn is_fetching(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| !flight.is_over())
+    }
+}
+
+impl Ring {
+    fn verify(&self, token: &Token<'_>, print: Print) -> Result<(), Flaw> {
+        self.proven.vouch(print, || verify(&self.keys, token))
     }
 }
 
@@ -260,7 +293,10 @@ fn parse(body: &[u8]) -> Result<Keys, Outage> {
     let set = json::object(body).ok_or(Outage::Answer("no JSON object"))?;
     let keys = set.get("keys").and_then(Value::as_array);
     let keys = keys.ok_or(Outage::Answer("no `keys`"))?;
-    Ok(keys.iter().filter_map(SetKey::parse).collect())
+    Ok(Arc::new(Ring {
+        keys: keys.iter().filter_map(SetKey::parse).collect(),
+        proven: Proven::default(),
+    }))
 }
 
 impl SetKey {

@@ -12,18 +12,21 @@ mod proven;
 mod tests;
 mod token;
 
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use self::claims::Rules;
 use self::jwks::KeySet;
 use self::key::VerifyingKey;
 use self::logout::Logouts;
+use self::proven::{Print, Proven};
 use self::token::{Purpose, Token};
 use super::error::{Flaw, SessionError};
 use super::moment::{HORIZON, Moment};
-use super::{Activity, Knock, Logout, Session, bearer};
+use super::{Activity, Knock, Logout, Session, Standing, bearer};
 use crate::config::{Algorithm, CookieName, Jwt, JwtKeys};
 use crate::id::RouteName;
+use crate::person::Person;
 
 /// The `jwt` check.
 #[derive(Debug)]
@@ -72,12 +75,7 @@ impl JwtCheck {
         let Some(text) = bearer::find(knock, self.cookie.as_ref())? else {
             return Ok(None);
         };
-        let token = self.verified(text, Purpose::Session).await?;
-        let judged = self.rules.judge(token.claims()?, Moment::now());
-        if let (Err(Flaw::Lasting), Some(logouts)) = (&judged, &self.logouts) {
-            logouts.report_lasting();
-        }
-        let (person, standing) = judged?;
+        let (person, standing) = self.read(text).await?;
         let (_, standing) = watch::channel(standing);
         Ok(Some(Session {
             person,
@@ -90,7 +88,7 @@ impl JwtCheck {
     /// Whether the key set could be fetched last; `None` where the keys are fixed.
     pub(super) fn is_up(&self) -> Option<bool> {
         match &self.keys {
-            Keys::Fixed(_) => None,
+            Keys::Fixed(..) => None,
             Keys::Set(set) => Some(set.is_up()),
         }
     }
@@ -100,7 +98,8 @@ impl JwtCheck {
         let Some(logouts) = &self.logouts else {
             return Ok(None);
         };
-        let token = self.verified(text, Purpose::Logout).await?;
+        let print = Print::of(text)?;
+        let token = self.verified(text, Purpose::Logout, print).await?;
         Ok(Some(logouts.judge(
             &self.rules,
             &token.claims()?,
@@ -108,16 +107,40 @@ impl JwtCheck {
         )?))
     }
 
+    /// Whom a token describes, and how it stands. One that is known need not be taken apart again.
+    async fn read(&self, text: &[u8]) -> Result<(Person, Standing), SessionError> {
+        let print = Print::of(text)?;
+        if let Some(person) = self.keys.recall(print) {
+            let standing = self.judge(person.claims())?;
+            return Ok((person, standing));
+        }
+        let token = self.verified(text, Purpose::Session, print).await?;
+        let claims = token.claims()?;
+        let standing = self.judge(&claims)?;
+        let person = self.rules.describe(claims)?;
+        self.keys.remember(print, &person);
+        Ok((person, standing))
+    }
+
+    fn judge(&self, claims: &Map<String, Value>) -> Result<Standing, Flaw> {
+        let judged = self.rules.judge(claims, Moment::now());
+        if let (Err(Flaw::Lasting), Some(logouts)) = (&judged, &self.logouts) {
+            logouts.report_lasting();
+        }
+        judged
+    }
+
     async fn verified<'a>(
         &self,
         text: &'a [u8],
         purpose: Purpose,
+        print: Print,
     ) -> Result<Token<'a>, SessionError> {
         let token = Token::parse(text, purpose)?;
         if !self.algorithms.contains(&token.algorithm()) {
             return Err(Flaw::Algorithm.into());
         }
-        self.keys.verify(&token).await?;
+        self.keys.verify(&token, print).await?;
         Ok(token)
     }
 }
@@ -125,7 +148,7 @@ impl JwtCheck {
 /// What verifies a signature.
 #[derive(Debug)]
 enum Keys {
-    Fixed(VerifyingKey),
+    Fixed(VerifyingKey, Proven),
     Set(KeySet),
 }
 
@@ -142,18 +165,35 @@ impl Keys {
             JwtKeys::Pem(pem) => VerifyingKey::from_pem(&pem)?,
         };
         if algorithms.iter().any(|algorithm| key.fits(*algorithm)) {
-            return Ok(Self::Fixed(key));
+            return Ok(Self::Fixed(key, Proven::default()));
         }
         let words = format!("none of the algorithms fits the key, {}", key.describe());
         Err(SessionError::Setup(words))
     }
 
-    async fn verify(&self, token: &Token<'_>) -> Result<(), SessionError> {
+    /// Whom a token describes that is known to be good.
+    fn recall(&self, print: Print) -> Option<Person> {
         match self {
-            Self::Fixed(key) if !key.fits(token.algorithm()) => Err(Flaw::Algorithm.into()),
-            Self::Fixed(key) if key.verifies(token) => Ok(()),
-            Self::Fixed(_) => Err(Flaw::Signature.into()),
-            Self::Set(set) => set.verify(token).await,
+            Self::Fixed(_, proven) => proven.recall(print),
+            Self::Set(set) => set.recall(print),
+        }
+    }
+
+    /// Notes whom a token describes that was verified.
+    fn remember(&self, print: Print, person: &Person) {
+        match self {
+            Self::Fixed(_, proven) => proven.remember(print, person),
+            Self::Set(set) => set.remember(print, person),
+        }
+    }
+
+    async fn verify(&self, token: &Token<'_>, print: Print) -> Result<(), SessionError> {
+        match self {
+            Self::Fixed(key, _) if !key.fits(token.algorithm()) => Err(Flaw::Algorithm.into()),
+            Self::Fixed(key, proven) => Ok(proven.vouch(print, || {
+                key.verifies(token).then_some(()).ok_or(Flaw::Signature)
+            })?),
+            Self::Set(set) => set.verify(token, print).await,
         }
     }
 }

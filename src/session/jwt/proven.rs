@@ -1,42 +1,100 @@
-//! Which signatures a key was seen to have made: a page that opens many sockets shows the same token
-//! at each, and RSA takes longer to tell than all else that is looked at.
+//! Which tokens were verified, and whom they describe: a page that opens many sockets shows the same one
+//! at each, and its signature takes longer to verify, and itself to be read, than all else.
 //!
-//! Kept with the key, so that it is forgotten with it. Nothing but the signature is remembered: what
-//! a token says is read and judged every time. Only tokens that were signed get in.
+//! Kept with the keys, so that it is forgotten with them. Only tokens that were signed get in. What one
+//! says is judged every time.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-use super::token::Token;
+use super::super::error::Flaw;
+use super::token::LARGEST;
+use crate::person::Person;
 
 /// How many are kept; then all are forgotten and some will be verified once more.
 const MOST: usize = 4096;
 
-type Print = [u8; SHA256_OUTPUT_LEN];
+/// How long, in bytes, the tokens are together whose people are kept; then all people are forgotten.
+const ROOM: usize = 1 << 20;
 
-/// Signatures that a key has made.
+/// What a token is known by: a hash over all of it, and its length.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub(super) struct Print([u8; SHA256_OUTPUT_LEN], usize);
+
+impl Print {
+    /// The print of a token that is not too large to be read.
+    pub(super) fn of(text: &[u8]) -> Result<Self, Flaw> {
+        if text.len() > LARGEST {
+            return Err(Flaw::Oversized);
+        }
+        let mut print = [0; SHA256_OUTPUT_LEN];
+        print.copy_from_slice(digest(&SHA256, text).as_ref());
+        Ok(Self(print, text.len()))
+    }
+}
+
+/// Tokens whose signatures some keys have made.
 #[derive(Default)]
-pub(super) struct Proven(Mutex<HashSet<Print>>);
+pub(super) struct Proven(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    people: HashMap<Print, Option<Person>>,
+    /// The length of the tokens whose people are here.
+    length: usize,
+}
 
 impl Proven {
-    /// Whether a signature is known to be good, or is found to be by `verify`.
-    pub(super) fn holds(&self, token: &Token<'_>, verify: impl FnOnce() -> bool) -> bool {
-        let print = print(token);
-        if self.with(|known| known.contains(&print)) {
-            return true;
+    /// Verifies a token that is not known to be good yet.
+    pub(super) fn vouch(
+        &self,
+        print: Print,
+        verify: impl FnOnce() -> Result<(), Flaw>,
+    ) -> Result<(), Flaw> {
+        if self.with(|known| known.people.contains_key(&print)) {
+            return Ok(());
         }
-        let good = verify();
-        if good {
-            self.with(|known| keep(known, print));
-        }
-        good
+        verify()?;
+        self.with(|known| known.keep(print));
+        Ok(())
     }
 
-    fn with<R>(&self, work: impl FnOnce(&mut HashSet<Print>) -> R) -> R {
+    /// Notes whom a token describes, if it is known to be good.
+    pub(super) fn remember(&self, print: Print, person: &Person) {
+        self.with(|known| known.describe(print, person));
+    }
+
+    /// Whom a token describes that is known to be good.
+    pub(super) fn recall(&self, print: Print) -> Option<Person> {
+        self.with(|known| known.people.get(&print)?.clone())
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Known) -> R) -> R {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Known {
+    fn keep(&mut self, print: Print) {
+        if self.people.len() >= MOST {
+            *self = Self::default();
+        }
+        self.people.entry(print).or_default();
+    }
+
+    fn describe(&mut self, print: Print, person: &Person) {
+        if !matches!(self.people.get(&print), Some(None)) {
+            return;
+        }
+        if self.length + print.1 > ROOM {
+            self.people.values_mut().for_each(|person| *person = None);
+            self.length = 0;
+        }
+        self.people.insert(print, Some(person.clone()));
+        self.length += print.1;
     }
 }
 
@@ -46,54 +104,33 @@ impl fmt::Debug for Proven {
     }
 }
 
-fn keep(known: &mut HashSet<Print>, print: Print) {
-    if known.len() >= MOST {
-        known.clear();
-    }
-    known.insert(print);
-}
-
-/// A hash over all that is verified: what was signed, and, of fixed length by its key, the signature.
-fn print(token: &Token<'_>) -> Print {
-    let mut hash = Context::new(&SHA256);
-    hash.update(&token.signed().len().to_be_bytes());
-    hash.update(token.signed());
-    hash.update(token.signature().as_bytes());
-    let mut print = Print::default();
-    print.copy_from_slice(hash.finish().as_ref());
-    print
-}
-
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::Map;
 
-    use super::super::token::Purpose;
     use super::*;
+    use crate::id::{Issuer, Subject};
 
-    const NEVER: fn() -> bool = || panic!("it is known");
+    const NEVER: fn() -> Result<(), Flaw> = || panic!("it is known");
 
-    fn text(subject: &str, signature: &str) -> String {
-        let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
-        let header = part(r#"{"alg":"RS256"}"#);
-        format!("{header}.{}.{signature}", part(subject))
+    fn print(text: &str) -> Print {
+        Print::of(text.as_bytes()).unwrap()
+    }
+
+    fn ada() -> Person {
+        Person::new(Issuer::new("i"), Subject::new("ada"), None, Map::new())
     }
 
     #[test]
-    fn a_good_signature_is_verified_once_and_no_other_goes_for_it() {
-        let (ada, forged, eve) = (
-            text("ada", "c2ln"),
-            text("ada", "c2lh"),
-            text("eve", "c2ln"),
-        );
-        let token = |text| Token::parse(str::as_bytes(text), Purpose::Session).unwrap();
+    fn a_good_token_is_verified_once_and_no_other_goes_for_it() {
+        let (ada, forged, eve) = (print("a.b.c"), print("a.b.d"), print("e.b.c"));
+        let bad = || Err(Flaw::Signature);
         let proven = Proven::default();
-        assert!(!proven.holds(&token(&ada), || false));
-        assert!(proven.holds(&token(&ada), || true), "a no is not kept");
-        assert!(proven.holds(&token(&ada), NEVER));
-        for other in [&forged, &eve] {
-            assert!(!proven.holds(&token(other), || false));
+        assert_eq!(proven.vouch(ada, bad), Err(Flaw::Signature));
+        assert_eq!(proven.vouch(ada, || Ok(())), Ok(()), "a no is not kept");
+        assert_eq!(proven.vouch(ada, NEVER), Ok(()));
+        for other in [forged, eve] {
+            assert_eq!(proven.vouch(other, bad), Err(Flaw::Signature));
         }
     }
 
@@ -101,10 +138,49 @@ mod tests {
     fn no_more_than_so_many_are_kept() {
         let proven = Proven::default();
         for number in 0..=MOST {
-            let text = text(&number.to_string(), "c2ln");
-            let token = Token::parse(text.as_bytes(), Purpose::Session).unwrap();
-            assert!(proven.holds(&token, || true));
+            let print = print(&number.to_string());
+            assert_eq!(proven.vouch(print, || Ok(())), Ok(()));
         }
-        assert_eq!(proven.with(|known| known.len()), 1);
+        assert_eq!(proven.with(|known| known.people.len()), 1);
+    }
+
+    #[test]
+    fn whom_a_token_describes_is_known_once_it_is_verified() {
+        let (proven, token, ada) = (Proven::default(), print("a.b.c"), ada());
+        proven.remember(token, &ada);
+        assert!(proven.recall(token).is_none(), "nobody verified it");
+        proven.vouch(token, || Ok(())).unwrap();
+        assert!(proven.recall(token).is_none(), "nobody has said yet");
+        proven.remember(token, &ada);
+        let same = proven.recall(token).unwrap();
+        assert!(std::ptr::eq(same.claims(), ada.claims()));
+        assert!(proven.recall(print("a.b.d")).is_none());
+    }
+
+    #[test]
+    fn no_more_people_are_kept_than_there_is_room_for() {
+        let (proven, ada) = (Proven::default(), ada());
+        let long = |number: usize| print(&format!("{number:8000}"));
+        let most = ROOM / 8000;
+        for number in 0..=most {
+            proven.vouch(long(number), || Ok(())).unwrap();
+            // What is known already takes no more room.
+            proven.remember(long(number), &ada);
+            proven.remember(long(number), &ada);
+        }
+        let known = (0..=most).filter(|number| proven.recall(long(*number)).is_some());
+        assert_eq!(known.collect::<Vec<_>>(), [most]);
+        assert_eq!(
+            proven.vouch(long(0), NEVER),
+            Ok(()),
+            "its signature is known"
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_to_be_read_is_not_even_hashed() {
+        let large = vec![b'a'; LARGEST + 1];
+        let print = Print::of(&large).err();
+        assert_eq!(print, Some(Flaw::Oversized));
     }
 }

@@ -9,7 +9,7 @@ use super::super::json;
 use crate::config::Algorithm;
 
 /// The largest token that is read: a browser's own limit for a cookie is half of it.
-const LARGEST: usize = 8 * 1024;
+pub(super) const LARGEST: usize = 8 * 1024;
 
 /// Header parameters that bring a key along, or demand what is not understood here.
 const FORBIDDEN: [&str; 5] = ["crit", "jku", "jwk", "x5c", "x5u"];

@@ -95,6 +95,21 @@ async fn a_set_is_kept_and_then_fetched_again() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_gone_opens_nothing_more_by_what_it_signed() {
+    let clock = HeldClock::stop();
+    let (old, new) = (Mint::p256().named("old"), Mint::p256().named("new"));
+    let server = Server::start(set(&[old.jwk()])).await;
+    let (sessions, token) = (by_set(&server), old.sign(&claims()));
+    let cookie = format!("session={token}");
+    let open = browse(&sessions, &cookie).await.unwrap();
+    assert!(browse(&sessions, &cookie).await.is_ok());
+    server.answer(set(&[new.jwk()]));
+    clock.advance(KEEP).await;
+    assert_eq!(flaw(&sessions, &token).await, Flaw::Key);
+    assert!(open.is_valid(), "its socket goes on");
+}
+
+#[tokio::test]
 async fn a_new_key_is_found_and_unknown_ones_cost_a_fetch_a_window() {
     let clock = HeldClock::stop();
     let old = Mint::p256().named("old");

@@ -73,6 +73,18 @@ async fn a_session_is_named_by_sid_and_a_person_by_sub() {
 }
 
 #[tokio::test]
+async fn a_logout_token_that_was_verified_opens_nothing() {
+    let sessions = sessions();
+    let header = json!({"alg": "HS256", "typ": "logout+jwt"});
+    let all = [claims(), logout(&json!({"aud": ["the-app", "analytics"]}))];
+    for claims in all {
+        let token = Mint::with_secret(SECRET).sign_under(&header, &claims);
+        let _ = sessions.logout(token.as_bytes()).await;
+        assert_eq!(flaw(&sessions, &token).await, Flaw::Logout);
+    }
+}
+
+#[tokio::test]
 async fn forged_logouts_are_refused_each_for_its_reason() {
     let now = jsonwebtoken::get_current_timestamp();
     let table = [
