@@ -145,7 +145,7 @@ where
     pub(super) fn control_down(&mut self, cx: &mut Context<'_>, control: &Control) {
         match control.opcode {
             Opcode::Close => self.engine_closed(&control.payload),
-            Opcode::Pong if control.payload == self.ping_tag => {}
+            Opcode::Pong if self.is_ours(control) => {}
             _ if self.client.said_close => {}
             _ => self.client.put(cx, &control.raw),
         }

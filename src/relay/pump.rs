@@ -46,7 +46,8 @@ pub(super) struct Pump<C, E> {
     pub(super) told: Option<CloseCode>,
     /// Whether nothing was read from the client because too much waits for it.
     pub(super) crowded: bool,
-    pub(super) ping_tag: [u8; 8],
+    /// What our pings carry, once there was one.
+    pub(super) ping_tag: Option<[u8; 8]>,
     /// Where it is marked that somebody is at work.
     pub(super) activity: Activity,
     pub(super) record: Record,
@@ -87,7 +88,7 @@ where
             cause: None,
             told: None,
             crowded: false,
-            ping_tag: random(),
+            ping_tag: None,
             activity,
             record,
         }

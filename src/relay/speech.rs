@@ -11,7 +11,7 @@ use super::pump::{Pump, random};
 use crate::fault::CloseCode;
 use crate::policy::Reading;
 use crate::record::{Cause, Side};
-use crate::ws::{Mask, bare_close_frame, close_frame, ping_frame, reason};
+use crate::ws::{Control, Mask, bare_close_frame, close_frame, ping_frame, reason};
 
 impl<C, E> Pump<C, E>
 where
@@ -115,7 +115,8 @@ where
             }
             self.client.unanswered += u32::from(!self.blocked() && !self.is_client_mid_frame());
             if self.client.urgent.is_empty() {
-                self.client.urgent = ping_frame(&self.ping_tag, None).into();
+                let tag = self.ping_tag.get_or_insert_with(random);
+                self.client.urgent = ping_frame(tag, None).into();
             }
         }
         if self.clock.engine_ping_due(now, engine) {
@@ -124,9 +125,15 @@ where
             }
             self.engine.unanswered = u32::from(!self.blocked() && self.may_speak_to_engine());
             if self.engine.urgent.is_empty() {
-                self.engine.urgent = ping_frame(&self.ping_tag, Some(Mask(random()))).into();
+                let tag = self.ping_tag.get_or_insert_with(random);
+                self.engine.urgent = ping_frame(tag, Some(Mask(random()))).into();
             }
         }
+    }
+
+    /// Whether a pong answers a ping of ours.
+    pub(super) fn is_ours(&self, pong: &Control) -> bool {
+        self.ping_tag.is_some_and(|tag| pong.payload == tag)
     }
 
     /// The closing handshake took too long: whoever has not heard a Close and can, hears one as

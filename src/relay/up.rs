@@ -147,7 +147,7 @@ where
     fn control_up(&mut self, cx: &mut Context<'_>, control: &Control) {
         match control.opcode {
             Opcode::Close => return self.client_closed(cx, control),
-            Opcode::Pong if control.payload == self.ping_tag => return,
+            Opcode::Pong if self.is_ours(control) => return,
             _ => {}
         }
         if self.engine.said_close {

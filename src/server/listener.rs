@@ -46,8 +46,10 @@ impl Listener {
         match address {
             ListenAddress::Tcp(address) => {
                 let listener = TcpListener::bind(address).await?;
-                // Each connection has it from its listener.
-                SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT)?;
+                // Each connection has both from its listener.
+                let socket = SockRef::from(&listener);
+                socket.set_tcp_notsent_lowat(UNSENT)?;
+                socket.set_tcp_nodelay(true)?;
                 Ok(Self::Tcp(listener))
             }
             ListenAddress::Unix(file) => {
@@ -69,9 +71,6 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (tcp, peer) = listener.accept().await?;
-                // A client that is gone already must not look like a listener that fails: that would
-                // pause it.
-                let _ = tcp.set_nodelay(true);
                 Ok((Either::Left(tcp), Peer::Tcp(peer.ip())))
             }
             Self::Unix(listener, _) => {
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn little_waits_in_the_kernel_for_any_client() {
+    async fn for_any_client_little_waits_in_the_kernel_and_nothing_for_more() {
         let address = ListenAddress::Tcp(([127, 0, 0, 1], 0).into());
         let listener = Listener::bind(&address).await.unwrap();
         let at = listener.address().unwrap().unwrap();
@@ -158,6 +157,7 @@ mod tests {
             panic!("no TCP")
         };
         assert_eq!(SockRef::from(&tcp).tcp_notsent_lowat().unwrap(), UNSENT);
+        assert!(tcp.nodelay().unwrap());
     }
 
     #[tokio::test]
