@@ -7,7 +7,7 @@
 //! 5 doors   server  admin  telemetry                                    what the world knocks on
 //! 4 flow    gate  relay  live  revoked  replicas  quota  record  probe  the story of a connection
 //! 3 hands   session  credential  engine                                 each owns one outside thing, none knows another
-//! 2 wires   flight  line  tls                                           what hands reach outside with
+//! 2 wires   flight  line  random  tls                                   what hands reach outside with
 //! 1 pure    config  route  ws  qix  policy  budget  forwarded  rfc3339  template  no sockets, no clocks: time is a parameter
 //! 0 words   id  fault  peer  person  revocation  injection              the nouns everything else is said in
 //! ```
@@ -32,6 +32,7 @@ pub mod probe;
 pub mod proxy;
 pub mod qix;
 pub mod quota;
+pub mod random;
 pub mod record;
 pub mod relay;
 pub mod replicas;

@@ -15,6 +15,7 @@ use super::trial::Trial;
 use super::{Compression, Terms, scratch};
 use crate::config::Flavour;
 use crate::fault::CloseCode;
+use crate::random;
 use crate::record::{Cause, Ended, Record};
 use crate::session::{Activity, Standing};
 use crate::ws::{Close, Cursor, Sender, Stream};
@@ -228,6 +229,6 @@ fn reserved(terms: &Terms) -> u8 {
 pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // A mask only has to be unforeseeable to the one who chose the payload, and that is us.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    let _ = random::fill(&mut bytes);
     bytes
 }

@@ -1,6 +1,7 @@
-//! The cryptography of every TLS connection: AWS-LC's, by rustls, but for how TLS 1.3 derives its keys.
+//! The cryptography of every TLS connection: AWS-LC's, by rustls, but for how TLS 1.3 derives its keys and
+//! for the random bytes that a handshake says.
 //!
-//! There one secret is the key of several HMACs (HKDF, RFC 5869; RFC 8446 section 7.1). The first
+//! In the derivation one secret is the key of several HMACs (HKDF, RFC 5869; RFC 8446 section 7.1). The first
 //! blocks of each, which depend on the key alone, are computed once.
 
 use std::sync::LazyLock;
@@ -10,9 +11,11 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::hash::HashAlgorithm;
 use rustls::crypto::hmac::Tag;
 use rustls::crypto::tls13::{Hkdf, HkdfExpander, OkmBlock, OutputLengthError};
-use rustls::crypto::{CipherSuiteCommon, CryptoProvider};
+use rustls::crypto::{CipherSuiteCommon, CryptoProvider, GetRandomFailed, SecureRandom};
 use rustls::{SupportedCipherSuite, Tls13CipherSuite};
 use secrecy::zeroize::{Zeroize, Zeroizing};
+
+use crate::random;
 
 static WITH_SHA256: LazyLock<Derivation> = LazyLock::new(|| Derivation::new(HMAC_SHA256));
 static WITH_SHA384: LazyLock<Derivation> = LazyLock::new(|| Derivation::new(HMAC_SHA384));
@@ -26,6 +29,7 @@ static SUITES: LazyLock<Vec<SupportedCipherSuite>> = LazyLock::new(|| {
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: SUITES.clone(),
+        secure_random: &OnTheWire,
         ..default_provider()
     }
 }
@@ -46,6 +50,17 @@ fn deriving_once(suite: SupportedCipherSuite) -> SupportedCipherSuite {
         common: CipherSuiteCommon { ..stock.common },
         ..*stock
     })))
+}
+
+/// What a handshake says that is random: rustls makes nonces of it, and ids. Keys, signatures and
+/// tickets have AWS-LC's own.
+#[derive(Debug)]
+struct OnTheWire;
+
+impl SecureRandom for OnTheWire {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        random::fill(bytes).map_err(|_| GetRandomFailed)
+    }
 }
 
 /// HKDF with one hash.
