@@ -17,7 +17,7 @@ use http::header::{
     CONNECTION, HOST, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
     USER_AGENT,
 };
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -35,8 +35,12 @@ use crate::fault::{Fault, Faulty};
 use crate::id::EngineIdentity;
 use crate::injection::Injection;
 use crate::policy::Permit;
+use crate::random;
 use crate::tls::{ClientStream, Connector};
 use crate::ws::{NotUpgraded, upgraded};
+
+/// Who an engine is told that it is dialled by.
+const OURSELVES: &str = concat!("qix-proxy/", env!("CARGO_PKG_VERSION"));
 
 /// A connection to the engine, plain or TLS.
 pub type EngineIo = Either<TcpStream, ClientStream<TcpStream>>;
@@ -44,7 +48,7 @@ pub type EngineIo = Either<TcpStream, ClientStream<TcpStream>>;
 /// One Qlik, ready to be dialled.
 pub struct Engine {
     reach: Reach,
-    authority: String,
+    authority: HeaderValue,
     prefix: String,
     tls: Option<(Connector, ServerName<'static>)>,
     session_ttl: Duration,
@@ -111,7 +115,7 @@ impl Engine {
         };
         Ok(Self {
             reach: Reach::new(url, egress).ok_or(EngineError::NoHost)?,
-            authority,
+            authority: value(&authority)?,
             prefix: url.path().trim_end_matches('/').to_owned(),
             tls,
             session_ttl: config.session_ttl,
@@ -184,23 +188,31 @@ impl Engine {
             .upstream_path(dial.identity.as_str(), self.session_ttl);
         let (prefix, query) = (&self.prefix, dial.injection.query());
         let mark = if query.is_empty() { "" } else { "?" };
-        let mut request = Request::get(format!("{prefix}{path}{mark}{query}"))
-            .header(HOST, &self.authority)
-            .header(CONNECTION, "Upgrade")
-            .header(UPGRADE, "websocket")
-            .header(SEC_WEBSOCKET_VERSION, "13")
-            .header(SEC_WEBSOCKET_KEY, key)
-            .header(USER_AGENT, concat!("qix-proxy/", env!("CARGO_PKG_VERSION")));
-        if let Some(offers) = dial.offers {
-            request = request.header(SEC_WEBSOCKET_EXTENSIONS, offers);
+        let uri = Uri::try_from(format!("{prefix}{path}{mark}{query}"));
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = uri.map_err(|_| EngineError::BadRequest)?;
+        let own = [
+            (HOST, self.authority.clone()),
+            (CONNECTION, HeaderValue::from_static("Upgrade")),
+            (UPGRADE, HeaderValue::from_static("websocket")),
+            (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+            (SEC_WEBSOCKET_KEY, value(key)?),
+            (USER_AGENT, HeaderValue::from_static(OURSELVES)),
+        ];
+        let offers = dial.offers.map(value).transpose()?;
+        let offers = offers.map(|offers| (SEC_WEBSOCKET_EXTENSIONS, offers));
+        let injected = dial.injection.headers();
+        let injected = injected.map(|(name, value)| (name.clone(), value.clone()));
+        for (name, value) in own.into_iter().chain(offers).chain(injected) {
+            let added = request.headers_mut().try_append(name, value);
+            added.map_err(|_| EngineError::BadRequest)?;
         }
-        for (name, value) in dial.injection.headers() {
-            request = request.header(name, value);
-        }
-        request
-            .body(Empty::new())
-            .map_err(|_| EngineError::BadRequest)
+        Ok(request)
     }
+}
+
+fn value(text: &str) -> Result<HeaderValue, EngineError> {
+    HeaderValue::from_str(text).map_err(|_| EngineError::BadRequest)
 }
 
 impl std::fmt::Debug for Engine {
@@ -214,7 +226,7 @@ impl std::fmt::Debug for Engine {
 fn nonce() -> String {
     let mut bytes = [0; 16];
     // A nonce that is all zeros would still be answered by a right accept key.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    let _ = random::fill(&mut bytes);
     BASE64.encode(bytes)
 }
 

@@ -27,7 +27,7 @@ pub struct Home {
     pub credentials: Credentials,
     /// Which Qlik?
     pub engine: Engine,
-    /// What is written of the credential.
+    /// What leads to this Qlik and to nobody else at it: its URL, and what is written of the credential.
     pub print: Print,
     /// The engine as configured.
     pub place: config::Engine,
@@ -37,8 +37,7 @@ impl Home {
     /// What a route's session checks were made of, and what leads to this Qlik and to nobody else at it.
     #[must_use]
     pub fn basis(&self, route: &Route) -> Print {
-        let place = Print::both(Print::of_text(self.place.url.as_str()), self.print);
-        Print::both(route.sessions_print, place)
+        Print::both(route.sessions_print, self.print)
     }
 }
 

@@ -251,7 +251,7 @@ impl Furnishing<'_> {
             customer,
             access,
             credentials: credentials.counting_in(self.outcomes),
-            print: home.print,
+            print: Print::both(Print::of_text(home.engine.url.as_str()), home.print),
             engine: Engine::new(&home.engine, &dialler, qlik.egress.as_ref())?,
             place: home.engine,
         })
