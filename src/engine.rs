@@ -115,7 +115,7 @@ impl Engine {
         };
         Ok(Self {
             reach: Reach::new(url, egress).ok_or(EngineError::NoHost)?,
-            authority: value(&authority)?,
+            authority: header(&authority)?,
             prefix: url.path().trim_end_matches('/').to_owned(),
             tls,
             session_ttl: config.session_ttl,
@@ -183,23 +183,17 @@ impl Engine {
         dial: Dial<'_>,
         key: &str,
     ) -> Result<Request<Empty<Bytes>>, EngineError> {
-        let path = permit
-            .target()
-            .upstream_path(dial.identity.as_str(), self.session_ttl);
-        let (prefix, query) = (&self.prefix, dial.injection.query());
-        let mark = if query.is_empty() { "" } else { "?" };
-        let uri = Uri::try_from(format!("{prefix}{path}{mark}{query}"));
         let mut request = Request::new(Empty::new());
-        *request.uri_mut() = uri.map_err(|_| EngineError::BadRequest)?;
+        *request.uri_mut() = self.uri(permit, &dial)?;
         let own = [
             (HOST, self.authority.clone()),
             (CONNECTION, HeaderValue::from_static("Upgrade")),
             (UPGRADE, HeaderValue::from_static("websocket")),
             (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
-            (SEC_WEBSOCKET_KEY, value(key)?),
+            (SEC_WEBSOCKET_KEY, header(key)?),
             (USER_AGENT, HeaderValue::from_static(OURSELVES)),
         ];
-        let offers = dial.offers.map(value).transpose()?;
+        let offers = dial.offers.map(header).transpose()?;
         let offers = offers.map(|offers| (SEC_WEBSOCKET_EXTENSIONS, offers));
         let injected = dial.injection.headers();
         let injected = injected.map(|(name, value)| (name.clone(), value.clone()));
@@ -209,9 +203,19 @@ impl Engine {
         }
         Ok(request)
     }
+
+    fn uri(&self, permit: &Permit, dial: &Dial<'_>) -> Result<Uri, EngineError> {
+        let path = permit
+            .target()
+            .upstream_path(dial.identity.as_str(), self.session_ttl);
+        let (prefix, query) = (&self.prefix, dial.injection.query());
+        let mark = if query.is_empty() { "" } else { "?" };
+        let uri = Uri::try_from(format!("{prefix}{path}{mark}{query}"));
+        uri.map_err(|_| EngineError::BadRequest)
+    }
 }
 
-fn value(text: &str) -> Result<HeaderValue, EngineError> {
+fn header(text: &str) -> Result<HeaderValue, EngineError> {
     HeaderValue::from_str(text).map_err(|_| EngineError::BadRequest)
 }
 

@@ -98,7 +98,7 @@ impl Person {
         self.described.session.as_ref()
     }
 
-    /// All that is said of them.
+    /// All that is said of them; `sub` is always the subject.
     #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
         &self.described.claims

@@ -1,7 +1,8 @@
 //! Random bytes that are said on the wire: nonces, masks, tags. Keys, tokens and tickets are not made here.
 //!
 //! AWS-LC takes as long to draw 8 bytes as to draw 256, so each thread draws many at once. None is given out
-//! twice, and none stays here once it was.
+//! twice, and none stays here once it was. A machine that is copied while it runs says what lay here once more,
+//! up to 256 bytes a thread: for that too nothing secret is made of it.
 
 use std::cell::RefCell;
 
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_never_runs_short() {
+    fn nothing_is_given_out_twice() {
         let (mut pool, mut seen) = (Pool::new(), HashSet::new());
         let lengths = [8, 200, 40, DRAWN - 1, DRAWN, DRAWN + 1, 3 * DRAWN];
         for length in lengths.into_iter().cycle().take(200) {
@@ -89,16 +90,5 @@ mod tests {
                 assert!(seen.insert(eight.to_vec()), "{eight:?}");
             }
         }
-    }
-
-    #[test]
-    fn threads_have_their_own() {
-        let draw = || {
-            let mut bytes = [0; 16];
-            fill(&mut bytes).unwrap();
-            bytes
-        };
-        let there = std::thread::spawn(draw).join().unwrap();
-        assert_ne!(draw(), there);
     }
 }

@@ -34,7 +34,7 @@ pub struct Home {
 }
 
 impl Home {
-    /// What a route's session checks were made of, and what leads to this Qlik and to nobody else at it.
+    /// What a route's session checks were made of, and where this home leads.
     #[must_use]
     pub fn basis(&self, route: &Route) -> Print {
         Print::both(route.sessions_print, self.print)
@@ -111,7 +111,7 @@ mod tests {
     use crate::tls;
 
     fn home(customer: &str) -> Arc<Home> {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = tls::provider().install_default();
         let tls = tls::client_config(rustls::RootCertStore::empty());
         let http = tls::http_client(&tls, None).unwrap();
         let lent = Lent {

@@ -12,7 +12,7 @@ use crate::ws::{Close, Control, Header, Opcode, Step, Until};
 
 /// How much of the engine's first message is listened to.
 const GREETING: usize = 256;
-/// What is less of a frame is read sooner than it is spliced.
+/// Where less of a frame is left, to read it costs no more than to splice it.
 const LARGE: u64 = 16 << 10;
 
 impl<C, E> Pump<C, E>
@@ -61,21 +61,24 @@ where
             return false;
         }
         let most = TURN.min(usize::try_from(self.down.left()).unwrap_or(TURN));
-        let length = self.client.splice(cx, &self.engine, most);
-        if length == 0 {
-            return false;
+        match self.client.splice(cx, &self.engine, most) {
+            Ok(0) => return false,
+            Ok(length) => {
+                let before = self.down.messages();
+                self.down.skip(length);
+                self.clock.stirred = true;
+                self.account_down(before, length);
+            }
+            // What is lost nobody knows, so that nothing that comes can be understood any more.
+            Err(_) => {
+                self.client.abort();
+                self.engine.heard_close = Some(Close::Malformed);
+            }
         }
-        self.engine.unanswered = 0;
-        self.clock.stirred = true;
-        let before = self.down.messages();
-        self.down.skip(length);
-        self.record
-            .moved(Way::Down, self.down.messages() - before, length);
         true
     }
 
     fn digest_down(&mut self, cx: &mut Context<'_>, mut input: &[u8]) {
-        self.engine.unanswered = 0;
         let before = self.down.messages();
         let length = input.len();
         if self.ear.is_some() {
@@ -93,8 +96,13 @@ where
             }
             self.speak_to_client(cx);
         }
-        self.record
-            .moved(Way::Down, self.down.messages() - before, length);
+        self.account_down(before, length);
+    }
+
+    fn account_down(&mut self, messages_before: u64, length: usize) {
+        self.engine.unanswered = 0;
+        let messages = self.down.messages() - messages_before;
+        self.record.moved(Way::Down, messages, length);
     }
 
     pub(super) fn until_down(&self) -> Until {

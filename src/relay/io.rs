@@ -8,7 +8,8 @@ use crate::tls;
 
 /// One end of a relay.
 pub trait Io: AsyncRead + AsyncWrite + Unpin {
-    /// The socket that its bytes pass as they are; none where something is done to them on the way.
+    /// The TCP socket that its bytes pass as they are; none where there is another kind of socket, or something
+    /// is done to them on the way.
     fn bare(&self) -> Option<&TcpStream> {
         None
     }

@@ -162,23 +162,20 @@ impl<IO: Io> Leg<IO> {
     }
 
     /// Puts up to `most` bytes on the wire that have come of another leg, without reading them; 0 where they
-    /// must be read.
+    /// must be read. After an error nobody knows how many came.
     pub(super) fn splice<O: Io>(
         &mut self,
         cx: &mut Context<'_>,
         other: &Leg<O>,
         most: usize,
-    ) -> usize {
+    ) -> io::Result<usize> {
         let may = self.backlog.is_empty() && !self.is_gone() && other.early.is_none();
         let (Some(from), Some(to), true) = (other.io.bare(), self.io.bare(), may) else {
-            return 0;
+            return Ok(0);
         };
-        let Ok(Spliced { came, rest }) = splice::pass(from, to, most) else {
-            self.abort();
-            return 0;
-        };
+        let Spliced { came, rest } = splice::pass(from, to, most)?;
         self.put(cx, &rest);
-        came
+        Ok(came)
     }
 
     /// Writes the backlog; ready when nothing waits.

@@ -115,8 +115,7 @@ where
             }
             self.client.unanswered += u32::from(!self.blocked() && !self.is_client_mid_frame());
             if self.client.urgent.is_empty() {
-                let tag = self.ping_tag.get_or_insert_with(random);
-                self.client.urgent = ping_frame(tag, None).into();
+                self.client.urgent = ping_frame(&self.ping_tag(), None).into();
             }
         }
         if self.clock.engine_ping_due(now, engine) {
@@ -125,10 +124,13 @@ where
             }
             self.engine.unanswered = u32::from(!self.blocked() && self.may_speak_to_engine());
             if self.engine.urgent.is_empty() {
-                let tag = self.ping_tag.get_or_insert_with(random);
-                self.engine.urgent = ping_frame(tag, Some(Mask(random()))).into();
+                self.engine.urgent = ping_frame(&self.ping_tag(), Some(Mask(random()))).into();
             }
         }
+    }
+
+    fn ping_tag(&mut self) -> [u8; 8] {
+        *self.ping_tag.get_or_insert_with(random)
     }
 
     /// Whether a pong answers a ping of ours.

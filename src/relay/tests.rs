@@ -1,4 +1,4 @@
-//! The relay between two in-memory legs, under a paused clock.
+//! The relay between two in-memory legs, under a paused clock; `splice` between sockets, in real time.
 
 mod closing;
 mod ends;
@@ -205,6 +205,11 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     KEY.apply(&mut body);
     frame.extend(body);
     frame
+}
+
+fn end<IO>(io: IO) -> End<IO> {
+    let early = Bytes::new();
+    End { io, early }
 }
 
 async fn read_exactly(io: &mut DuplexStream, length: usize) -> Vec<u8> {

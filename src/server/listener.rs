@@ -140,7 +140,9 @@ fn inode(path: &Path) -> io::Result<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ClientIo;
     use super::*;
+    use crate::relay::Io;
 
     fn file(folder: &tempfile::TempDir, mode: u32) -> ListenAddress {
         let path = folder.path().join("qix.sock");
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn for_any_client_little_waits_in_the_kernel_and_nothing_for_more() {
+    async fn what_is_accepted_leaves_little_unsent_delays_nothing_and_is_bare() {
         let address = ListenAddress::Tcp(([127, 0, 0, 1], 0).into());
         let listener = Listener::bind(&address).await.unwrap();
         let at = listener.address().unwrap().unwrap();
@@ -158,6 +160,7 @@ mod tests {
         };
         assert_eq!(SockRef::from(&tcp).tcp_notsent_lowat().unwrap(), UNSENT);
         assert!(tcp.nodelay().unwrap());
+        assert!(ClientIo::Left(Either::Left(tcp)).bare().is_some());
     }
 
     #[tokio::test]

@@ -219,6 +219,7 @@ mod tests {
                 continue;
             }
             seen += 1;
+            assert!(!std::ptr::addr_eq(ours.hkdf_provider, stock.hkdf_provider));
             let length = stock.hkdf_provider.extract_from_zero_ikm(None).hash_len();
             let most = 255 * length;
             for (secret, length) in [
@@ -238,13 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_another_than_rustls() {
+    fn it_offers_what_rustls_offers() {
         let (ours, stock) = (provider(), default_provider());
         let suites = |provider: &CryptoProvider| -> Vec<_> {
             let suites = provider.cipher_suites.iter();
             suites.map(SupportedCipherSuite::suite).collect()
         };
         assert_eq!(suites(&ours), suites(&stock));
+        assert_eq!(format!("{:?}", ours.secure_random), "OnTheWire");
         let groups = |provider: &CryptoProvider| -> Vec<_> {
             provider
                 .kx_groups

@@ -115,7 +115,7 @@ impl Replica {
     }
 
     fn at_pace(pace: Pace, server: &RedisServer, endpoint: &Endpoint, keys: &[&str]) -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = crate::tls::provider().install_default();
         let tls = Arc::new(crate::tls::client_config(rustls::RootCertStore::empty()));
         let line = Line::new(server, Duration::from_secs(2), &tls).unwrap();
         let keys: Vec<_> = keys.iter().copied().map(key).collect();

@@ -241,7 +241,7 @@ pub(super) fn prepare_beside(
 }
 
 pub(super) fn http() -> reqwest::Client {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = crate::tls::provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

@@ -3,11 +3,13 @@
 use std::io;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::*;
+use crate::engine::EngineIo;
 use crate::record::Way;
-use crate::relay::splice::has_pipe;
+use crate::relay::scratch::TURN;
+use crate::relay::splice::{Spliced, forget_pipe, pass};
 
 /// A relay between two sockets.
 struct Sockets {
@@ -15,12 +17,11 @@ struct Sockets {
     engine: TcpStream,
     ledger: Arc<Ledger>,
     task: JoinHandle<Ended>,
-    _ties: (watch::Sender<Standing>, Arc<Live>),
 }
 
 impl Sockets {
     async fn new(access: &Access) -> Self {
-        let (terms, leash, standing, live) = ties(access, None);
+        let (terms, leash, _standing, _live) = ties(access, None);
         let ((client, client_io), (engine, engine_io)) = (pair().await, pair().await);
         let ledger = Arc::clone(leash.seat.socket().ledger());
         let record = record(&leash.seat);
@@ -30,14 +31,8 @@ impl Sockets {
             engine,
             ledger,
             task: tokio::spawn(relay.run()),
-            _ties: (standing, live),
         }
     }
-}
-
-fn end(io: TcpStream) -> End<TcpStream> {
-    let early = Bytes::new();
-    End { io, early }
 }
 
 /// Two ends of a connection that holds little, so that a slow reader is soon waited for.
@@ -85,30 +80,83 @@ fn talk(seed: u8) -> (Vec<u8>, u64) {
 }
 
 #[tokio::test]
+async fn what_is_not_taken_comes_back_and_leaves_the_pipe_empty() {
+    let (to, _full) = pair().await;
+    soon(to.writable()).await.unwrap();
+    while to.try_write(&[0; 4096]).is_ok() {}
+    for seed in 0..3 {
+        let ((mut there, from), (mut other_there, other_from)) = (pair().await, pair().await);
+        let (said, other) = (payload(20_000, seed), payload(20_000, seed + 100));
+        soon(there.write_all(&said)).await.unwrap();
+        soon(from.readable()).await.unwrap();
+        let Spliced { came, rest } = pass(&from, &to, TURN).unwrap();
+        assert!(came > 0 && rest == said[..came], "all that came");
+
+        let (mut other_client, other_to) = pair().await;
+        soon(other_there.write_all(&other)).await.unwrap();
+        soon(other_from.readable()).await.unwrap();
+        soon(other_to.writable()).await.unwrap();
+        let Spliced { came, rest } = pass(&other_from, &other_to, TURN).unwrap();
+        assert!(came > 0 && rest.is_empty());
+        let mut heard = vec![0; came];
+        soon(other_client.read_exact(&mut heard)).await.unwrap();
+        assert!(heard == other[..came], "and nothing else");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_any_more_comes_back_as_well() {
+    let ((mut there, from), (client, to)) = (pair().await, pair().await);
+    SockRef::from(&client)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(client);
+    soon(to.readable()).await.unwrap();
+    let said = payload(20_000, 1);
+    soon(there.write_all(&said)).await.unwrap();
+    soon(from.readable()).await.unwrap();
+    let Spliced { came, rest } = pass(&from, &to, TURN).unwrap();
+    assert!(came > 0 && rest == said[..came]);
+    drop(there);
+    while pass(&from, &to, TURN).unwrap().came > 0 {}
+    assert!(forget_pipe(), "it is still there, and empty");
+}
+
+#[tokio::test]
+async fn sockets_without_tls_are_bare_and_nothing_else() {
+    let (_there, here) = pair().await;
+    assert!(EngineIo::Left(here).bare().is_some());
+    let (unix, _) = UnixStream::pair().unwrap();
+    assert!(unix.bare().is_none());
+    assert!(duplex(1).0.bare().is_none());
+}
+
+#[tokio::test]
 async fn large_frames_pass_verbatim_and_are_counted() {
+    forget_pipe();
     for access in [any(), consumer()] {
         let Sockets {
             mut client,
             mut engine,
             ledger,
             task,
-            _ties,
         } = Sockets::new(&access).await;
         let (said, messages) = talk(7);
         let mut heard = vec![0; said.len()];
-        let talk = async { tokio::join!(engine.write_all(&said), client.read_exact(&mut heard)) };
-        let (sent, came) = soon(talk).await;
+        let exchange =
+            async { tokio::join!(engine.write_all(&said), client.read_exact(&mut heard)) };
+        let (sent, came) = soon(exchange).await;
         sent.unwrap();
         came.unwrap();
         assert!(heard == said, "verbatim");
-        assert!(has_pipe(), "the payload of large frames is not read");
+        assert!(forget_pipe(), "the payload of large frames is not read");
         let close = close_frame(CloseCode::NORMAL, "", None);
         engine.write_all(&close).await.unwrap();
         let frame = &mut [0; 4];
         soon(client.read_exact(frame)).await.unwrap();
         assert_eq!(frame[0], 0x88, "it knows where the frames were");
         drop((client, engine));
-        task.await.unwrap();
+        soon(task).await.unwrap();
         let traffic = ledger.tally.read(Way::Down);
         assert_eq!(traffic.messages, messages);
         assert_eq!(traffic.bytes, (said.len() + close.len()) as u64);
@@ -123,18 +171,16 @@ async fn nothing_of_a_slow_readers_is_heard_by_anybody_else() {
         client: mut slow,
         engine: mut of_slow,
         task: _slow_task,
-        _ties,
         ..
     } = Sockets::new(&any()).await;
     let Sockets {
         mut client,
         mut engine,
         task: _task,
-        _ties: _other,
         ..
     } = Sockets::new(&any()).await;
     let (mut heard, mut heard_beside) = (vec![0; said.len()], vec![0; said_beside.len()]);
-    let talk = async {
+    let exchange = async {
         tokio::join!(
             of_slow.write_all(&said),
             async {
@@ -148,7 +194,7 @@ async fn nothing_of_a_slow_readers_is_heard_by_anybody_else() {
             client.read_exact(&mut heard_beside)
         )
     };
-    let (sent, slowly, sent_beside, beside) = soon(talk).await;
+    let (sent, slowly, sent_beside, beside) = soon(exchange).await;
     sent.unwrap();
     slowly.unwrap();
     sent_beside.unwrap();
@@ -163,20 +209,19 @@ async fn what_is_said_in_the_engines_place_waits_for_the_end_of_a_large_frame() 
         mut client,
         mut engine,
         task: _task,
-        _ties,
         ..
     } = Sockets::new(&consumer()).await;
     let frame = message_frame(&payload(400_000, 3));
     let (first, last) = frame.split_at(200_000);
     let mut heard = vec![0; frame.len()];
     let (begun, ended) = heard.split_at_mut(first.len());
-    let talk = async { tokio::join!(engine.write_all(first), client.read_exact(begun)) };
-    let (sent, came) = soon(talk).await;
+    let exchange = async { tokio::join!(engine.write_all(first), client.read_exact(begun)) };
+    let (sent, came) = soon(exchange).await;
     sent.and(came).unwrap();
     let denied = br#"{"id":1,"handle":-1,"method":"DoReload","params":[]}"#;
     client.write_all(&masked(0x81, denied)).await.unwrap();
-    let talk = async { tokio::join!(engine.write_all(last), client.read_exact(ended)) };
-    let (sent, came) = soon(talk).await;
+    let exchange = async { tokio::join!(engine.write_all(last), client.read_exact(ended)) };
+    let (sent, came) = soon(exchange).await;
     sent.and(came).unwrap();
     assert!(heard == frame);
     assert_eq!(soon(client.read_u8()).await.unwrap(), 0x81);
@@ -200,15 +245,18 @@ async fn an_engine_that_vanishes_within_a_large_frame_breaks_the_client_off() {
     });
     let mut heard = Vec::new();
     let _ = soon(client.read_to_end(&mut heard)).await;
-    let said = sent.await.unwrap();
+    let said = soon(sent).await.unwrap();
     assert!(heard == said, "no Close within a frame");
-    assert_eq!(task.await.unwrap().cause, Cause::Vanished(Side::Engine));
+    assert_eq!(
+        soon(task).await.unwrap().cause,
+        Cause::Vanished(Side::Engine)
+    );
 }
 
 #[tokio::test]
 async fn a_client_that_vanishes_within_a_large_frame_ends_the_socket() {
     let Sockets {
-        client,
+        mut client,
         mut engine,
         task,
         ..
@@ -217,12 +265,44 @@ async fn a_client_that_vanishes_within_a_large_frame_ends_the_socket() {
     said.extend(&message_frame(&payload(8 << 20, 5)));
     let (mut reader, mut writer) = engine.split();
     let leave = async {
-        client.readable().await.unwrap();
+        client.read_exact(&mut vec![0; 200_000]).await.unwrap();
         drop(client);
     };
-    let talk = async { tokio::join!(writer.write_all(&said), leave, reader.read_u8()) };
-    let (_, (), heard) = soon(talk).await;
+    let exchange = async { tokio::join!(writer.write_all(&said), leave, reader.read_u8()) };
+    let (_, (), heard) = soon(exchange).await;
     assert_eq!(heard.unwrap(), 0x88, "the engine hears a Close");
     drop(engine);
-    assert_eq!(task.await.unwrap().cause, Cause::Vanished(Side::Client));
+    assert_eq!(
+        soon(task).await.unwrap().cause,
+        Cause::Vanished(Side::Client)
+    );
+}
+
+#[tokio::test]
+async fn urgent_data_within_a_large_frame_holds_nobody_up() {
+    let Sockets {
+        mut client,
+        mut engine,
+        task: _task,
+        ..
+    } = Sockets::new(&any()).await;
+    let frame = message_frame(&payload(400_000, 3));
+    let mut said = message_frame(b"{}");
+    said.extend(&frame[..100_000]);
+    let mut heard = vec![0; said.len()];
+    let exchange = async { tokio::join!(engine.write_all(&said), client.read_exact(&mut heard)) };
+    let (sent, came) = soon(exchange).await;
+    sent.and(came).unwrap();
+    // The byte itself is nowhere in the stream.
+    SockRef::from(&engine).send_out_of_band(b"!").unwrap();
+    let mut rest = vec![0; frame.len() - 100_000];
+    let exchange = async {
+        tokio::join!(
+            engine.write_all(&frame[100_000..]),
+            client.read_exact(&mut rest)
+        )
+    };
+    let (sent, came) = soon(exchange).await;
+    sent.and(came).unwrap();
+    assert!(rest == frame[100_000..]);
 }

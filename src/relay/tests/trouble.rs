@@ -158,8 +158,3 @@ async fn what_a_reader_does_not_take_is_not_taken_however_often_one_looks() {
     let lasted = begun.elapsed();
     assert!(lasted < 2 * LIMITS.write_stall, "{lasted:?}");
 }
-
-fn end<IO>(io: IO) -> End<IO> {
-    let early = Bytes::new();
-    End { io, early }
-}

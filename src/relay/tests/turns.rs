@@ -25,10 +25,6 @@ async fn a_large_frame_goes_on_a_piece_at_a_turn() {
     let answer = message_frame(&vec![b'x'; 1 << 20]);
     let (terms, leash, _standing, _live) = ties(&any(), None);
     let ((mut client, client_io), (mut engine, engine_io)) = (duplex(ROOM), duplex(ROOM));
-    let end = |io| End {
-        io,
-        early: Bytes::new(),
-    };
     let record = record(&leash.seat);
     let relay = Relay::new(end(client_io), end(engine_io), terms, leash, record);
     let mut relay = pin!(relay.run());
@@ -67,10 +63,6 @@ async fn a_client_that_says_much_leaves_its_own_way_down_a_turn() {
     let calls = masked(0x81, &[b'x'; 1000]).repeat(1000);
     let (terms, leash, _standing, _live) = ties(&any(), None);
     let ((mut client, client_io), (mut engine, engine_io)) = (duplex(ROOM), duplex(ROOM));
-    let end = |io| End {
-        io,
-        early: Bytes::new(),
-    };
     let record = record(&leash.seat);
     let relay = Relay::new(end(client_io), end(engine_io), terms, leash, record);
     let mut relay = pin!(relay.run());

@@ -23,10 +23,6 @@ impl Windows {
             ..terms
         };
         let ((client, client_io), (engine, engine_io)) = (duplex(8 << 10), duplex(8 << 10));
-        let end = |io| End {
-            io,
-            early: Bytes::new(),
-        };
         let ((second, io), (ask, asked)) = (oneshot::channel(), oneshot::channel());
         let second_end = async move {
             ask.send(()).unwrap();

@@ -8,12 +8,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::relay::Io;
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::poll_proceed;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::relay::Io;
 
 /// The most that is put on its way at a time: with the frame's own head, it fills one record of TLS.
 const CHUNK: usize = (16 << 10) - 9;

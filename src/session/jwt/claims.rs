@@ -31,7 +31,8 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Judges the claims of a token whose signature is verified, as things stand now.
+    /// Judges the claims of a token whose signature is verified, as things stand now. They may be a person's,
+    /// whose `sub` is the subject that was found: nothing here looks at it.
     pub(super) fn judge(&self, claims: &Map<String, Value>, now: Moment) -> Result<Standing, Flaw> {
         refuse_logout(claims)?;
         let until = self.judge_times(claims, now)?;

@@ -47,15 +47,13 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    keys: Option<Keys>,
+    keys: Option<Arc<Ring>>,
     fetched: Option<Instant>,
     attempted: Option<Instant>,
     sought: Option<Instant>,
     outage: Option<Outage>,
     flight: Option<Flight<()>>,
 }
-
-type Keys = Arc<Ring>;
 
 /// The keys of one fetch, and what they were found to have signed.
 #[derive(Debug)]
@@ -72,7 +70,7 @@ struct SetKey {
 
 /// What a check has at hand without asking, or what it must wait for.
 enum Supply {
-    Keys(Keys),
+    Keys(Arc<Ring>),
     Coming(Flight<()>),
     Failed(Outage),
 }
@@ -104,7 +102,9 @@ impl KeySet {
     /// Notes whom a token describes.
     pub(super) fn remember(&self, print: Print, person: &Person) {
         let keys = self.shared.state().keys.clone();
-        keys.inspect(|keys| keys.proven.remember(print, person));
+        if let Some(keys) = keys {
+            keys.proven.remember(print, person);
+        }
     }
 
     /// Verifies a token's signature with the key it names, or any that fits when it names none.
@@ -136,13 +136,11 @@ impl Shared {
             return Supply::Keys(keys);
         }
         let none = state.usable(&self.jwks).is_none();
-        if none && state.is_resting(self.jwks.refetch.min(RETRY)) {
-            let outage = state.outage.clone();
-            if let Some(outage) = outage {
-                return Supply::Failed(outage);
-            }
+        let nobody = none && state.is_resting(self.jwks.refetch.min(RETRY));
+        match state.outage.clone().filter(|_| nobody) {
+            Some(outage) => Supply::Failed(outage),
+            None => Supply::Coming(self.fetch(&mut state)),
         }
-        Supply::Coming(self.fetch(&mut state))
     }
 
     /// Looks for a key not seen yet, unless that was done a moment ago.
@@ -188,7 +186,7 @@ impl Shared {
         flight
     }
 
-    async fn ask(&self) -> Result<Keys, Outage> {
+    async fn ask(&self) -> Result<Arc<Ring>, Outage> {
         let request = self.http.get(self.jwks.url.clone());
         let request = request.header(ACCEPT, "application/jwk-set+json, application/json");
         let response = fetch::send(request, self.jwks.timeout).await?;
@@ -198,7 +196,7 @@ impl Shared {
         parse(&fetch::body(response, LARGEST).await?)
     }
 
-    fn keep(&self, outcome: Result<Keys, Outage>) {
+    fn keep(&self, outcome: Result<Arc<Ring>, Outage>) {
         let mut state = self.state();
         let now = Instant::now();
         state.attempted = Some(now);
@@ -243,20 +241,20 @@ impl Shared {
 
 impl State {
     /// The keys, unless they are too old to go on by.
-    fn usable(&self, jwks: &Jwks) -> Option<Keys> {
+    fn usable(&self, jwks: &Jwks) -> Option<Arc<Ring>> {
         let age = self.fetched?.elapsed();
         let young = age < jwks.keep.max(jwks.grace);
         self.keys.clone().filter(|_| young)
     }
 
     /// The keys, where nobody is to be asked first.
-    fn at_hand(&self, jwks: &Jwks) -> Option<Keys> {
+    fn at_hand(&self, jwks: &Jwks) -> Option<Arc<Ring>> {
         let is_good = self.fetched?.elapsed() < jwks.keep;
         let keys = self.usable(jwks)?;
         (is_good || self.is_resting(jwks.refetch)).then_some(keys)
     }
 
-    /// Whether somebody was asked in vain so short a while ago that nobody is asked again.
+    /// Whether somebody was asked so short a while ago that nobody is asked again, and has answered.
     fn is_resting(&self, pause: Duration) -> bool {
         let attempted = self.attempted;
         attempted.is_some_and(|at| at.elapsed() < pause) && !self.is_fetching()
@@ -289,7 +287,7 @@ fn verify(keys: &[SetKey], token: &Token<'_>) -> Result<(), Flaw> {
     good.then_some(()).ok_or(Flaw::Signature)
 }
 
-fn parse(body: &[u8]) -> Result<Keys, Outage> {
+fn parse(body: &[u8]) -> Result<Arc<Ring>, Outage> {
     let set = json::object(body).ok_or(Outage::Answer("no JSON object"))?;
     let keys = set.get("keys").and_then(Value::as_array);
     let keys = keys.ok_or(Outage::Answer("no `keys`"))?;

@@ -1,5 +1,5 @@
 //! Which tokens were verified, and whom they describe: a page that opens many sockets shows the same one
-//! at each, and its signature takes longer to verify, and itself to be read, than all else.
+//! at each, and to verify its signature and to read it takes longer than all else.
 //!
 //! Kept with the keys, so that it is forgotten with them. Only tokens that were signed get in. What one
 //! says is judged every time.
@@ -17,12 +17,16 @@ use crate::person::Person;
 /// How many are kept; then all are forgotten and some will be verified once more.
 const MOST: usize = 4096;
 
-/// How long, in bytes, the tokens are together whose people are kept; then all people are forgotten.
+/// How long, in bytes, the tokens are together whose people are kept; then all people are forgotten. What they
+/// say takes several times that.
 const ROOM: usize = 1 << 20;
 
 /// What a token is known by: a hash over all of it, and its length.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub(super) struct Print([u8; SHA256_OUTPUT_LEN], usize);
+pub(super) struct Print {
+    hash: [u8; SHA256_OUTPUT_LEN],
+    length: usize,
+}
 
 impl Print {
     /// The print of a token that is not too large to be read.
@@ -30,9 +34,10 @@ impl Print {
         if text.len() > LARGEST {
             return Err(Flaw::Oversized);
         }
-        let mut print = [0; SHA256_OUTPUT_LEN];
-        print.copy_from_slice(digest(&SHA256, text).as_ref());
-        Ok(Self(print, text.len()))
+        let mut hash = [0; SHA256_OUTPUT_LEN];
+        hash.copy_from_slice(digest(&SHA256, text).as_ref());
+        let length = text.len();
+        Ok(Self { hash, length })
     }
 }
 
@@ -42,7 +47,7 @@ pub(super) struct Proven(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    people: HashMap<Print, Option<Person>>,
+    tokens: HashMap<Print, Option<Person>>,
     /// The length of the tokens whose people are here.
     length: usize,
 }
@@ -54,7 +59,7 @@ impl Proven {
         print: Print,
         verify: impl FnOnce() -> Result<(), Flaw>,
     ) -> Result<(), Flaw> {
-        if self.with(|known| known.people.contains_key(&print)) {
+        if self.with(|known| known.tokens.contains_key(&print)) {
             return Ok(());
         }
         verify()?;
@@ -69,7 +74,7 @@ impl Proven {
 
     /// Whom a token describes that is known to be good.
     pub(super) fn recall(&self, print: Print) -> Option<Person> {
-        self.with(|known| known.people.get(&print)?.clone())
+        self.with(|known| known.tokens.get(&print)?.clone())
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Known) -> R) -> R {
@@ -79,22 +84,22 @@ impl Proven {
 
 impl Known {
     fn keep(&mut self, print: Print) {
-        if self.people.len() >= MOST {
+        if self.tokens.len() >= MOST {
             *self = Self::default();
         }
-        self.people.entry(print).or_default();
+        self.tokens.entry(print).or_default();
     }
 
     fn describe(&mut self, print: Print, person: &Person) {
-        if !matches!(self.people.get(&print), Some(None)) {
+        if !matches!(self.tokens.get(&print), Some(None)) {
             return;
         }
-        if self.length + print.1 > ROOM {
-            self.people.values_mut().for_each(|person| *person = None);
+        if self.length + print.length > ROOM {
+            self.tokens.values_mut().for_each(|person| *person = None);
             self.length = 0;
         }
-        self.people.insert(print, Some(person.clone()));
-        self.length += print.1;
+        self.tokens.insert(print, Some(person.clone()));
+        self.length += print.length;
     }
 }
 
@@ -141,7 +146,7 @@ mod tests {
             let print = print(&number.to_string());
             assert_eq!(proven.vouch(print, || Ok(())), Ok(()));
         }
-        assert_eq!(proven.with(|known| known.people.len()), 1);
+        assert_eq!(proven.with(|known| known.tokens.len()), 1);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn cookie_name(name: &str) -> CookieName {
 /// A client as the house lends it.
 pub(super) fn http() -> reqwest::Client {
     // A second installation is refused, which is what is wanted.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = crate::tls::provider().install_default();
     reqwest::Client::builder()
         .redirect(Policy::none())
         .no_proxy()

@@ -37,7 +37,7 @@ const STORED: &str = "spring:session:sessions:6ba7b810-9dad-41d1-80b4-00c04fd430
 /// A replica, by the key that it shares.
 fn replica(redis: &RealRedis, key: u8) -> Sessions {
     // A second installation is refused, which is what is wanted.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = crate::tls::provider().install_default();
     let tls = ClientConfig::builder()
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();

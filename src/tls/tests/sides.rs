@@ -56,7 +56,9 @@ pub(super) fn name() -> ServerName<'static> {
 fn server(certified: &Certified, version: &'static SupportedProtocolVersion) -> ServerConfig {
     let key = PrivateKeyDer::try_from(certified.key.serialize_der()).unwrap();
     let chain = vec![certified.certificate.clone()];
-    ServerConfig::builder_with_protocol_versions(&[version])
+    ServerConfig::builder_with_provider(Arc::new(super::super::provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap()

@@ -20,7 +20,6 @@ use crate::fault::{Fault, Faulty as _};
 use crate::id::{Issuer, RouteName};
 use crate::person::ClaimPath;
 use crate::session::error::{Flaw, Twice};
-use crate::session::moment::Moment;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
@@ -281,12 +280,15 @@ async fn a_token_that_is_known_is_not_taken_apart_again_but_judged_anew() {
     type Change = fn(&mut JwtCheck);
     let route = RouteName::new("test");
     let mut check = JwtCheck::new(&route, by_secret(), &testing::http()).unwrap();
-    let token = Mint::with_secret(SECRET).sign(&with("iat", json!(1_000_000_000)));
+    check.rules.leeway = Duration::from_hours(2);
+    let mut claims = with("iat", json!(1_000_000_000));
+    claims["nbf"] = json!(hour_ahead());
+    let token = Mint::with_secret(SECRET).sign(&claims);
     let (person, _) = check.read(token.as_bytes()).await.unwrap();
     let (same, standing) = check.read(token.as_bytes()).await.unwrap();
     assert!(std::ptr::eq(person.claims(), same.claims()));
     assert!(standing.is_valid(Instant::now()));
-    let changes: [(Change, Flaw); 3] = [
+    let changes: [(Change, Flaw); 4] = [
         (
             |check| check.rules.issuer = Some(Issuer::new("another")),
             Flaw::Issuer,
@@ -299,25 +301,14 @@ async fn a_token_that_is_known_is_not_taken_apart_again_but_judged_anew() {
             |check| check.rules.longest = Some(Duration::from_secs(1)),
             Flaw::Lasting,
         ),
+        // Of a token's times, the first that is looked at.
+        (|check| check.rules.leeway = Duration::ZERO, Flaw::Immature),
     ];
     for (change, flaw) in changes {
         change(&mut check);
         let outcome = check.read(token.as_bytes()).await;
         assert_eq!(outcome.unwrap_err(), SessionError::Token(flaw));
     }
-}
-
-#[tokio::test]
-async fn a_token_that_is_known_is_over_when_its_time_has_come() {
-    let sessions = route(by_secret());
-    let end = Moment::now().unix() + 1.0;
-    let token = Mint::with_secret(SECRET).sign(&with("exp", json!(end)));
-    let cookie = format!("session={token}");
-    let open = browse(&sessions, &cookie).await.unwrap();
-    assert!(browse(&sessions, &cookie).await.is_ok());
-    testing::until(|| Moment::now().unix() >= end).await;
-    assert_eq!(flaw(&sessions, &token).await, Flaw::Expired);
-    drop(open);
 }
 
 #[tokio::test]
