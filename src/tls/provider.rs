@@ -52,8 +52,8 @@ fn deriving_once(suite: SupportedCipherSuite) -> SupportedCipherSuite {
     })))
 }
 
-/// What a handshake says that is random: rustls makes nonces of it, and ids. Keys, signatures and
-/// tickets have AWS-LC's own.
+/// What a handshake says that is random: rustls makes nonces of it, and ids. Keys, signatures and what
+/// seals a ticket have AWS-LC's own.
 #[derive(Debug)]
 struct OnTheWire;
 

@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
+use serde_json::Value;
+
 use super::super::error::Flaw;
 use super::token::LARGEST;
 use crate::person::Person;
@@ -17,9 +19,10 @@ use crate::person::Person;
 /// How many are kept; then all are forgotten and some will be verified once more.
 const MOST: usize = 4096;
 
-/// How long, in bytes, the tokens are together whose people are kept; then all people are forgotten. What they
-/// say takes several times that.
-const ROOM: usize = 1 << 20;
+/// How much what is kept of people may take, by reckoning; then all people are forgotten.
+const ROOM: usize = 4 << 20;
+/// What a claim takes beside its text, at the most: its own place, and a list's or an object's for it.
+const CLAIM: usize = 384;
 
 /// What a token is known by: a hash over all of it, and its length.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
@@ -48,8 +51,8 @@ pub(super) struct Proven(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     tokens: HashMap<Print, Option<Person>>,
-    /// The length of the tokens whose people are here.
-    length: usize,
+    /// What the people here take.
+    taken: usize,
 }
 
 impl Proven {
@@ -94,12 +97,24 @@ impl Known {
         if !matches!(self.tokens.get(&print), Some(None)) {
             return;
         }
-        if self.length + print.length > ROOM {
+        let takes = print.length + CLAIM * person.claims().values().map(count).sum::<usize>();
+        if self.taken + takes > ROOM {
             self.tokens.values_mut().for_each(|person| *person = None);
-            self.length = 0;
+            self.taken = 0;
         }
-        self.tokens.insert(print, Some(person.clone()));
-        self.length += print.length;
+        if takes <= ROOM {
+            self.tokens.insert(print, Some(person.clone()));
+            self.taken += takes;
+        }
+    }
+}
+
+/// How many values there are in one, itself counted.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(values) => values.iter().map(count).sum(),
+        Value::Object(values) => values.values().map(count).sum(),
+        _ => 0_usize,
     }
 }
 
@@ -111,7 +126,7 @@ impl fmt::Debug for Proven {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
+    use serde_json::{Map, json};
 
     use super::*;
     use crate::id::{Issuer, Subject};
@@ -166,7 +181,7 @@ mod tests {
     fn no_more_people_are_kept_than_there_is_room_for() {
         let (proven, ada) = (Proven::default(), ada());
         let long = |number: usize| print(&format!("{number:8000}"));
-        let most = ROOM / 8000;
+        let most = ROOM / (8000 + CLAIM);
         for number in 0..=most {
             proven.vouch(long(number), || Ok(())).unwrap();
             // What is known already takes no more room.
@@ -180,6 +195,26 @@ mod tests {
             Ok(()),
             "its signature is known"
         );
+    }
+
+    #[test]
+    fn who_is_said_much_of_takes_more_room() {
+        let (proven, token) = (Proven::default(), print("a.b.c"));
+        let claims = |values: usize| {
+            let list = json!({"list": vec![json!({"": 1}); values]});
+            let claims = list.as_object().unwrap().clone();
+            Person::new(Issuer::new("i"), Subject::new("ada"), None, claims)
+        };
+        proven.vouch(token, || Ok(())).unwrap();
+        proven.remember(token, &claims(ROOM / CLAIM / 2));
+        assert!(proven.recall(token).is_none(), "too much for all the room");
+        proven.remember(token, &claims(ROOM / CLAIM / 2 - 8));
+        assert!(proven.recall(token).is_some());
+        let other = print("d.e.f");
+        proven.vouch(other, || Ok(())).unwrap();
+        proven.remember(other, &claims(8));
+        assert!(proven.recall(token).is_none(), "all were forgotten");
+        assert!(proven.recall(other).is_some());
     }
 
     #[test]
