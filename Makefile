@@ -80,18 +80,17 @@ lint-dependencies:
 .PHONY: lint-deploy
 lint-deploy: proxy $(TARGET)/tools/.installed
 	@.ci/needs nginx openssl shellcheck
-	shellcheck .ci/run .ci/needs .ci/certs .ci/image .ci/nginx .ci/autobahn deploy/image/rootfs
+	shellcheck .ci/run .ci/needs .ci/certs .ci/image .ci/nginx .ci/autobahn deploy/image/rootfs deploy/image/binary
 	$(TARGET)/tools/bin/hadolint --failure-threshold info Dockerfile
 	$(TARGET)/tools/bin/python .ci/manifests.py $(TARGET)/debug/qix-proxy deploy/kubernetes/*.yaml
 	.ci/nginx deploy/nginx/app-and-proxy.conf
 
-# As shipped: alone, for other members would unify features into it. BENCH="--quick", "--rounds 5 --rows 'plain 200'" …
+# As shipped. BENCH="--quick", "--rounds 5 --rows 'plain 200'" …
 .PHONY: bench
 bench: $(TARGET)/bench/tools/.installed ## the proxy beside nginx, HAProxy and Envoy, by bars; BENCH=--quick for a glance
 	@.ci/needs cargo cc python nginx haproxy
-	cargo build --release --locked -p qix-proxy
 	cargo build --profile tool --locked -p qix-load
-	$(TARGET)/tool/qix-load bench --ours $(TARGET)/release/qix-proxy --out $(TARGET)/bench \
+	ours=$$(deploy/image/binary); $(TARGET)/tool/qix-load bench --ours "$$ours" --out $(TARGET)/bench \
 	  --envoy "$$(ls $(TARGET)/bench/tools/lib/python3*/site-packages/envoy/_bin/envoy)" $(BENCH)
 
 ## To ship it -----------------------------------------------------------------------------------------

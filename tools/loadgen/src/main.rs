@@ -1,7 +1,7 @@
 //! Opens websockets through a proxy and measures.
 //!
 //! `open` loads anybody's proxy, `answer` stands in for an engine that costs next to nothing, and
-//! `bench` sets the proxy as it is shipped beside its peers.
+//! `bench` sets the proxy as it is shipped beside its peers. `train` shows the compiler what it does most.
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod bench;
@@ -36,6 +36,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Open sockets through a proxy, call on them, and say how long it takes.
     Open(open::Arguments),
+    /// Have the proxy do what `bench` measures, for a compiler that watches it.
+    Train(bench::Training),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Answer { listen } => answer(listen),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Open(arguments) => open::run(&arguments),
+        Command::Train(training) => bench::train(&training),
     };
     match done {
         Ok(code) => code,

@@ -56,6 +56,20 @@ pub(crate) struct Arguments {
     plot: Option<PathBuf>,
 }
 
+/// Whom a compiler watches at work, so that it knows which ways are gone most.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Training {
+    /// The proxy, built to be watched.
+    #[arg(long, value_name = "FILE")]
+    ours: PathBuf,
+    /// Its config.
+    #[arg(long, value_name = "FOLDER", default_value = "bench")]
+    templates: PathBuf,
+    /// Where its logs go.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+}
+
 /// What was measured: a figure a round.
 type Figures = HashMap<(Contender, Task, Legs, Route), Vec<f64>>;
 
@@ -83,6 +97,28 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         fs::write(file, plot::draw(&report)).with_context(|| file.display().to_string())?;
     }
     Ok(report.verdict())
+}
+
+/// Has the proxy alone do whatever is measured in the short rounds of a bench, and measures nothing.
+pub(crate) fn train(training: &Training) -> anyhow::Result<ExitCode> {
+    let arguments = Arguments {
+        rounds: 1,
+        quick: true,
+        rows: Vec::new(),
+        ours: training.ours.clone(),
+        envoy: PathBuf::new(),
+        templates: training.templates.clone(),
+        out: training.out.clone(),
+        plot: None,
+    };
+    let run = arguments.out.join("run");
+    fs::create_dir_all(&run)?;
+    let mut bench = Bench::prepare(&arguments, run.canonicalize()?)?;
+    bench.contenders = &[Contender::Ours];
+    let mut turns = turns(&rows::all());
+    turns.retain(|(load, ..)| load.stage() == Stage::Short);
+    bench.rounds(Stage::Short, &turns)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn depth(arguments: &Arguments) -> Depth {
@@ -123,6 +159,7 @@ fn plan(arguments: &Arguments) -> Plan {
 struct Bench {
     site: Site,
     stand: Stand,
+    contenders: &'static [Contender],
     figures: Figures,
     luck: u64,
 }
@@ -161,6 +198,7 @@ impl Bench {
         Ok(Self {
             site,
             stand,
+            contenders: &Contender::ALL,
             figures: HashMap::new(),
             luck: 0x9E37_79B9_7F4A_7C15,
         })
@@ -214,7 +252,7 @@ impl Bench {
         let mut fleet = Fleet::new();
         let everybody = turns
             .iter()
-            .flat_map(|(load, ..)| Contender::ALL.map(|one| (one, *load)));
+            .flat_map(|(load, ..)| self.contenders.iter().map(|one| (*one, *load)));
         for (contender, load) in everybody {
             let order = order(contender, load);
             if let Entry::Vacant(place) = fleet.entry((contender, order.buffer)) {
@@ -248,7 +286,8 @@ impl Bench {
             Contender::Ours => routes.clone(),
             _ => vec![Route::Any],
         };
-        let takers = Contender::ALL.into_iter().filter(|it| load.has(*it, round));
+        let takers = self.contenders.iter().copied();
+        let takers = takers.filter(|it| load.has(*it, round));
         let mut turns: Vec<_> = takers
             .flat_map(|one| asked(one).into_iter().map(move |route| (one, route)))
             .collect();
