@@ -12,6 +12,7 @@ mod origin;
 mod plain;
 mod refusal;
 mod second;
+mod text;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub use self::logout::{LoggedOut, Named};
 pub use self::plain::Asker;
 pub use self::refusal::Refusal;
 use self::second::Redial;
+pub(crate) use self::text::for_log;
+use self::text::shared_for_log;
 use crate::config::{self, Access, Apps, Flavour, Print, Route};
 use crate::credential::{Credential, Outcomes};
 use crate::engine::{Dial, EngineError, EngineIo, EngineSocket};
@@ -43,9 +46,6 @@ use crate::relay::{Compression, Leash, Second, Terms};
 use crate::replicas::Replicas;
 use crate::revoked::Revoked;
 use crate::session::{Client, Flaw, Knock, Session, SessionError, Sessions, Upgrade};
-
-/// The most characters of a text from outside that stand in a log line, before they are escaped.
-const LONGEST_IN_LOG: usize = 128;
 
 /// The gate of the whole proxy.
 #[derive(Debug)]
@@ -412,42 +412,9 @@ fn grounds(whose: Whose<'_>, session: &Session, permit: &Permit, caller: Caller<
     }
 }
 
-/// Text from outside, escaped and cut; itself where it stays as it is.
-fn shared_for_log(text: Arc<str>) -> Arc<str> {
-    if is_plain(&text) {
-        return text;
-    }
-    let safe = for_log(&text);
-    if *safe == *text { text } else { safe.into() }
-}
-
-/// Whether text surely stays as it is: most does.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
-    text.len() <= LONGEST_IN_LOG && text.bytes().all(plain)
-}
-
-/// Text from outside, escaped and cut.
-pub(crate) fn for_log(text: &str) -> String {
-    text.chars()
-        .take(LONGEST_IN_LOG)
-        .flat_map(char::escape_debug)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_shared_is_escaped_and_cut_as_anything_is() {
-        let alone = ('\0'..='\u{2ff}').map(|it| format!("a{it}"));
-        let long = [0, 127, 128, 129].map(|length| "a".repeat(length));
-        for text in alone.chain(long) {
-            let shared = shared_for_log(text.as_str().into());
-            assert_eq!(*shared, *for_log(&text), "{text:?}");
-        }
-    }
 
     #[test]
     fn what_an_issuer_signed_for_too_long_is_no_outage_and_no_guess() {

@@ -55,6 +55,15 @@ async fn soon<T>(work: impl Future<Output = T>) -> T {
     timeout(Duration::from_mins(1), work).await.unwrap()
 }
 
+/// What the client hears of all that the engine says.
+async fn carry(engine: &mut TcpStream, said: &[u8], client: &mut TcpStream) -> Vec<u8> {
+    let mut heard = vec![0; said.len()];
+    let exchange = async { tokio::join!(engine.write_all(said), client.read_exact(&mut heard)) };
+    let (sent, came) = soon(exchange).await;
+    sent.and(came).unwrap();
+    heard
+}
+
 /// Payload whose every place can be told from its neighbours, and one stream from another.
 fn payload(length: usize, seed: u8) -> Vec<u8> {
     let bytes = (0..251_u8).cycle().map(|byte| byte.wrapping_add(seed));
@@ -144,12 +153,7 @@ async fn large_frames_pass_verbatim_and_are_counted() {
             task,
         } = Sockets::new(&access).await;
         let (said, messages) = talk(7);
-        let mut heard = vec![0; said.len()];
-        let exchange =
-            async { tokio::join!(engine.write_all(&said), client.read_exact(&mut heard)) };
-        let (sent, came) = soon(exchange).await;
-        sent.unwrap();
-        came.unwrap();
+        let heard = carry(&mut engine, &said, &mut client).await;
         assert!(heard == said, "verbatim");
         assert!(forget_pipe(), "the payload of large frames is not read");
         let close = close_frame(CloseCode::NORMAL, "", None);
@@ -215,17 +219,10 @@ async fn what_is_said_in_the_engines_place_waits_for_the_end_of_a_large_frame() 
     } = Sockets::new(&consumer()).await;
     let frame = message_frame(&payload(400_000, 3));
     let (first, last) = frame.split_at(200_000);
-    let mut heard = vec![0; frame.len()];
-    let (begun, ended) = heard.split_at_mut(first.len());
-    let exchange = async { tokio::join!(engine.write_all(first), client.read_exact(begun)) };
-    let (sent, came) = soon(exchange).await;
-    sent.and(came).unwrap();
+    assert!(carry(&mut engine, first, &mut client).await == first);
     let denied = br#"{"id":1,"handle":-1,"method":"DoReload","params":[]}"#;
     client.write_all(&masked(0x81, denied)).await.unwrap();
-    let exchange = async { tokio::join!(engine.write_all(last), client.read_exact(ended)) };
-    let (sent, came) = soon(exchange).await;
-    sent.and(came).unwrap();
-    assert!(heard == frame);
+    assert!(carry(&mut engine, last, &mut client).await == last);
     assert_eq!(soon(client.read_u8()).await.unwrap(), 0x81);
 }
 
@@ -291,20 +288,9 @@ async fn urgent_data_within_a_large_frame_holds_nobody_up() {
     let frame = message_frame(&payload(400_000, 3));
     let mut said = message_frame(b"{}");
     said.extend(&frame[..100_000]);
-    let mut heard = vec![0; said.len()];
-    let exchange = async { tokio::join!(engine.write_all(&said), client.read_exact(&mut heard)) };
-    let (sent, came) = soon(exchange).await;
-    sent.and(came).unwrap();
+    carry(&mut engine, &said, &mut client).await;
     // The byte itself is nowhere in the stream.
     SockRef::from(&engine).send_out_of_band(b"!").unwrap();
-    let mut rest = vec![0; frame.len() - 100_000];
-    let exchange = async {
-        tokio::join!(
-            engine.write_all(&frame[100_000..]),
-            client.read_exact(&mut rest)
-        )
-    };
-    let (sent, came) = soon(exchange).await;
-    sent.and(came).unwrap();
-    assert!(rest == frame[100_000..]);
+    let rest = &frame[100_000..];
+    assert!(carry(&mut engine, rest, &mut client).await == rest);
 }
