@@ -38,8 +38,6 @@ pub(super) struct Leg<IO> {
     pub(super) state: State,
     /// How many pings were asked since anything came.
     pub(super) unanswered: u32,
-    /// Whether its socket sends at a pace of its own, once that was asked.
-    is_paced: Option<bool>,
 }
 
 /// How far what was written has come.
@@ -81,7 +79,6 @@ impl<IO: Io> Leg<IO> {
             heard_close: None,
             state: State::Open,
             unanswered: 0,
-            is_paced: None,
         }
     }
 
@@ -176,9 +173,6 @@ impl<IO: Io> Leg<IO> {
         let (Some(from), Some(to), true) = (other.io.bare(), self.io.bare(), may) else {
             return Ok(0);
         };
-        if *self.is_paced.get_or_insert_with(|| splice::is_paced(to)) {
-            return Ok(0);
-        }
         let Spliced { came, rest } = splice::pass(from, to, most)?;
         self.put(cx, &rest);
         Ok(came)

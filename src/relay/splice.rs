@@ -9,7 +9,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
-use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -49,13 +48,6 @@ pub(super) fn pass(from: &TcpStream, to: &TcpStream, most: usize) -> io::Result<
     let rest = pipe.take_out(left)?;
     PIPE.set(Some(pipe));
     Ok(Spliced { came, rest })
-}
-
-/// Whether a socket sends at a pace of its own (BBR). Then segments that come to it sooner than that wait for a timer
-/// each, which may cost more than what splicing saves.
-pub(super) fn is_paced(to: &TcpStream) -> bool {
-    let congestion = SockRef::from(to).tcp_congestion();
-    congestion.is_ok_and(|name| name.starts_with(b"bbr"))
 }
 
 impl Pipe {

@@ -44,8 +44,6 @@ async fn pair() -> (TcpStream, TcpStream) {
     for io in [&there, &here] {
         SockRef::from(io).set_recv_buffer_size(64 << 10).unwrap();
         SockRef::from(io).set_send_buffer_size(64 << 10).unwrap();
-        // Every kernel has it, and it keeps no pace of its own.
-        SockRef::from(io).set_tcp_congestion(b"reno").unwrap();
     }
     (there, here)
 }
