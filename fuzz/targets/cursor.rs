@@ -14,12 +14,31 @@ struct Walk {
     violation: Option<Violation>,
 }
 
-fn walk(stream: Stream, chunks: &[&[u8]], until: Until) -> Walk {
+/// How payload is passed.
+#[derive(Clone, Copy)]
+enum Way {
+    Read(Until),
+    /// What a data frame has left when a piece begins goes on unseen.
+    Skip,
+}
+
+fn walk(stream: Stream, chunks: &[&[u8]], way: Way) -> Walk {
     let mut cursor = Cursor::new(stream);
     let (mut out, mut controls, mut violation) = (Vec::new(), 0, None);
     'all: for chunk in chunks {
         let mut input = *chunk;
         loop {
+            let until = match way {
+                Way::Read(until) => until,
+                Way::Skip => {
+                    let left = usize::try_from(cursor.left()).unwrap_or(usize::MAX);
+                    let (unseen, rest) = input.split_at(left.min(input.len()));
+                    cursor.skip(unseen.len());
+                    out.extend_from_slice(unseen);
+                    input = rest;
+                    Until::Control
+                }
+            };
             match cursor.step(&mut input, until) {
                 Ok(None) => break,
                 Ok(Some(Step::Data(bytes))) => out.extend_from_slice(bytes),
@@ -58,12 +77,13 @@ fuzz_target!(|bytes: &[u8]| {
         reserved: if ways & 2 == 0 { 0 } else { 4 },
         max_message: if ways & 4 == 0 { u64::MAX } else { 300 },
     };
-    let whole = walk(stream, &[frames], Until::Control);
+    let whole = walk(stream, &[frames], Way::Read(Until::Control));
     assert!(frames.starts_with(&whole.out), "verbatim");
     assert!(frames.len() - whole.out.len() < 14 + 125 || whole.violation.is_some());
     let pieces: Vec<&[u8]> = frames.chunks(1 + usize::from(cut % 19)).collect();
-    for until in [Until::Control, Until::FrameEnd, Until::MessageEnd] {
-        assert_eq!(walk(stream, &pieces, until), whole);
-        assert_eq!(walk(stream, &[frames], until), whole);
+    let read = [Until::Control, Until::FrameEnd, Until::MessageEnd].map(Way::Read);
+    for way in read.into_iter().chain([Way::Skip]) {
+        assert_eq!(walk(stream, &pieces, way), whole);
+        assert_eq!(walk(stream, &[frames], way), whole);
     }
 });
