@@ -14,6 +14,9 @@ import { promisify } from 'node:util';
 
 import { startProgram, stopProgram } from '../demo/processes.mjs';
 
+// Whoever is told to stop takes along what it started.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+
 const [root, folder] = process.argv.slice(2);
 const image = JSON.parse(await readFile(join(folder, 'image.json'))).Docker.config;
 const secrets = { identity: newSecret(), session: newSecret(), key: newSecret() };

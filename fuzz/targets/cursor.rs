@@ -18,7 +18,7 @@ struct Walk {
 #[derive(Clone, Copy)]
 enum Way {
     Read(Until),
-    /// What a data frame has left when a piece begins goes on unseen.
+    /// What a data frame has left goes on unseen before each step.
     Skip,
 }
 

@@ -25,7 +25,7 @@ pub(super) fn describe(envoy: &Path) -> Value {
     let haproxy = said(found("haproxy").ok(), "-v");
     let envoy = said(Some(envoy.to_owned()), "--version");
     let text = format!(
-        "{cores} × {cpu}, {memory}, Linux {kernel}, TCP by {congestion}; {nginx}, {haproxy}, Envoy {envoy}"
+        "{cores} × {cpu}, {memory}, Linux {kernel}, the host's TCP by {congestion}; {nginx}, {haproxy}, Envoy {envoy}"
     );
     let peers = json!({"nginx": nginx, "haproxy": haproxy, "envoy": envoy});
     json!({"text": text, "cores": cores, "cpu": cpu, "memory": memory, "kernel": kernel, "congestion": congestion, "peers": peers})
