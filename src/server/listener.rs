@@ -93,7 +93,7 @@ fn tune(listener: &TcpListener, address: &SocketAddr) -> io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.set_tcp_nodelay(true)?;
-    if address.ip().to_canonical().is_loopback() {
+    if address.ip().is_loopback() {
         // A sender that paces itself (BBR) arms a timer for what comes sooner, and within a host there is no queue
         // to spare by it. Every kernel has this one; where it may not be had, loopback is only slower.
         let _ = socket.set_tcp_congestion(b"reno");
